@@ -1,0 +1,727 @@
+//! What a shell can ask, what it is answered and what it is told unasked.
+//!
+//! Plain data, so that the runtime can speak these words itself. The TypeScript
+//! side is generated from here: `TS_RS_EXPORT_DIR=ui/src/shell/generated cargo test -p contract`.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Every question a shell may ask: a name and its input.
+///
+/// The comment of each variant names the answer's type. On the wire:
+/// `{"ask":"chat.send","input":{…}}`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "ask", content = "input")]
+pub enum Question {
+    /// → [`AppState`]
+    #[serde(rename = "app.state")]
+    AppState,
+    /// Opens the locked store. → [`AppState`]
+    #[serde(rename = "app.unlock")]
+    Unlock {
+        /// What the person typed.
+        passphrase: String,
+    },
+    /// Chooses how the keys on this device are kept, when there is no keyring. → [`AppState`]
+    #[serde(rename = "app.protect")]
+    Protect(Protect),
+    /// Who could vouch for a person of this domain. → `IssuerCard[]`
+    #[serde(rename = "issuer.list")]
+    IssuerList {
+        /// The provider the person wants an account at, such as `a.localhost`.
+        domain: String,
+    },
+    /// Starts a sign-in in the system browser; progress comes as [`News::SignIn`]. → `null`
+    #[serde(rename = "signin.start")]
+    SignInStart {
+        /// The provider of the account.
+        domain: String,
+        /// The issuer's URL.
+        issuer: String,
+    },
+    /// Opens the browser again at the same place. → `null`
+    #[serde(rename = "signin.again")]
+    SignInAgain,
+    /// Gives up. → `null`
+    #[serde(rename = "signin.cancel")]
+    SignInCancel,
+    /// Takes the account `user` at its domain and finishes the first run. → [`Profile`]
+    #[serde(rename = "profile.create")]
+    ProfileCreate {
+        /// How the person is called.
+        name: String,
+        /// The address, `name@domain`.
+        user: String,
+    },
+    /// → `ChatSummary[]`, newest first
+    #[serde(rename = "chat.list")]
+    ChatList,
+    /// → [`ChatView`]
+    #[serde(rename = "chat.open")]
+    ChatOpen {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Older messages. → `ChatMessage[]`, oldest first
+    #[serde(rename = "chat.older")]
+    ChatOlder {
+        /// Which conversation.
+        chat: String,
+        /// Give the ones before this ordinal.
+        before: i32,
+    },
+    /// Says something; kept and sent when possible. → [`ChatMessage`]
+    #[serde(rename = "chat.send")]
+    ChatSend {
+        /// Which conversation.
+        chat: String,
+        /// What is said.
+        text: String,
+    },
+    /// Tries a failed message again. → `null`
+    #[serde(rename = "chat.retry")]
+    ChatRetry {
+        /// Which message.
+        message: String,
+    },
+    /// Removes a failed message. → `null`
+    #[serde(rename = "chat.discard")]
+    ChatDiscard {
+        /// Which message.
+        message: String,
+    },
+    /// Keeps what was typed and not sent. → `null`
+    #[serde(rename = "chat.draft")]
+    ChatDraft {
+        /// Which conversation.
+        chat: String,
+        /// The draft.
+        text: String,
+    },
+    /// Marks all of a conversation as read. → `null`
+    #[serde(rename = "chat.read")]
+    ChatRead {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Looks a person up by address; may ask for consent first. → [`FoundPerson`]
+    #[serde(rename = "person.find")]
+    PersonFind {
+        /// `name@domain` or `user://domain/name`.
+        address: String,
+    },
+    /// Asks a found person for contact; the chat exists at once. → [`ChatSummary`]
+    #[serde(rename = "person.request")]
+    PersonRequest {
+        /// The person's address.
+        user: String,
+    },
+    /// Accepts a contact request. → `null`
+    #[serde(rename = "person.accept")]
+    PersonAccept {
+        /// The person's address.
+        user: String,
+    },
+    /// Blocks a person: nothing of them is shown any more. → `null`
+    #[serde(rename = "person.block")]
+    PersonBlock {
+        /// The person's address.
+        user: String,
+    },
+    /// → [`PersonCard`]
+    #[serde(rename = "person.card")]
+    PersonCard {
+        /// The person's address.
+        user: String,
+    },
+    /// Everyone known. → `PersonCard[]`
+    #[serde(rename = "person.list")]
+    PersonList,
+    /// Answers a [`Consent`]. → `null`
+    #[serde(rename = "consent.answer")]
+    ConsentAnswer {
+        /// Which question.
+        id: String,
+        /// What the person decided.
+        answer: ConsentChoice,
+    },
+    /// Consents that wait for an answer. → `Consent[]`
+    #[serde(rename = "consent.list")]
+    ConsentList,
+    /// Calls a person. → [`CallView`]
+    #[serde(rename = "call.start")]
+    CallStart {
+        /// The person's address.
+        user: String,
+    },
+    /// Accepts an incoming call with audio. → `null`
+    #[serde(rename = "call.accept")]
+    CallAccept {
+        /// Which call.
+        call: String,
+    },
+    /// Declines an incoming call. → `null`
+    #[serde(rename = "call.decline")]
+    CallDecline {
+        /// Which call.
+        call: String,
+    },
+    /// Ends a call. → `null`
+    #[serde(rename = "call.hangup")]
+    CallHangup {
+        /// Which call.
+        call: String,
+    },
+    /// Turns the microphone off or on. → `null`
+    #[serde(rename = "call.mute")]
+    CallMute {
+        /// Which call.
+        call: String,
+        /// Off.
+        muted: bool,
+    },
+    /// Calls that are not over. → `CallView[]`
+    #[serde(rename = "call.list")]
+    CallList,
+    /// The guests: origin, version, rights, state. → `ModuleView[]`
+    #[serde(rename = "module.list")]
+    ModuleList,
+    /// Takes a package's rights back and stops it. → `null`
+    #[serde(rename = "module.revoke")]
+    ModuleRevoke {
+        /// `domain/kind/name`.
+        module: String,
+    },
+    /// → [`Settings`]
+    #[serde(rename = "settings.get")]
+    SettingsGet,
+    /// → [`Settings`]
+    #[serde(rename = "settings.set")]
+    SettingsSet(Settings),
+}
+
+/// How the keys on this device are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Protect {
+    /// By a passphrase, asked at each start.
+    Passphrase {
+        /// At least eight characters.
+        passphrase: String,
+    },
+    /// Not at all; a red banner says so.
+    Unprotected,
+}
+
+/// Where the app stands.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct AppState {
+    /// What to show.
+    pub stage: Stage,
+    /// Who the person is, once that is known.
+    pub profile: Option<Profile>,
+    /// How the keys are kept.
+    pub protection: Option<Protection>,
+    /// Why there is no keyring, in words, when the stage is `protect`.
+    pub keyring_trouble: Option<String>,
+    /// Domain suggested at first run (from the installation or the environment).
+    pub suggested_domain: Option<String>,
+    /// The app's version.
+    pub version: String,
+    /// Whether the own domain's node is connected.
+    pub online: bool,
+}
+
+/// What to show first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// No keyring on this system: choose a passphrase.
+    Protect,
+    /// A passphrase is needed.
+    Locked,
+    /// First run.
+    Welcome,
+    /// Signed in, no account yet: name and address are to be chosen.
+    Profile,
+    /// All is set.
+    Ready,
+    /// The database is damaged or from a newer version.
+    Damaged,
+}
+
+/// How the keys on this device are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// In the system's keyring.
+    Keyring,
+    /// By a passphrase.
+    Passphrase,
+    /// Not at all.
+    Unprotected,
+}
+
+/// The person who uses the app.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// `name@domain`.
+    pub user: String,
+    /// How the person is called.
+    pub name: String,
+    /// Who vouches, as host name (`a.localhost`) for people to read.
+    pub vouched_by: String,
+}
+
+/// An issuer that could vouch.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerCard {
+    /// Its URL.
+    pub issuer: String,
+    /// Its name for people.
+    pub name: String,
+    /// Where it comes from.
+    pub kind: IssuerKind,
+}
+
+/// Where an issuer card comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssuerKind {
+    /// The organisation says so.
+    Managed,
+    /// Built into the domain.
+    Domain,
+    /// Well known.
+    Listed,
+}
+
+/// How a sign-in goes.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum SignInState {
+    /// The issuer is being looked up.
+    Finding,
+    /// The browser is open.
+    Waiting {
+        /// To open again or copy.
+        url: String,
+    },
+    /// The issuer vouches.
+    Done {
+        /// Name claim, if the issuer gave one.
+        name: Option<String>,
+        /// A suggestion for the part before the `@`.
+        suggested: Option<String>,
+    },
+    /// It did not work.
+    Failed {
+        /// What and what to do.
+        trouble: Trouble,
+    },
+}
+
+/// Something went wrong, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// A stable word such as `issuer-unreachable`; can be copied into a report,
+    /// and the key of the sentence in the UI's catalogue (`trouble.<code>`).
+    pub code: String,
+    /// The fact in English, for a log or as the fallback sentence.
+    pub detail: String,
+}
+
+/// A conversation in the list.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatSummary {
+    /// The conversation's address (`comm://…`).
+    pub chat: String,
+    /// The other person.
+    pub user: String,
+    /// How they are called; the address until they are verified.
+    pub name: String,
+    /// Their domain.
+    pub domain: String,
+    /// Where the contact stands.
+    pub contact: ContactState,
+    /// The last message.
+    pub last: Option<ChatMessage>,
+    /// How many are unread.
+    pub unread: i32,
+    /// What was typed and not sent.
+    pub draft: String,
+    /// Unix milliseconds of the last thing that happened.
+    #[ts(type = "number")]
+    pub at: i64,
+}
+
+/// Where a contact stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContactState {
+    /// We asked, they have not answered.
+    Asked,
+    /// They asked, we have not answered.
+    Request,
+    /// Both agreed.
+    Accepted,
+    /// They said no.
+    Declined,
+    /// We blocked them.
+    Blocked,
+}
+
+/// A conversation, opened.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatView {
+    /// As in the list.
+    pub summary: ChatSummary,
+    /// Who vouches for the other side.
+    pub identity: Option<IdentityLine>,
+    /// The newest messages, oldest first.
+    pub messages: Vec<ChatMessage>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+/// One line about trust: "Vouched for by accounts.example.org · checked 14:02".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityLine {
+    /// The issuer's host name.
+    pub vouched_by: String,
+    /// The issuer's whole URL.
+    pub issuer: String,
+    /// Unix milliseconds of the check.
+    #[ts(type = "number")]
+    pub checked_at: i64,
+    /// Unix milliseconds of the issuer's statement.
+    #[ts(type = "number")]
+    pub attested_at: i64,
+    /// How sure.
+    pub state: TrustState,
+}
+
+/// How sure we are of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustState {
+    /// The issuer vouches; not compared in person.
+    Introduced,
+    /// Compared by words or QR.
+    Verified,
+    /// The keys changed without an explanation.
+    Changed,
+}
+
+/// One message, or a line about what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// Unique.
+    pub id: String,
+    /// Which conversation.
+    pub chat: String,
+    /// Place in the conversation on this device.
+    pub ordinal: i32,
+    /// Whether I wrote it.
+    pub mine: bool,
+    /// The author's address.
+    pub author: String,
+    /// What it is.
+    pub content: Content,
+    /// Unix milliseconds.
+    #[ts(type = "number")]
+    pub at: i64,
+    /// How far it got.
+    pub state: DeliveryState,
+}
+
+/// What a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Content {
+    /// Words.
+    Text {
+        /// The words.
+        text: String,
+    },
+    /// A line about the conversation; its words come from the UI's catalogue.
+    System {
+        /// A stable word: `contact-asked`, `contact-accepted`, `identity-checked`, `call-ended`, `call-missed` ….
+        code: String,
+        /// What the sentence needs: a host name, a duration in seconds ….
+        detail: String,
+    },
+    /// Something this version cannot show.
+    Unsupported,
+}
+
+/// How far a message got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// Kept here, on its way ("Sending when you are back").
+    Queued,
+    /// The other domain's node has it.
+    Sent,
+    /// The other device has it.
+    Delivered,
+    /// It could not be sent; Retry and Delete are offered.
+    Failed,
+    /// From the other side.
+    Received,
+}
+
+/// What a search by address found.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundPerson {
+    /// `name@domain`.
+    pub user: String,
+    /// The protocol stub that reaches them: `b.localhost 1.0.0`.
+    pub reached_by: String,
+    /// The conversation, if there is one already.
+    pub chat: Option<String>,
+}
+
+/// What is known of a person.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonCard {
+    /// `name@domain`.
+    pub user: String,
+    /// How they are called.
+    pub name: String,
+    /// Where the contact stands.
+    pub contact: ContactState,
+    /// Who vouches, once both sides are checked.
+    pub identity: Option<IdentityLine>,
+    /// Names of their devices.
+    pub devices: Vec<String>,
+    /// The protocol stub that reaches them: `b.localhost 1.0.0`.
+    pub reached_by: Option<String>,
+    /// The conversation with them.
+    pub chat: Option<String>,
+}
+
+/// A question only a person can answer (screen S10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// To answer it.
+    pub id: String,
+    /// Whom it is needed for: `ben@b.localhost`.
+    pub for_whom: Option<String>,
+    /// Who signed the package.
+    pub domain: String,
+    /// The package: `protocolstub/default`.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Origins it may talk to, as host names.
+    pub may_talk_to: Vec<String>,
+    /// Whether it may ask for calls.
+    pub media: bool,
+    /// Bytes it may keep on disk.
+    #[ts(type = "number")]
+    pub storage: u64,
+}
+
+/// A person's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentChoice {
+    /// Until the app is closed.
+    Once,
+    /// Until revoked.
+    Always,
+    /// No.
+    Deny,
+}
+
+/// A call, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct CallView {
+    /// The call's address (`connection://…`).
+    pub call: String,
+    /// The other person.
+    pub user: String,
+    /// How they are called.
+    pub name: String,
+    /// Who vouches for them; shown before accepting.
+    pub identity: Option<IdentityLine>,
+    /// Whether they called us.
+    pub incoming: bool,
+    /// Where it stands.
+    pub stage: CallStage,
+    /// Unix milliseconds since when audio flows.
+    #[ts(type = "number | null")]
+    pub connected_at: Option<i64>,
+    /// Whether the microphone is off.
+    pub muted: bool,
+    /// Level of my microphone, 0 to 100.
+    pub input_level: i32,
+    /// Level of the other side, 0 to 100.
+    pub output_level: i32,
+    /// The microphone in use, or `null` when there is none.
+    pub microphone: Option<String>,
+}
+
+/// Stages of a call, each with a limit (ux, rule 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "at", rename_all = "kebab-case")]
+pub enum CallStage {
+    /// Looking for the other side.
+    Finding,
+    /// It rings there, or here when incoming.
+    Ringing,
+    /// Keys and identities are checked.
+    Securing,
+    /// Media finds its way.
+    Connecting,
+    /// Audio flows both ways, checked.
+    Connected,
+    /// Over.
+    Ended {
+        /// `hung-up`, `declined`, `busy`, `no-answer`, `offline`, `not-permitted`, `fingerprint-mismatch`, `dropped`, `failed-<stage>`.
+        reason: String,
+        /// How long it lasted, in seconds.
+        seconds: i32,
+    },
+}
+
+/// A guest and its rights (settings, Modules).
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleView {
+    /// `domain/kind/name`.
+    pub module: String,
+    /// Who signed it.
+    pub domain: String,
+    /// `protocolstub`, `hyperty` or `idp-proxy`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// `running`, `starting`, `parked` (with a reason) or `stopped`.
+    pub state: String,
+    /// Why it does not run.
+    pub trouble: Option<Trouble>,
+    /// Origins it may talk to.
+    pub may_talk_to: Vec<String>,
+}
+
+/// What a person set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// `system`, `light`, `dark` or `contrast`.
+    pub theme: String,
+    /// `system`, or a language tag the UI has.
+    pub language: String,
+    /// 100 to 200.
+    pub text_percent: i32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { theme: "system".into(), language: "system".into(), text_percent: 100 }
+    }
+}
+
+/// Everything a shell is told unasked.
+///
+/// On the wire: `{"news":"message","data":{…}}`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "news", content = "data")]
+pub enum News {
+    /// The stage, the profile or the connection changed.
+    #[serde(rename = "app")]
+    App(AppState),
+    /// A sign-in went on.
+    #[serde(rename = "signin")]
+    SignIn(SignInState),
+    /// A conversation appeared or changed.
+    #[serde(rename = "chat")]
+    Chat(ChatSummary),
+    /// A message appeared or changed.
+    #[serde(rename = "message")]
+    Message(ChatMessage),
+    /// A message was removed.
+    #[serde(rename = "message-gone")]
+    MessageGone {
+        /// Which conversation.
+        chat: String,
+        /// Which message.
+        id: String,
+    },
+    /// Something is known about a person that was not.
+    #[serde(rename = "person")]
+    Person(PersonCard),
+    /// A person is to be asked.
+    #[serde(rename = "consent")]
+    Consent(Consent),
+    /// A question is settled.
+    #[serde(rename = "consent-closed")]
+    ConsentClosed {
+        /// Which question.
+        id: String,
+    },
+    /// A call appeared or changed.
+    #[serde(rename = "call")]
+    Call(CallView),
+    /// A guest appeared or changed.
+    #[serde(rename = "module")]
+    Module(ModuleView),
+    /// Something went wrong that nobody asked for.
+    #[serde(rename = "trouble")]
+    Trouble(Trouble),
+}
+
+/// The answer to a question that could not be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[ts(export)]
+#[error("{code}: {detail}")]
+#[serde(rename_all = "camelCase")]
+pub struct ApiError {
+    /// What a shell can act upon.
+    pub code: String,
+    /// The fact in English.
+    pub detail: String,
+}
