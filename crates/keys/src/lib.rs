@@ -1,1 +1,27 @@
-//! TODO
+//! The keys of a person and a device, and the few primitives everything else is made of.
+//!
+//! Every secret type wipes itself and never shows itself in `Debug`. Every public key that can be
+//! held is canonical and not of small order, so no caller has to ask again. No I/O except the
+//! operating system's random source.
+
+mod digest;
+mod passphrase;
+mod seal;
+mod sign;
+mod text;
+
+pub use digest::{constant_time_eq, hkdf_sha256, hmac_sha256, sha3_256, sha256};
+pub use passphrase::{PassphraseError, PassphraseParams, passphrase_key};
+pub use seal::{OpenError, SEAL_OVERHEAD, SealError, SealKey};
+pub use sign::{KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
+pub use text::{TextError, base32, b64url, from_b64url, from_base32};
+
+/// Bytes from the operating system's random source.
+///
+/// # Panics
+/// When the system has no randomness to give: no key made afterwards could be trusted.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).expect("the operating system always has randomness for a running program");
+    bytes
+}
