@@ -1,0 +1,124 @@
+//! How an invited device looks at a Welcome first and joins second.
+
+use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome, WelcomeError};
+use tls_codec::DeserializeBytes;
+
+use crate::config::{self, MEMBER_LIMIT, SUITE, WELCOME_LIMIT};
+use crate::member::REPORTER_LEAF;
+use crate::provider::Provider;
+use crate::{Check, GroupId, JoinError, Member, Vault, VaultError};
+
+/// A Welcome that was read but not believed yet.
+pub struct PendingJoin {
+    group: GroupId,
+    members: Vec<Member>,
+    own_leaf: u32,
+    staged: Box<StagedWelcome>,
+}
+
+impl std::fmt::Debug for PendingJoin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PendingJoin({} members)", self.members.len())
+    }
+}
+
+/// Opens a Welcome with one of our key packages, which is used up by it.
+///
+/// The vault then already misses that key package: to be able to look at the same Welcome again
+/// later, roll back.
+pub fn inspect_welcome(vault: &dyn Vault, bytes: &[u8]) -> Result<PendingJoin, JoinError> {
+    if bytes.len() > WELCOME_LIMIT {
+        return Err(JoinError::TooLarge);
+    }
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| JoinError::Malformed)?;
+    let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
+        return Err(JoinError::Malformed);
+    };
+    if welcome.ciphersuite() != SUITE {
+        return Err(JoinError::Invalid("it is for another cipher suite".into()));
+    }
+    let provider = Provider::new(vault);
+    let refused = |error: WelcomeError<VaultError>| match provider.failure() {
+        Some(failure) => JoinError::Vault(failure),
+        None => refusal(&error),
+    };
+    // The lifetime in a leaf says until when its key package could be used. A leaf that has been
+    // in a group for a year is fine: whether its device still is, is for `check` to say.
+    let staged = StagedWelcome::build_from_welcome(&provider, &config::join_config(), welcome)
+        .map_err(refused)?
+        .skip_lifetime_validation()
+        .build()
+        .map_err(refused)?;
+    read(staged)
+}
+
+fn read(staged: StagedWelcome) -> Result<PendingJoin, JoinError> {
+    if staged.welcome_sender_index().u32() != REPORTER_LEAF || staged.own_leaf_index().u32() == REPORTER_LEAF {
+        return Err(JoinError::NotFromReporter);
+    }
+    if staged.group_context().extensions().iter().next().is_some() {
+        return Err(JoinError::Invalid("its group has extensions".into()));
+    }
+    let group = GroupId::new(staged.group_context().group_id().as_slice())
+        .ok_or_else(|| JoinError::Invalid("its group id is empty or too long".into()))?;
+    if staged.members().nth(MEMBER_LIMIT).is_some() {
+        return Err(JoinError::Full);
+    }
+    let members = staged
+        .members()
+        .map(|member| {
+            Member::of_mls(&member).map_err(|reason| JoinError::Unverified {
+                leaf: member.index.u32(),
+                reason,
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let own_leaf = staged.own_leaf_index().u32();
+    Ok(PendingJoin {
+        group,
+        members,
+        own_leaf,
+        staged: Box::new(staged),
+    })
+}
+
+impl PendingJoin {
+    /// The group it invites to.
+    pub fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// Who is in it, this device too; nobody verified yet.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Who invites: always the member at leaf 0.
+    pub fn reporter(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.is_reporter())
+    }
+
+    /// Joins, if `check` accepts every member but ourselves; one that it refuses stops all.
+    pub fn join(self, vault: &dyn Vault, check: Check<'_>) -> Result<GroupId, JoinError> {
+        for member in self.members.iter().filter(|member| member.leaf != self.own_leaf) {
+            check(member).map_err(|reason| JoinError::Unverified {
+                leaf: member.leaf,
+                reason,
+            })?;
+        }
+        let provider = Provider::new(vault);
+        match self.staged.into_group(&provider) {
+            Ok(_) => Ok(self.group),
+            Err(error) => Err(provider.failure().map_or_else(|| refusal(&error), JoinError::Vault)),
+        }
+    }
+}
+
+fn refusal(error: &WelcomeError<VaultError>) -> JoinError {
+    match error {
+        WelcomeError::NoMatchingKeyPackage | WelcomeError::JoinerSecretNotFound => JoinError::NotForUs,
+        WelcomeError::GroupAlreadyExists => JoinError::AlreadyJoined,
+        WelcomeError::NotAWelcomeMessage | WelcomeError::MalformedWelcomeMessage => JoinError::Malformed,
+        other => JoinError::Invalid(other.to_string()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Who is in a group: a leaf, its device key, and a credential that others judge.
+
+use std::fmt;
+
+use keys::VerifyingKey;
+use openmls::prelude::{Credential, CredentialType, LeafNode, MlsGroup};
+
+use crate::config::{CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT};
+
+/// The leaf of the member that created the object and alone may commit.
+pub const REPORTER_LEAF: u32 = 0;
+
+/// Judges a leaf that wants in; the text of a refusal says why, without private data.
+pub type Check<'a> = &'a mut dyn FnMut(&Member) -> Result<(), String>;
+
+/// The id of a group: the bytes of the object's address.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(Vec<u8>);
+
+impl GroupId {
+    /// The id for an object's address; `None` if it is empty or longer than [`GROUP_ID_LIMIT`].
+    pub fn new(bytes: impl AsRef<[u8]>) -> Option<Self> {
+        let bytes = bytes.as_ref();
+        (!bytes.is_empty() && bytes.len() <= GROUP_ID_LIMIT).then(|| Self(bytes.to_vec()))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The address it was made from, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    pub(crate) fn to_mls(&self) -> openmls::group::GroupId {
+        openmls::group::GroupId::from_slice(&self.0)
+    }
+}
+
+impl fmt::Debug for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GroupId(…)")
+    }
+}
+
+/// One device in a group.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its place in the tree; [`REPORTER_LEAF`] is the Reporter's.
+    pub leaf: u32,
+    /// What it says of itself; opaque here.
+    pub credential: Vec<u8>,
+    /// The key that signs everything it sends.
+    pub dsk: VerifyingKey,
+}
+
+impl Member {
+    /// Whether this is the member that alone may commit.
+    pub fn is_reporter(&self) -> bool {
+        self.leaf == REPORTER_LEAF
+    }
+
+    /// Reads a leaf; the reason if it cannot be one of ours.
+    pub(crate) fn read(leaf: u32, credential: &Credential, signature_key: &[u8]) -> Result<Self, String> {
+        if credential.credential_type() != CredentialType::Other(CREDENTIAL_TYPE) {
+            return Err("its credential is of another kind".into());
+        }
+        let content = credential.serialized_content();
+        if content.len() > CREDENTIAL_LIMIT {
+            return Err("its credential is too large".into());
+        }
+        let dsk = VerifyingKey::from_bytes(signature_key).map_err(|error| error.to_string())?;
+        Ok(Self {
+            leaf,
+            credential: content.to_vec(),
+            dsk,
+        })
+    }
+
+    pub(crate) fn of_leaf_node(leaf: u32, node: &LeafNode) -> Result<Self, String> {
+        Self::read(leaf, node.credential(), node.signature_key().as_slice())
+    }
+
+    pub(crate) fn of_mls(member: &openmls::group::Member) -> Result<Self, String> {
+        Self::read(member.index.u32(), &member.credential, &member.signature_key)
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member(leaf {})", self.leaf)
+    }
+}
+
+/// All members of a group, by leaf.
+pub(crate) fn all(group: &MlsGroup) -> Result<Vec<Member>, String> {
+    group.members().map(|member| Member::of_mls(&member)).collect()
+}
+
+/// The leaves the next `count` new members will get once `removed` are gone: the leftmost free.
+pub(crate) fn next_leaves(group: &MlsGroup, removed: &[u32], count: usize) -> Vec<u32> {
+    let taken: std::collections::BTreeSet<u32> = group
+        .members()
+        .map(|member| member.index.u32())
+        .filter(|leaf| !removed.contains(leaf))
+        .collect();
+    (0..).filter(|leaf| !taken.contains(leaf)).take(count).collect()
+}
