@@ -30,7 +30,7 @@ pub const KEY_PACKAGE_LIMIT: usize = 8 * 1024;
 pub const CREDENTIAL_LIMIT: usize = 4 * 1024;
 
 /// Longest group id; it is the address of the object.
-pub const GROUP_ID_LIMIT: usize = 512;
+pub const GROUP_ID_LIMIT: usize = message::ADDRESS_LIMIT;
 
 /// Most members of a group. A path commit is linear in it.
 pub const MEMBER_LIMIT: usize = 1000;

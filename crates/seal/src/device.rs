@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keys::SigningKey;
+use keys::{SigningKey, VerifyingKey};
 use openmls::prelude::{
     Credential, CredentialType, CredentialWithKey, KeyPackage, KeyPackageIn, OpenMlsProvider, ProtocolVersion,
 };
@@ -34,6 +34,11 @@ impl Device {
     /// What it says of itself.
     pub fn credential(&self) -> &[u8] {
         &self.credential
+    }
+
+    /// The public half of its signing key.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.dsk.verifying_key()
     }
 
     pub(crate) fn fits(&self) -> bool {

@@ -6,7 +6,7 @@ use tls_codec::DeserializeBytes;
 use crate::config::{self, MEMBER_LIMIT, SUITE, WELCOME_LIMIT};
 use crate::member::REPORTER_LEAF;
 use crate::provider::Provider;
-use crate::{Check, GroupId, JoinError, Member, Vault, VaultError};
+use crate::{Check, Device, GroupId, JoinError, Member, Vault, VaultError};
 
 /// A Welcome that was read but not believed yet.
 pub struct PendingJoin {
@@ -26,7 +26,7 @@ impl std::fmt::Debug for PendingJoin {
 ///
 /// The vault then already misses that key package: to be able to look at the same Welcome again
 /// later, roll back.
-pub fn inspect_welcome(vault: &dyn Vault, bytes: &[u8]) -> Result<PendingJoin, JoinError> {
+pub fn inspect_welcome(vault: &dyn Vault, device: &Device, bytes: &[u8]) -> Result<PendingJoin, JoinError> {
     if bytes.len() > WELCOME_LIMIT {
         return Err(JoinError::TooLarge);
     }
@@ -49,10 +49,10 @@ pub fn inspect_welcome(vault: &dyn Vault, bytes: &[u8]) -> Result<PendingJoin, J
         .skip_lifetime_validation()
         .build()
         .map_err(refused)?;
-    read(staged)
+    read(device, staged)
 }
 
-fn read(staged: StagedWelcome) -> Result<PendingJoin, JoinError> {
+fn read(device: &Device, staged: StagedWelcome) -> Result<PendingJoin, JoinError> {
     if staged.welcome_sender_index().u32() != REPORTER_LEAF || staged.own_leaf_index().u32() == REPORTER_LEAF {
         return Err(JoinError::NotFromReporter);
     }
@@ -74,6 +74,12 @@ fn read(staged: StagedWelcome) -> Result<PendingJoin, JoinError> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     let own_leaf = staged.own_leaf_index().u32();
+    if !members
+        .iter()
+        .any(|member| member.leaf == own_leaf && member.dsk == device.verifying_key())
+    {
+        return Err(JoinError::NotForUs);
+    }
     Ok(PendingJoin {
         group,
         members,

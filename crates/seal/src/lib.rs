@@ -43,5 +43,5 @@ pub use group::{create, epoch, epoch_authenticator, export, forget, is_member, i
 pub use join::{PendingJoin, inspect_welcome};
 pub use member::{Check, GroupId, Member, REPORTER_LEAF};
 pub use membership::{Invitation, Renewal, commit_pending, invite, propose_leave, propose_refresh, remove};
-pub use open::{Opened, Sealed, What, group_of, open, peek};
+pub use open::{Opened, Sealed, What, group_of, is_welcome, open, peek};
 pub use vault::{MemoryVault, Vault, VaultError};

@@ -24,6 +24,16 @@ impl GroupId {
         (!bytes.is_empty() && bytes.len() <= GROUP_ID_LIMIT).then(|| Self(bytes.to_vec()))
     }
 
+    /// The id of an object's group; an address is never empty and never too long.
+    pub fn of(object: &message::Address) -> Self {
+        Self(object.as_str().as_bytes().to_vec())
+    }
+
+    /// The address of the object, if this is one.
+    pub fn address(&self) -> Option<message::Address> {
+        self.as_str().and_then(|text| message::Address::parse(text).ok())
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -36,6 +46,12 @@ impl GroupId {
 
     pub(crate) fn to_mls(&self) -> openmls::group::GroupId {
         openmls::group::GroupId::from_slice(&self.0)
+    }
+}
+
+impl AsRef<[u8]> for GroupId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

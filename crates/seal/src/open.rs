@@ -96,6 +96,11 @@ pub fn peek(bytes: &[u8]) -> Result<Sealed, OpenError> {
     })
 }
 
+/// Whether this is an invitation rather than a message; proves nothing.
+pub fn is_welcome(bytes: &[u8]) -> bool {
+    matches!(peek(bytes), Ok(Sealed::Welcome))
+}
+
 /// The group a message claims to belong to.
 pub fn group_of(bytes: &[u8]) -> Result<GroupId, OpenError> {
     match peek(bytes)? {

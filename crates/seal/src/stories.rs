@@ -50,7 +50,7 @@ impl Person {
     }
 
     fn joins(&self, welcome: &[u8]) {
-        let pending = inspect_welcome(&self.vault, welcome).unwrap();
+        let pending = inspect_welcome(&self.vault, &self.device, welcome).unwrap();
         pending.join(&self.vault, &mut trusting()).unwrap();
     }
 
@@ -112,7 +112,7 @@ fn a_welcome_shows_who_invites_before_it_is_joined() {
     create(&ana.vault, &ana.device, &chat()).unwrap();
     let welcome = ana.invites(&ben.package()).welcome;
     assert_eq!(peek(&welcome), Ok(Sealed::Welcome));
-    let pending = inspect_welcome(&ben.vault, &welcome).unwrap();
+    let pending = inspect_welcome(&ben.vault, &ben.device, &welcome).unwrap();
     assert_eq!(pending.group(), &chat());
     assert_eq!(pending.members().len(), 2);
     assert_eq!(pending.reporter().unwrap().dsk, ana.dsk.verifying_key());
@@ -307,7 +307,7 @@ fn a_welcome_with_a_member_that_cannot_be_verified_is_not_joined() {
     let carl = Person::new("Carl");
     let invitation = ana.invites(&carl.package());
     let before = carl.vault.snapshot();
-    let pending = inspect_welcome(&carl.vault, &invitation.welcome).unwrap();
+    let pending = inspect_welcome(&carl.vault, &carl.device, &invitation.welcome).unwrap();
     let refused = pending.join(&carl.vault, &mut |member: &Member| match member.credential.as_slice() {
         b"credential of Ben" => Err("revoked".into()),
         _ => Ok(()),
@@ -321,7 +321,7 @@ fn a_welcome_with_a_member_that_cannot_be_verified_is_not_joined() {
     );
     assert!(!is_member(&carl.vault, &chat()).unwrap());
     // Rolled back, the same Welcome can be looked at again.
-    inspect_welcome(&before, &invitation.welcome)
+    inspect_welcome(&before, &carl.device, &invitation.welcome)
         .unwrap()
         .join(&before, &mut trusting())
         .unwrap();
@@ -377,14 +377,17 @@ fn a_key_package_invites_once_but_the_last_resort_again_and_again() {
     }
     let first = ana.invites(&once).welcome;
     ben.joins(&first);
-    assert_eq!(inspect_welcome(&ben.vault, &first).unwrap_err(), JoinError::NotForUs);
+    assert_eq!(
+        inspect_welcome(&ben.vault, &ben.device, &first).unwrap_err(),
+        JoinError::NotForUs
+    );
     let other = GroupId::new("comm://b.localhost/two").unwrap();
     for (package, expected) in [(&once, false), (&last, true)] {
         let fresh = bea.vault.snapshot();
         let welcome = invite(&fresh, &bea.device, &other, package, &mut trusting())
             .unwrap()
             .welcome;
-        assert_eq!(inspect_welcome(&ben.vault, &welcome).is_ok(), expected);
+        assert_eq!(inspect_welcome(&ben.vault, &ben.device, &welcome).is_ok(), expected);
     }
 }
 
@@ -399,7 +402,7 @@ fn the_same_group_cannot_be_entered_or_created_twice() {
     create(&mallory.vault, &mallory.device, &chat()).unwrap();
     let takeover = mallory.invites(&ben.package()).welcome;
     assert_eq!(
-        inspect_welcome(&ben.vault, &takeover).unwrap_err(),
+        inspect_welcome(&ben.vault, &ben.device, &takeover).unwrap_err(),
         JoinError::AlreadyJoined
     );
     assert_eq!(ben.reads(&ana.writes("still ours")), "still ours");
@@ -417,7 +420,7 @@ fn an_observer_is_renewed_when_the_reporter_commits() {
     );
     assert_eq!(ana.reads(&ben.writes("nor me")), "nor me");
     let renewal = commit_pending(&ana.vault, &ana.device, &chat(), &mut trusting()).unwrap();
-    assert_eq!(renewal.wishes, [wish.clone()]);
+    assert_eq!(renewal.wishes, std::slice::from_ref(&wish));
     assert_eq!(ben.opens(&wish).unwrap_err(), OpenError::Own);
     assert!(matches!(eve.opens(&wish).unwrap().what, What::Proposal));
     for observer in [&ben, &eve] {
@@ -481,7 +484,10 @@ fn what_is_too_large_is_refused_unread() {
     let (ana, ben) = ana_and_ben();
     let huge = vec![0; MESSAGE_LIMIT + 1];
     assert_eq!(ben.opens(&huge).unwrap_err(), OpenError::TooLarge);
-    assert_eq!(inspect_welcome(&ben.vault, &huge).unwrap_err(), JoinError::TooLarge);
+    assert_eq!(
+        inspect_welcome(&ben.vault, &ben.device, &huge).unwrap_err(),
+        JoinError::TooLarge
+    );
     assert_eq!(
         seal(&ana.vault, &ana.device, &chat(), &huge).unwrap_err(),
         SealError::TooLarge
@@ -521,7 +527,7 @@ proptest! {
     fn random_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let ben = Person::new("Ben");
         prop_assert!(ben.opens(&bytes).is_err());
-        prop_assert!(inspect_welcome(&ben.vault, &bytes).is_err());
+        prop_assert!(inspect_welcome(&ben.vault, &ben.device, &bytes).is_err());
         prop_assert!(inspect_key_package(&bytes).is_err());
     }
 
@@ -532,6 +538,6 @@ proptest! {
         let mut welcome = ana.invites(&ben.package()).welcome;
         let at = at % welcome.len();
         if cut { welcome.truncate(at) } else { welcome[at] ^= 1 << bit };
-        prop_assert!(inspect_welcome(&ben.vault, &welcome).is_err());
+        prop_assert!(inspect_welcome(&ben.vault, &ben.device, &welcome).is_err());
     }
 }
