@@ -1,0 +1,79 @@
+//! Where a profile lives and what its environment says.
+
+use std::path::PathBuf;
+
+use runtime::{ListedIssuer, RuntimeConfig};
+
+/// Longest profile name.
+const NAME_LIMIT: usize = 32;
+
+/// A profile to open.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name; several profiles can run side by side.
+    pub name: String,
+}
+
+/// Why a profile cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Not a name.
+    #[error("a profile name has 1 to {NAME_LIMIT} letters, digits, - or _")]
+    BadName,
+    /// The system has no place for data of programs.
+    #[error("no directory for the profile: {0}")]
+    NoDirectory(String),
+    /// An environment variable does not say what it should.
+    #[error("{variable} is not understood: {reason}")]
+    BadVariable {
+        /// Which.
+        variable: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where a profile of this name keeps its files: `PARLANCE_HOME`, or the system's place for data of programs.
+pub fn profile_dir(name: &str) -> Result<PathBuf, ProfileError> {
+    let good = (1..=NAME_LIMIT).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !good {
+        return Err(ProfileError::BadName);
+    }
+    runtime::profile_dir(name).map_err(|error| ProfileError::NoDirectory(error.to_string()))
+}
+
+impl Profile {
+    /// Reads the environment:
+    ///
+    /// - `PARLANCE_LOCALHOST` ports of `*.localhost` domains
+    /// - `PARLANCE_DOMAIN` domain suggested at the first run
+    /// - `PARLANCE_ISSUERS` issuers offered besides the domain's own, `URL=Name,…`
+    /// - `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD` audio devices or files
+    /// - `PARLANCE_KEYRING=off` leaves the system keyring alone
+    pub(crate) fn into_config(self) -> Result<RuntimeConfig, ProfileError> {
+        let bad = |variable: &'static str| move |reason: String| ProfileError::BadVariable { variable, reason };
+        let net = runtime::NetConfig::from_env().map_err(|e| bad("PARLANCE_LOCALHOST")(e.to_string()))?;
+        let suggested_domain = std::env::var("PARLANCE_DOMAIN")
+            .ok()
+            .map(|text| message::Domain::parse(&text))
+            .transpose()
+            .map_err(|e| bad("PARLANCE_DOMAIN")(e.to_string()))?;
+        let audio = runtime::AudioConfig::from_env().map_err(|e| bad("PARLANCE_MICROPHONE")(e.to_string()))?;
+        Ok(RuntimeConfig {
+            profile_dir: profile_dir(&self.name)?,
+            net,
+            suggested_domain,
+            issuers: ListedIssuer::from_env(),
+            audio,
+            use_keyring: std::env::var("PARLANCE_KEYRING").as_deref() != Ok("off"),
+            device_name: device_name(),
+        })
+    }
+}
+
+/// The name of this computer, for the list of a person's devices.
+fn device_name() -> String {
+    let name = std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME"));
+    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Computer".into())
+}

@@ -1,0 +1,58 @@
+//! The desktop shell: windows, the one command, and nothing that thinks.
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod door;
+mod windows;
+
+use api::Profile;
+use door::Door;
+use tauri::{Manager, RunEvent};
+
+fn main() -> std::process::ExitCode {
+    // A web driver may only drive a build that was made for it.
+    #[cfg(not(feature = "e2e"))]
+    // SAFETY: nothing else runs yet, so no other thread reads the environment.
+    unsafe {
+        std::env::remove_var("TAURI_WEBVIEW_AUTOMATION");
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let built = tauri::Builder::default()
+        .invoke_handler(tauri::generate_handler![door::ask])
+        .setup(|app| {
+            windows::open_main(app.handle())?;
+            app.manage(Door::open(app.handle().clone(), Profile { name: profile_name() }));
+            Ok(())
+        })
+        .build(tauri::generate_context!());
+    match built {
+        Ok(app) => {
+            app.run(|app, event| {
+                if let RunEvent::Exit = event {
+                    app.state::<Door>().close();
+                }
+            });
+            std::process::ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("parlance: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// `--profile NAME`, or `PARLANCE_PROFILE`, or `default`.
+fn profile_name() -> String {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--profile"
+            && let Some(name) = arguments.next()
+        {
+            return name;
+        }
+    }
+    std::env::var("PARLANCE_PROFILE").unwrap_or_else(|_| "default".into())
+}

@@ -1,0 +1,50 @@
+//! The windows of the app.
+
+use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
+
+/// Smallest size of the main window that still shows everything (ux, Layout).
+const SMALLEST: (f64, f64) = (480.0, 600.0);
+
+/// Opens the main window.
+pub fn open_main(app: &AppHandle) -> tauri::Result<()> {
+    WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
+        .title("Parlance")
+        .inner_size(1100.0, 760.0)
+        .min_inner_size(SMALLEST.0, SMALLEST.1)
+        .build()?;
+    Ok(())
+}
+
+/// Opens the window of an incoming call (screen S13), unless it is open.
+pub fn open_ring(app: &AppHandle, call: &str) {
+    if app.get_webview_window("ring").is_some() {
+        return;
+    }
+    let page = format!("index.html#/ring/{}", encode(call));
+    let built = WebviewWindowBuilder::new(app, "ring", WebviewUrl::App(page.into()))
+        .title("Parlance")
+        .inner_size(400.0, 480.0)
+        .resizable(false)
+        .always_on_top(true)
+        .center()
+        .build();
+    if let Err(error) = built {
+        tracing::warn!(%error, "the window of an incoming call did not open");
+    }
+}
+
+/// Closes the window of an incoming call.
+pub fn close_ring(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window("ring")
+        && let Err(error) = window.close()
+    {
+        tracing::warn!(%error, "the window of an incoming call did not close");
+    }
+}
+
+/// Percent-encodes all but letters and digits, for the fragment of a page.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
