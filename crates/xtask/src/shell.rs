@@ -70,3 +70,31 @@ pub fn has(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
+
+/// Runs a step, shows its output and counts the tests its lines tell of.
+pub fn counted_step(name: &str, command: &mut Command, count: fn(&str) -> Option<u64>) -> Result<u64, Failed> {
+    use std::io::{BufRead, BufReader};
+    title(name);
+    let started = Instant::now();
+    let failed = |error: std::io::Error| Failed(format!("{name}: {error}"));
+    // One pipe for both streams, so that the lines keep their order.
+    let (reader, writer) = std::io::pipe().map_err(failed)?;
+    let errors = writer.try_clone().map_err(failed)?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn().map_err(failed)?;
+    // The command holds the writing ends; it must let go of them for the reading to end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut total = 0;
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.map_err(failed)?).into_owned();
+        eprintln!("{line}");
+        total += count(&line).unwrap_or(0);
+    }
+    let status = child.wait().map_err(failed)?;
+    eprintln!("   {name}: {total} tests, {:.0} s", started.elapsed().as_secs_f64());
+    match (status.success(), total) {
+        (true, 0) => Err(Failed(format!("{name} ran no test"))),
+        (true, total) => Ok(total),
+        (false, _) => Err(Failed(format!("{name} failed ({status})"))),
+    }
+}

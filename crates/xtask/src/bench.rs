@@ -1,0 +1,21 @@
+//! Runs the benchmarks in a release build; each prints a table and writes target/figures/NAME.json.
+
+use crate::setup::{Purpose, ensure};
+use crate::shell::{Failed, cargo, step};
+use crate::suite;
+
+/// The benchmarks there are.
+const NAMES: &[&str] = &["bus", "first-contact"];
+
+/// Runs the named ones, one after the other so that they do not disturb each other.
+pub fn run(names: &[String], install: bool) -> Result<(), Failed> {
+    if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        return Err(Failed(format!("no benchmark {unknown}; there are {}", NAMES.join(", "))));
+    }
+    ensure(Purpose::Build, install)?;
+    suite::prepare()?;
+    for name in names {
+        step(&format!("Benchmark {name}"), &mut cargo(&["run", "--release", "-p", "bench", "--", name]))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Everything that is tested, in the order in which it is cheapest to fail.
+
+use crate::check;
+use crate::demo;
+use crate::setup::{Purpose, ensure};
+use crate::shell::{Failed, cargo, counted_step, npm, root, step};
+
+/// Runs everything and ends with a plain line of counts.
+pub fn run(install: bool) -> Result<(), Failed> {
+    ensure(Purpose::Test, install)?;
+    prepare()?;
+    let mut passed = 0;
+    passed += counted_step("Hyperties", &mut npm("hyperties", &["test"]), vitest)?;
+    passed += counted_step("Interface: components", &mut npm("ui", &["test"]), vitest)?;
+    step("Interface: types and accessibility", &mut npm("ui", &["run", "check"]))?;
+    check::quick()?;
+    passed += counted_step(
+        "Units and stories",
+        &mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--exclude", "desktop"]),
+        nextest,
+    )?;
+    step("Building the programs", &mut demo::build_programs())?;
+    passed += counted_step("Interface: every screen in every theme", &mut npm("ui", &["run", "e2e:demo"]), plain)?;
+    passed += counted_step("Two people in two browsers", &mut npm("tests/browser", &["test"]), plain)?;
+    passed += counted_step("Two people in two windows", &mut demo::desktop_tests(), nextest)?;
+    println!("\n{passed} passed, 0 failed");
+    Ok(())
+}
+
+/// Fetches and builds what the tests and the programs read: Hyperties and the interface.
+pub fn prepare() -> Result<(), Failed> {
+    for folder in ["hyperties", "ui", "tests/issuer", "tests/browser"] {
+        if !root().join(folder).join("package.json").is_file() {
+            continue;
+        }
+        let lock = root().join(folder).join("package-lock.json");
+        let done = root().join(folder).join("node_modules/.package-lock.json");
+        let modified = |path: &std::path::Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+        // Installing again takes a minute; a newer lock file says when it is needed.
+        if modified(&done).is_none_or(|done| modified(&lock).is_none_or(|lock| lock > done)) {
+            step(&format!("Packages of {folder}"), &mut npm(folder, &["ci", "--no-audit", "--no-fund"]))?;
+        }
+    }
+    step("Building the Hyperties", &mut npm("hyperties", &["run", "build"]))?;
+    step("Building the interface", &mut npm("ui", &["run", "build"]))
+}
+
+/// Takes pictures of every screen.
+pub fn shots(install: bool) -> Result<(), Failed> {
+    ensure(Purpose::Test, install)?;
+    prepare()?;
+    step("Pictures of every screen", &mut npm("ui", &["run", "e2e:demo"]))?;
+    eprintln!("   pictures are in {}", root().join("ui/e2e/shots").display());
+    Ok(())
+}
+
+/// `     Summary [   1.2s] 12 tests run: 12 passed, 0 skipped`
+fn nextest(line: &str) -> Option<u64> {
+    let line = strip_colour(line);
+    let (before, after) = line.split_once(" tests run: ").or_else(|| line.split_once(" test run: "))?;
+    before.trim_start().starts_with("Summary").then_some(())?;
+    after.split_whitespace().next()?.parse().ok()
+}
+
+/// `      Tests  12 passed (12)`
+fn vitest(line: &str) -> Option<u64> {
+    let line = strip_colour(line);
+    let mut words = line.split_whitespace();
+    (words.next() == Some("Tests")).then_some(())?;
+    let number = words.next()?.parse().ok()?;
+    (words.next() == Some("passed")).then_some(number)
+}
+
+/// `12 passed, 0 failed`
+fn plain(line: &str) -> Option<u64> {
+    let line = strip_colour(line);
+    let (number, rest) = line.trim().split_once(' ')?;
+    rest.starts_with("passed").then(|| number.parse().ok()).flatten()
+}
+
+fn strip_colour(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut in_escape = false;
+    for c in line.chars() {
+        match (in_escape, c) {
+            (false, '\u{1b}') => in_escape = true,
+            (false, c) => out.push(c),
+            (true, c) => in_escape = !c.is_ascii_alphabetic(),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runners_tell_how_many_passed() {
+        assert_eq!(nextest("     Summary [   0.047s] 12 tests run: 11 passed, 1 failed, 0 skipped"), Some(11));
+        assert_eq!(nextest("PASS [ 0.1s] tests run: nothing"), None);
+        assert_eq!(vitest("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m7 passed\u{1b}[39m\u{1b}[22m (7)"), Some(7));
+        assert_eq!(plain("30 passed, 0 failed"), Some(30));
+        assert_eq!(plain("passed"), None);
+    }
+}
