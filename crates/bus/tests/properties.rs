@@ -1,5 +1,7 @@
 //! What holds for a bus whatever its ports do.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::collections::HashMap;
 
 use bus::{Action, Bus, Place, PortId, PortKind, Ticket};

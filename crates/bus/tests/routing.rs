@@ -1,5 +1,7 @@
 //! Stories of messages between the ports of Ana's runtime at a.example.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use bus::{Action, Bus, Party, Place, PortId, PortKind};
 use message::{
     Address, Body, Code, Domain, Grants, Message, MessageType, PROVISIONAL_DEADLINE_MS, REPLY_DEADLINE_MS, Response,
