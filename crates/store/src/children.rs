@@ -1,0 +1,267 @@
+//! The children of objects: the messages of a conversation, in the order they came.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::{StoreError, Tx};
+
+/// Most rows one question is answered with.
+const PAGE_LIMIT: usize = 1000;
+
+/// How far a child has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum ChildState {
+    /// Ours; waits in the outbox.
+    #[default]
+    Queued,
+    /// Ours; refused for good.
+    Failed,
+    /// Ours; the other side's node has it.
+    Sent,
+    /// Ours; the other side has it.
+    Delivered,
+    /// Somebody else's.
+    Received,
+}
+
+impl ChildState {
+    fn number(self) -> i64 {
+        match self {
+            Self::Queued => 0,
+            Self::Failed => 1,
+            Self::Sent => 2,
+            Self::Delivered => 3,
+            Self::Received => 4,
+        }
+    }
+
+    fn of_number(number: i64) -> Option<Self> {
+        [Self::Queued, Self::Failed, Self::Sent, Self::Delivered, Self::Received]
+            .into_iter()
+            .find(|state| state.number() == number)
+    }
+}
+
+/// One child of an object.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ChildRow {
+    /// Its place in the order they were kept, counted over all objects; given by the store.
+    pub ordinal: i64,
+    /// Its id, unique everywhere.
+    pub id: String,
+    /// The object it belongs to.
+    pub object: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The author's number, unique for object and author.
+    pub seq: i64,
+    /// When it was written, Unix milliseconds.
+    pub at: i64,
+    /// How far it has come.
+    pub state: ChildState,
+    /// What it says, as JSON text.
+    pub value: String,
+    /// Whether we wrote it.
+    pub mine: bool,
+    /// Whether it was not read yet; given by the store: what is received is unread.
+    pub unread: bool,
+}
+
+impl std::fmt::Debug for ChildRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ChildRow({}, {:?})", self.ordinal, self.state)
+    }
+}
+
+/// What of a child is sealed. Its number is inside too: the column is only for the order.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    object: String,
+    author: String,
+    seq: i64,
+    at: i64,
+    mine: bool,
+    value: String,
+}
+
+const COLUMNS: &str = "ordinal, id, state, unread, sealed";
+
+impl Tx<'_> {
+    /// Keeps a child and returns its ordinal. A second one with its id, or with its author and
+    /// number, is refused as [`StoreError::Duplicate`].
+    pub fn add_child(&self, row: &ChildRow) -> Result<i64, StoreError> {
+        self.writable()?;
+        let kept = Kept {
+            id: row.id.clone(),
+            object: row.object.clone(),
+            author: row.author.clone(),
+            seq: row.seq,
+            at: row.at,
+            mine: row.mine,
+            value: row.value.clone(),
+        };
+        let id = self.child_id(&row.id);
+        let author = self.cipher.child.blind("author", &[row.author.as_bytes()]);
+        let sealed = self.cipher.child.seal_value("sealed", &id, &kept)?;
+        let unread = row.state == ChildState::Received;
+        self.db
+            .prepare_cached(
+                "INSERT INTO child (id, object, author, seq, state, unread, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![id, self.object(&row.object), author, row.seq, row.state.number(), unread, sealed])?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// The child with this id.
+    pub fn child(&self, id: &str) -> Result<Option<ChildRow>, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM child WHERE id = ?1"))?;
+        let raw = query.query_row([self.child_id(id)], Raw::read).optional()?;
+        raw.map(|raw| self.open_child(raw)).transpose()
+    }
+
+    /// The last `limit` children of an object before ordinal `before`, the oldest first.
+    pub fn children(&self, object: &str, before: Option<i64>, limit: usize) -> Result<Vec<ChildRow>, StoreError> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND ordinal < ?2 ORDER BY ordinal DESC LIMIT ?3"
+        ))?;
+        let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
+        let before = before.unwrap_or(i64::MAX);
+        let rows = query.query_map(params![self.object(object), before, limit], Raw::read)?;
+        let mut page = rows.map(|raw| self.open_child(raw?)).collect::<Result<Vec<_>, _>>()?;
+        page.reverse();
+        Ok(page)
+    }
+
+    /// The newest child of an object.
+    pub fn last_child(&self, object: &str) -> Result<Option<ChildRow>, StoreError> {
+        Ok(self.children(object, None, 1)?.pop())
+    }
+
+    /// The children of an object in one state, the oldest first, at most a page of them.
+    pub fn children_in(&self, object: &str, state: ChildState) -> Result<Vec<ChildRow>, StoreError> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND state = ?2 ORDER BY ordinal LIMIT ?3"
+        ))?;
+        let limit = i64::try_from(PAGE_LIMIT).unwrap_or(0);
+        let rows = query.query_map(params![self.object(object), state.number(), limit], Raw::read)?;
+        rows.map(|raw| self.open_child(raw?)).collect()
+    }
+
+    /// Sets how far a child has come.
+    pub fn set_child_state(&self, id: &str, state: ChildState) -> Result<(), StoreError> {
+        self.writable()?;
+        let found = self
+            .db
+            .prepare_cached("UPDATE child SET state = ?2 WHERE id = ?1")?
+            .execute(params![self.child_id(id), state.number()])?;
+        if found == 0 { Err(StoreError::NoSuchRow) } else { Ok(()) }
+    }
+
+    /// Moves a child on, never back: what is delivered does not become sent again. Says whether
+    /// anything changed; no such child is no change.
+    pub fn advance_child(&self, id: &str, state: ChildState) -> Result<bool, StoreError> {
+        self.writable()?;
+        let changed = self
+            .db
+            .prepare_cached("UPDATE child SET state = ?2 WHERE id = ?1 AND state < ?2")?
+            .execute(params![self.child_id(id), state.number()])?;
+        Ok(changed > 0)
+    }
+
+    /// Takes the words out of a child; its id, author and number stay.
+    pub fn empty_child(&self, id: &str) -> Result<(), StoreError> {
+        self.writable()?;
+        let row = self.child(id)?.ok_or(StoreError::NoSuchRow)?;
+        let kept = Kept {
+            id: row.id,
+            object: row.object,
+            author: row.author,
+            seq: row.seq,
+            at: row.at,
+            mine: row.mine,
+            value: String::new(),
+        };
+        let name = self.child_id(id);
+        let sealed = self.cipher.child.seal_value("sealed", &name, &kept)?;
+        self.db
+            .prepare_cached("UPDATE child SET sealed = ?2, unread = 0 WHERE id = ?1")?
+            .execute(params![name, sealed])?;
+        Ok(())
+    }
+
+    /// Forgets all children of an object; how many there were.
+    pub fn delete_children(&self, object: &str) -> Result<usize, StoreError> {
+        self.writable()?;
+        Ok(self
+            .db
+            .prepare_cached("DELETE FROM child WHERE object = ?1")?
+            .execute([self.object(object)])?)
+    }
+
+    /// How many children of an object are unread.
+    pub fn count_unread(&self, object: &str) -> Result<usize, StoreError> {
+        let count: i64 = self
+            .db
+            .prepare_cached("SELECT count(*) FROM child WHERE object = ?1 AND unread = 1")?
+            .query_row([self.object(object)], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Marks all children of an object as read; how many were not.
+    pub fn mark_read(&self, object: &str) -> Result<usize, StoreError> {
+        self.writable()?;
+        Ok(self
+            .db
+            .prepare_cached("UPDATE child SET unread = 0 WHERE object = ?1 AND unread = 1")?
+            .execute([self.object(object)])?)
+    }
+
+    fn child_id(&self, id: &str) -> [u8; 32] {
+        self.cipher.child.blind("id", &[id.as_bytes()])
+    }
+
+    fn object(&self, object: &str) -> [u8; 32] {
+        self.cipher.child.blind("object", &[object.as_bytes()])
+    }
+
+    fn open_child(&self, raw: Raw) -> Result<ChildRow, StoreError> {
+        let kept: Kept = self.cipher.child.open_value("sealed", &raw.id, &raw.sealed)?;
+        let state = ChildState::of_number(raw.state).ok_or_else(|| StoreError::damaged("child"))?;
+        Ok(ChildRow {
+            ordinal: raw.ordinal,
+            id: kept.id,
+            object: kept.object,
+            author: kept.author,
+            seq: kept.seq,
+            at: kept.at,
+            state,
+            value: kept.value,
+            mine: kept.mine,
+            unread: raw.unread,
+        })
+    }
+}
+
+/// A row as it lies in the file.
+struct Raw {
+    ordinal: i64,
+    id: [u8; 32],
+    state: i64,
+    unread: bool,
+    sealed: Vec<u8>,
+}
+
+impl Raw {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            ordinal: row.get(0)?,
+            id: row.get(1)?,
+            state: row.get(2)?,
+            unread: row.get(3)?,
+            sealed: row.get(4)?,
+        })
+    }
+}

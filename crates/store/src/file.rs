@@ -1,0 +1,181 @@
+//! The file of a profile: opened by one process, changed in whole transactions.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use crate::cipher::Cipher;
+use crate::{MasterKey, StoreError, Tx, schema};
+
+/// How long another connection of this process is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// After so many transactions the WAL is emptied, so that old ratchet states do not linger in it.
+const SCRUB_EVERY: u32 = 128;
+
+/// What the proof row holds; it opens only with the right key.
+const PROOF: &[u8] = b"parlance-store";
+
+/// An open profile.
+pub struct Store {
+    inner: Mutex<Inner>,
+    cipher: Cipher,
+    /// Held as long as the store is open; the system frees it when the process dies.
+    _lock: File,
+}
+
+struct Inner {
+    db: Connection,
+    writes: u32,
+}
+
+impl Store {
+    /// Opens the store at `path`, or makes it. Brings an older version up to date.
+    pub fn open(path: &Path, master: &MasterKey) -> Result<Store, StoreError> {
+        let lock = lock(&path.with_extension("lock"))?;
+        private_file(path)?;
+        let mut db = Connection::open(path)?;
+        db.busy_timeout(BUSY)?;
+        db.set_prepared_statement_cache_capacity(64);
+        db.pragma_update(None, "secure_delete", "ON")?;
+        db.pragma_update(None, "foreign_keys", "ON")?;
+        db.pragma_update(None, "trusted_schema", "OFF")?;
+        db.pragma_update(None, "temp_store", "MEMORY")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        schema::migrate(&mut db)?;
+        let cipher = Cipher::new(master);
+        prove(&mut db, &cipher)?;
+        Ok(Store {
+            inner: Mutex::new(Inner { db, writes: 0 }),
+            cipher,
+            _lock: lock,
+        })
+    }
+
+    /// Changes the store in one transaction: kept if `work` returns `Ok`, undone otherwise.
+    pub fn write<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
+        let mut inner = self.inner();
+        let done = {
+            let tx = inner
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(StoreError::from)?;
+            let done = work(&Tx {
+                db: &tx,
+                cipher: &self.cipher,
+                writes: true,
+            })?;
+            tx.commit().map_err(StoreError::from)?;
+            done
+        };
+        inner.writes += 1;
+        if inner.writes.is_multiple_of(SCRUB_EVERY) {
+            // Not emptied now is emptied the next time: the transaction itself is safe.
+            let _ = scrub(&inner.db);
+        }
+        Ok(done)
+    }
+
+    /// Reads one consistent state; a write in it is refused as [`StoreError::ReadOnly`].
+    pub fn read<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
+        let mut inner = self.inner();
+        let tx = inner
+            .db
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(StoreError::from)?;
+        work(&Tx {
+            db: &tx,
+            cipher: &self.cipher,
+            writes: false,
+        })
+    }
+
+    /// Empties the write-ahead log, and with it what was deleted or replaced.
+    pub fn scrub(&self) -> Result<(), StoreError> {
+        scrub(&self.inner().db)
+    }
+
+    /// Reads the whole file and says whether it is sound.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let said: String = self
+            .inner()
+            .db
+            .pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+        if said == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::damaged("the file"))
+        }
+    }
+
+    /// The version of the schema.
+    pub fn version(&self) -> Result<u32, StoreError> {
+        schema::version(&self.inner().db)
+    }
+
+    /// A panic in a transaction has rolled it back, so the connection is as good as before.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store(…)")
+    }
+}
+
+fn scrub(db: &Connection) -> Result<(), StoreError> {
+    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
+/// Writes the proof of the key into a new store, checks it in an old one.
+fn prove(db: &mut Connection, cipher: &Cipher) -> Result<(), StoreError> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sealed: Option<Vec<u8>> = tx
+        .query_row("SELECT sealed FROM proof WHERE id = 1", [], |row| row.get(0))
+        .optional()?;
+    match sealed {
+        Some(sealed) => {
+            let proof = cipher
+                .check
+                .open("sealed", b"1", &sealed)
+                .map_err(|_| StoreError::WrongKey)?;
+            if proof.as_slice() != PROOF {
+                return Err(StoreError::WrongKey);
+            }
+        }
+        None => {
+            let sealed = cipher.check.seal("sealed", b"1", PROOF)?;
+            tx.execute("INSERT INTO proof (id, sealed) VALUES (1, ?1)", params![sealed])?;
+        }
+    }
+    Ok(tx.commit()?)
+}
+
+/// One process at a time: two cores on one profile would step over each other's ratchets.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = private(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn private_file(path: &Path) -> Result<(), StoreError> {
+    private(path).map(drop)
+}
+
+/// Opens or makes a file only the user can read.
+fn private(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Ok(options.open(path)?)
+}

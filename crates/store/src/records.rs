@@ -1,0 +1,115 @@
+//! Records of any shape by kind and key, and the marks of what was seen before.
+
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::{StoreError, Tx};
+
+/// How many marks are kept. A node delivers again only what was not acknowledged, which is
+/// far less than this.
+const SEEN_LIMIT: i64 = 100_000;
+
+/// A record as it is sealed: the key goes inside, since the column shows only its blind name.
+type Kept = (String, Vec<u8>);
+
+impl Tx<'_> {
+    /// The record of this kind under `key`.
+    pub fn get<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Result<Option<T>, StoreError> {
+        let (kind, name) = self.record_name(kind, key);
+        let sealed: Option<Vec<u8>> = self
+            .db
+            .prepare_cached("SELECT sealed FROM record WHERE kind = ?1 AND name = ?2")?
+            .query_row(params![kind, name], |row| row.get(0))
+            .optional()?;
+        sealed
+            .map(|sealed| self.open_record(&kind, &name, &sealed).map(|(_, value)| value))
+            .transpose()
+    }
+
+    /// Keeps a record in place of what was there.
+    pub fn put<T: Serialize + ?Sized>(&self, kind: &str, key: &str, value: &T) -> Result<(), StoreError> {
+        self.writable()?;
+        // JSON inside, so that everything that crosses our seams can be kept as it is.
+        let value = serde_json::to_vec(value).map_err(|_| StoreError::Codec { place: "record" })?;
+        let (kind, name) = self.record_name(kind, key);
+        let row = [kind, name].concat();
+        let kept: Kept = (key.to_owned(), value);
+        let sealed = self.cipher.record.seal_value("sealed", &row, &kept)?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO record (kind, name, sealed) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (kind, name) DO UPDATE SET sealed = excluded.sealed",
+            )?
+            .execute(params![kind, name, sealed])?;
+        Ok(())
+    }
+
+    /// Forgets a record; whether there was one.
+    pub fn delete(&self, kind: &str, key: &str) -> Result<bool, StoreError> {
+        self.writable()?;
+        let (kind, name) = self.record_name(kind, key);
+        let gone = self
+            .db
+            .prepare_cached("DELETE FROM record WHERE kind = ?1 AND name = ?2")?
+            .execute(params![kind, name])?;
+        Ok(gone > 0)
+    }
+
+    /// All records of this kind with their keys, by key.
+    pub fn list<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, T)>, StoreError> {
+        let kind = self.cipher.record.blind("kind", &[kind.as_bytes()]);
+        let mut query = self
+            .db
+            .prepare_cached("SELECT name, sealed FROM record WHERE kind = ?1")?;
+        let rows = query.query_map([kind], |row| {
+            Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let mut all = Vec::new();
+        for row in rows {
+            let (name, sealed) = row?;
+            all.push(self.open_record(&kind, &name, &sealed)?);
+        }
+        all.sort_by(|a: &(String, T), b| a.0.cmp(&b.0));
+        Ok(all)
+    }
+
+    /// Marks `id` as seen and says whether it was seen before.
+    pub fn seen(&self, id: &str) -> Result<bool, StoreError> {
+        self.writable()?;
+        let name = self.cipher.seen.blind("name", &[id.as_bytes()]);
+        let new = self
+            .db
+            .prepare_cached("INSERT OR IGNORE INTO seen (name) VALUES (?1)")?
+            .execute([name])?;
+        if new == 0 {
+            return Ok(true);
+        }
+        self.db
+            .prepare_cached("DELETE FROM seen WHERE ordinal <= ?1")?
+            .execute([self.db.last_insert_rowid() - SEEN_LIMIT])?;
+        Ok(false)
+    }
+
+    fn record_name(&self, kind: &str, key: &str) -> ([u8; 32], [u8; 32]) {
+        let record = &self.cipher.record;
+        (
+            record.blind("kind", &[kind.as_bytes()]),
+            record.blind("name", &[kind.as_bytes(), key.as_bytes()]),
+        )
+    }
+
+    fn open_record<T: DeserializeOwned>(
+        &self,
+        kind: &[u8; 32],
+        name: &[u8; 32],
+        sealed: &[u8],
+    ) -> Result<(String, T), StoreError> {
+        let row = [*kind, *name].concat();
+        let (key, value): Kept = self.cipher.record.open_value("sealed", &row, sealed)?;
+        let value = Zeroizing::new(value);
+        let value = serde_json::from_slice(&value).map_err(|_| StoreError::Codec { place: "record" })?;
+        Ok((key, value))
+    }
+}

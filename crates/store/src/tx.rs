@@ -1,0 +1,26 @@
+//! One transaction: everything in it is kept together or not at all.
+
+use rusqlite::Connection;
+
+use crate::StoreError;
+use crate::cipher::Cipher;
+
+/// An open transaction of a [`crate::Store`]; also the [`seal::Vault`] of its groups.
+pub struct Tx<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) cipher: &'a Cipher,
+    pub(crate) writes: bool,
+}
+
+impl Tx<'_> {
+    /// Everything that changes a row asks this first.
+    pub(crate) fn writable(&self) -> Result<(), StoreError> {
+        if self.writes { Ok(()) } else { Err(StoreError::ReadOnly) }
+    }
+}
+
+impl std::fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tx(…)")
+    }
+}
