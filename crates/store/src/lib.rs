@@ -29,6 +29,9 @@ mod schema;
 mod tx;
 mod vault;
 
+#[cfg(test)]
+mod migration;
+
 pub use children::{ChildRow, ChildState};
 pub use error::StoreError;
 pub use file::Store;

@@ -1,0 +1,498 @@
+//! Stories of what a profile keeps, loses together, and never shows to a thief of the disk.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
+
+use std::path::{Path, PathBuf};
+
+use keys::SigningKey;
+use seal::{Device, GroupId, MemoryVault, Vault, What};
+use store::{ChildRow, ChildState, KeySource, MasterKey, OutboxRow, Store, StoreError};
+
+struct Profile {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    key: MasterKey,
+}
+
+impl Profile {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let key = MasterKey::open(dir.path(), KeySource::Unprotected).unwrap();
+        Self {
+            path: dir.path().join("profile.db"),
+            key,
+            _dir: dir,
+        }
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&self.path, &self.key).unwrap()
+    }
+}
+
+const CHAT: &str = "comm://a.localhost/quiet-room";
+
+fn child(id: &str, author: &str, seq: i64, state: ChildState) -> ChildRow {
+    ChildRow {
+        id: id.into(),
+        object: CHAT.into(),
+        author: author.into(),
+        seq,
+        at: 1_700_000_000_000 + seq,
+        state,
+        value: format!("{{\"text\":\"words of {id}\"}}"),
+        mine: state != ChildState::Received,
+        ..ChildRow::default()
+    }
+}
+
+fn message(to: &str, text: &str) -> OutboxRow {
+    let domain = to.split('/').nth(2).unwrap();
+    OutboxRow {
+        to_domain: domain.into(),
+        to: to.into(),
+        message: text.into(),
+        ..OutboxRow::default()
+    }
+}
+
+fn texts(rows: &[OutboxRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.message.as_str()).collect()
+}
+
+#[test]
+fn records_come_back_after_the_app_was_closed() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            tx.put("person/1", "user://b.localhost/ben", "Ben")?;
+            tx.put("person/1", "user://a.localhost/ana", "Ana")?;
+            tx.put("settings/1", "settings", &vec![1, 2, 3])?;
+            tx.put("person/1", "user://b.localhost/ben", "Benjamin")
+        })
+        .unwrap();
+    drop(store);
+    let store = profile.open();
+    store
+        .read(|tx| {
+            assert_eq!(
+                tx.get::<String>("person/1", "user://b.localhost/ben")?.as_deref(),
+                Some("Benjamin")
+            );
+            assert_eq!(tx.get::<String>("person/2", "user://b.localhost/ben")?, None);
+            let people: Vec<(String, String)> = tx.list("person/1")?;
+            assert_eq!(people[0], ("user://a.localhost/ana".into(), "Ana".into()));
+            assert_eq!(people.len(), 2);
+            assert_eq!(tx.get::<Vec<u8>>("settings/1", "settings")?, Some(vec![1, 2, 3]));
+            assert_eq!(
+                tx.get::<u8>("settings/1", "settings"),
+                Err(StoreError::Codec { place: "record" })
+            );
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert!(store.write(|tx| tx.delete("settings/1", "settings")).unwrap());
+    assert!(!store.write(|tx| tx.delete("settings/1", "settings")).unwrap());
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing_behind() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let failed: Result<(), StoreError> = store.write(|tx| {
+        tx.put("kind", "key", "half done")?;
+        tx.add_child(&child("one", "ana", 1, ChildState::Queued))?;
+        tx.outbox_push(&message("hyperty://b.localhost/inbox", "x"))?;
+        tx.seen("mark")?;
+        Vault::put(tx, "tree", b"group", b"state").unwrap();
+        Err(StoreError::NoSuchRow)
+    });
+    assert_eq!(failed, Err(StoreError::NoSuchRow));
+    store
+        .read(|tx| {
+            assert_eq!(tx.get::<String>("kind", "key")?, None);
+            assert_eq!(tx.child("one")?, None);
+            assert!(tx.outbox_due(None, i64::MAX, 10)?.is_empty());
+            assert_eq!(Vault::get(tx, "tree", b"group").unwrap(), None);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert!(!store.write(|tx| tx.seen("mark")).unwrap());
+}
+
+#[test]
+fn a_panic_in_a_transaction_undoes_it_and_the_store_works_on() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let crash = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.write(|tx| -> Result<(), StoreError> {
+            tx.put("kind", "key", "half done")?;
+            panic!("a fault elsewhere")
+        })
+    }));
+    assert!(crash.is_err());
+    assert_eq!(store.read(|tx| tx.get::<String>("kind", "key")).unwrap(), None);
+    store.write(|tx| tx.put("kind", "key", "done")).unwrap();
+}
+
+#[test]
+fn who_only_reads_cannot_write() {
+    let profile = Profile::new();
+    let store = profile.open();
+    assert_eq!(store.read(|tx| tx.put("kind", "key", "x")), Err(StoreError::ReadOnly));
+    assert_eq!(store.read(|tx| tx.seen("x")), Err(StoreError::ReadOnly));
+    assert!(
+        store
+            .read(|tx| Ok::<_, StoreError>(Vault::put(tx, "t", b"k", b"v").is_err()))
+            .unwrap()
+    );
+}
+
+#[test]
+fn messages_keep_their_order_and_cannot_be_kept_twice() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            for seq in 1..=5 {
+                tx.add_child(&child(&format!("c{seq}"), "ana", seq, ChildState::Received))?;
+            }
+            assert_eq!(
+                tx.add_child(&child("c1", "ana", 99, ChildState::Received)),
+                Err(StoreError::Duplicate)
+            );
+            assert_eq!(
+                tx.add_child(&child("other", "ana", 5, ChildState::Received)),
+                Err(StoreError::Duplicate)
+            );
+            tx.add_child(&child("b5", "ben", 5, ChildState::Queued))?;
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    store
+        .read(|tx| {
+            let page = tx.children(CHAT, None, 2)?;
+            assert_eq!([page[0].id.as_str(), page[1].id.as_str()], ["c5", "b5"]);
+            let older = tx.children(CHAT, Some(page[0].ordinal), 2)?;
+            assert_eq!([older[0].id.as_str(), older[1].id.as_str()], ["c3", "c4"]);
+            assert_eq!(tx.last_child(CHAT)?.unwrap().value, "{\"text\":\"words of b5\"}");
+            assert_eq!(tx.children("comm://a.localhost/other", None, 9)?, []);
+            assert_eq!(tx.count_unread(CHAT)?, 5, "what we write is not unread");
+            let mine = tx.child("b5")?.unwrap();
+            assert_eq!(
+                (mine.author.as_str(), mine.seq, mine.mine, mine.unread),
+                ("ben", 5, true, false)
+            );
+            assert_eq!(tx.children_in(CHAT, ChildState::Queued)?, [mine]);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert_eq!(store.write(|tx| tx.mark_read(CHAT)).unwrap(), 5);
+    assert_eq!(store.write(|tx| tx.mark_read(CHAT)).unwrap(), 0);
+}
+
+#[test]
+fn a_message_moves_on_but_never_back() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            tx.add_child(&child("one", "ana", 1, ChildState::Queued))?;
+            assert!(tx.advance_child("one", ChildState::Delivered)?);
+            assert!(
+                !tx.advance_child("one", ChildState::Sent)?,
+                "the receipt was faster than the node"
+            );
+            assert_eq!(tx.child("one")?.unwrap().state, ChildState::Delivered);
+            assert!(!tx.advance_child("none", ChildState::Sent)?);
+            assert_eq!(tx.set_child_state("none", ChildState::Sent), Err(StoreError::NoSuchRow));
+            tx.set_child_state("one", ChildState::Failed)?;
+            assert!(tx.advance_child("one", ChildState::Sent)?, "a retry may succeed");
+            tx.empty_child("one")?;
+            let empty = tx.child("one")?.unwrap();
+            assert_eq!((empty.value.as_str(), empty.seq), ("", 1));
+            assert_eq!(tx.delete_children(CHAT)?, 1);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_outbox_keeps_the_order_for_each_recipient() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let (ben, bea) = ("hyperty://b.localhost/ben", "hyperty://b.localhost/bea");
+    store
+        .write(|tx| {
+            let first = tx.outbox_push(&message(ben, "1"))?;
+            tx.outbox_push(&message(ben, "2"))?;
+            tx.outbox_push(&message(bea, "3"))?;
+            tx.outbox_push(&message("hyperty://c.localhost/carl", "4"))?;
+            assert_eq!(texts(&tx.outbox_due(Some("b.localhost"), 0, 10)?), ["1", "2", "3"]);
+            assert_eq!(texts(&tx.outbox_due(None, 0, 2)?), ["1", "2"]);
+            assert_eq!(tx.outbox_domains()?, ["b.localhost", "c.localhost"]);
+            tx.outbox_retry(first, 500, 1)?;
+            assert_eq!(
+                texts(&tx.outbox_due(Some("b.localhost"), 0, 10)?),
+                ["3"],
+                "2 may not overtake 1"
+            );
+            assert_eq!(tx.outbox_next("b.localhost")?, Some(0));
+            let bea = tx.outbox_due(Some("b.localhost"), 0, 10)?[0].id;
+            assert!(tx.outbox_done(bea)?);
+            assert!(!tx.outbox_done(bea)?);
+            assert_eq!(tx.outbox_next("b.localhost")?, Some(500));
+            assert_eq!(texts(&tx.outbox_due(Some("b.localhost"), 500, 10)?), ["1", "2"]);
+            assert_eq!(tx.outbox_due(Some("b.localhost"), 500, 1)?[0].attempts, 1);
+            assert_eq!(tx.outbox_hurry("b.localhost")?, 1);
+            assert_eq!(tx.outbox_next("b.localhost")?, Some(0));
+            assert_eq!(tx.outbox_next("nobody.localhost")?, None);
+            assert_eq!(tx.outbox_retry(bea, 1, 1), Err(StoreError::NoSuchRow));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_arrives_twice_is_noticed() {
+    let profile = Profile::new();
+    let store = profile.open();
+    assert!(!store.write(|tx| tx.seen("a message")).unwrap());
+    drop(store);
+    assert!(profile.open().write(|tx| tx.seen("a message")).unwrap());
+}
+
+#[test]
+fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let (ana, ben) = (SigningKey::generate(), SigningKey::generate());
+    let (ana, ben) = (Device::new(&ana, b"Ana".to_vec()), Device::new(&ben, b"Ben".to_vec()));
+    let group = GroupId::new(CHAT).unwrap();
+    let bens = MemoryVault::new();
+    let package = seal::key_package(&bens, &ben, false).unwrap();
+    let welcome = store
+        .write(|tx| -> Result<_, StoreError> {
+            seal::create(tx, &ana, &group).unwrap();
+            Ok(seal::invite(tx, &ana, &group, &package, &mut |_| Ok(()))
+                .unwrap()
+                .welcome)
+        })
+        .unwrap();
+    seal::inspect_welcome(&bens, &ben, &welcome)
+        .unwrap()
+        .join(&bens, &mut |_| Ok(()))
+        .unwrap();
+    let lost: Result<(), StoreError> = store.write(|tx| {
+        seal::seal(tx, &ana, &group, b"never leaves").unwrap();
+        Err(StoreError::DiskFull)
+    });
+    assert!(lost.is_err());
+    drop(store);
+    let store = profile.open();
+    let sealed = store
+        .write(|tx| Ok::<_, StoreError>(seal::seal(tx, &ana, &group, b"hello").unwrap()))
+        .unwrap();
+    let opened = seal::open(&bens, &ben, &sealed, &mut |_| Ok(())).unwrap();
+    assert!(matches!(opened.what, What::Application(text) if text == b"hello"));
+}
+
+#[test]
+fn a_thief_of_the_disk_finds_no_name_no_address_and_no_word() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let ana = Device::new(&SigningKey::generate(), b"credential-of-ana".to_vec());
+    store
+        .write(|tx| -> Result<(), StoreError> {
+            tx.put(
+                "person-kind",
+                "user://secretdomain.example/anastasia",
+                "Anastasia Secretova",
+            )?;
+            let mut row = child(
+                "secret-child-id",
+                "user://secretdomain.example/anastasia",
+                1,
+                ChildState::Received,
+            );
+            row.object = "comm://secretdomain.example/room".into();
+            row.value = "the treasure is under the oak".into();
+            tx.add_child(&row)?;
+            tx.outbox_push(&OutboxRow {
+                to_domain: "secretdomain.example".into(),
+                to: "hyperty://secretdomain.example/inbox".into(),
+                message: "the treasure is under the oak".into(),
+                child: Some("secret-child-id".into()),
+                ..OutboxRow::default()
+            })?;
+            tx.seen("secret-mark")?;
+            seal::create(tx, &ana, &GroupId::new("comm://secretdomain.example/room").unwrap()).unwrap();
+            Ok(())
+        })
+        .unwrap();
+    let secrets = [
+        "secretdomain",
+        "nastasia",
+        "Secretova",
+        "treasure",
+        "secret-child",
+        "secret-mark",
+        "credential-of",
+        "person-kind",
+        "comm://",
+        "hyperty://",
+        "tree",
+    ];
+    let dir = profile.path.parent().unwrap();
+    let look = || {
+        for file in std::fs::read_dir(dir).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            for secret in secrets {
+                assert!(!contains(&bytes, secret.as_bytes()), "{secret} in {}", path.display());
+            }
+        }
+    };
+    assert!(dir.join("profile.db-wal").exists());
+    look();
+    store.scrub().unwrap();
+    assert_eq!(std::fs::metadata(dir.join("profile.db-wal")).unwrap().len(), 0);
+    look();
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_user_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let profile = Profile::new();
+    let store = profile.open();
+    store.write(|tx| tx.put("kind", "key", "value")).unwrap();
+    for file in std::fs::read_dir(profile.path.parent().unwrap()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o077,
+            0,
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn a_value_moved_to_another_place_does_not_open() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            tx.put("kind", "rich", "1,000,000")?;
+            tx.put("kind", "poor", "0")?;
+            tx.add_child(&child("one", "ana", 1, ChildState::Received)).map(drop)
+        })
+        .unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(&profile.path).unwrap();
+    let all: Vec<Vec<u8>> = db
+        .prepare("SELECT sealed FROM record")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    db.execute(
+        "UPDATE record SET sealed = CASE sealed WHEN ?1 THEN ?2 ELSE ?1 END",
+        [&all[0], &all[1]],
+    )
+    .unwrap();
+    db.execute("UPDATE child SET sealed = ?1", [&all[0]]).unwrap();
+    drop(db);
+    let store = profile.open();
+    let damaged = |place: &str| StoreError::Damaged { place: place.into() };
+    assert_eq!(
+        store.read(|tx| tx.get::<String>("kind", "poor")),
+        Err(damaged("record"))
+    );
+    assert_eq!(store.read(|tx| tx.child("one")), Err(damaged("child")));
+}
+
+#[test]
+fn another_key_does_not_open_the_store() {
+    let (profile, other) = (Profile::new(), Profile::new());
+    drop(profile.open());
+    assert_eq!(
+        Store::open(&profile.path, &other.key).unwrap_err(),
+        StoreError::WrongKey
+    );
+}
+
+#[test]
+fn a_profile_is_open_in_one_place_only() {
+    let profile = Profile::new();
+    let store = profile.open();
+    assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::InUse);
+    drop(store);
+    profile.open();
+}
+
+#[test]
+fn a_file_of_something_else_is_left_alone() {
+    let profile = Profile::new();
+    let other = rusqlite::Connection::open(&profile.path).unwrap();
+    other.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    drop(other);
+    assert_eq!(
+        Store::open(&profile.path, &profile.key).unwrap_err(),
+        StoreError::NotOurs
+    );
+    std::fs::write(&profile.path, "x".repeat(5000)).unwrap();
+    assert_eq!(
+        Store::open(&profile.path, &profile.key).unwrap_err(),
+        StoreError::NotOurs
+    );
+}
+
+#[test]
+fn a_store_of_a_newer_app_is_left_alone() {
+    let profile = Profile::new();
+    drop(profile.open());
+    let db = rusqlite::Connection::open(&profile.path).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let known = 2;
+    assert_eq!(
+        Store::open(&profile.path, &profile.key).unwrap_err(),
+        StoreError::Newer { have: 99, known }
+    );
+}
+
+#[test]
+fn a_damaged_file_is_reported_and_does_not_crash() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            for seq in 0..200 {
+                tx.add_child(&child(&seq.to_string(), "ana", seq, ChildState::Received))?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    store.check().unwrap();
+    drop(store);
+    damage(&profile.path);
+    match Store::open(&profile.path, &profile.key) {
+        Ok(store) => assert!(store.check().is_err()),
+        Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+    }
+}
+
+fn damage(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0xAA);
+    std::fs::write(path, bytes).unwrap();
+}
