@@ -218,7 +218,7 @@ mod tests {
 
     fn rsa_of(bits: usize, e: &[u8]) -> Value {
         let mut n = vec![0xffu8; bits.div_ceil(8)];
-        if bits % 8 != 0 {
+        if !bits.is_multiple_of(8) {
             n[0] = (1 << (bits % 8)) - 1;
         }
         json!({ "kty": "RSA", "n": keys::b64url(&n), "e": keys::b64url(e), "kid": "k" })
