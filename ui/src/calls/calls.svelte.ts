@@ -1,0 +1,191 @@
+/** Keeps the calls that go on, the one that rings and the one that just ended. */
+import type { CallStage, CallView, Shell, Trouble } from '../shell/shell';
+import { troubleOf } from '../shell/shell';
+import type { Announcer } from '../shared/announcer.svelte';
+import type { Toasts } from '../shared/toasts.svelte';
+import { say } from '../words/words.svelte';
+
+export type StageName = CallStage['at'];
+
+/** How long each stage may take, in seconds (ux, rule 2). */
+export const LIMITS: Record<Exclude<StageName, 'connected' | 'ended'>, number> = {
+  finding: 10,
+  ringing: 45,
+  securing: 10,
+  connecting: 10,
+};
+
+/** The address of a call that has been asked for and has none yet. */
+export const STARTING = 'starting';
+
+export class Calls {
+  all = $state<CallView[]>([]);
+  startTrouble = $state<{ trouble: Trouble; user: string; name: string } | null>(null);
+  actTrouble = $state<Trouble | null>(null);
+  #since = $state<Record<string, number>>({});
+  #dismissed = new Set<string>();
+  #givenUp = false;
+  #declined = new Set<string>();
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly announcer: Announcer,
+    private readonly toasts: Toasts,
+  ) {}
+
+  /** The call that rings here. */
+  ringing = $derived.by(() => this.all.find((call) => call.incoming && call.stage.at === 'ringing') ?? null);
+
+  /** The call the person is in, makes, or has just left. */
+  active = $derived.by(() => {
+    const mine = this.all.filter((call) => !(call.incoming && call.stage.at === 'ringing'));
+    return mine.find((call) => call.stage.at !== 'ended') ?? mine.at(-1) ?? null;
+  });
+
+  /** A call that is not over. */
+  going = $derived.by(() => (this.active && this.active.stage.at !== 'ended' ? this.active : null));
+
+  find(call: string): CallView | undefined {
+    return this.all.find((one) => one.call === call);
+  }
+
+  /** When the present stage of a call began, by this device's clock. */
+  since(call: string): number {
+    return this.#since[call] ?? Date.now();
+  }
+
+  async load(): Promise<void> {
+    try {
+      for (const call of await this.shell.ask({ ask: 'call.list' })) this.take(call);
+    } catch {
+      // Each call is also told as news when it changes.
+    }
+  }
+
+  /** Shows the call at once, before the app has answered. */
+  async start(user: string, name: string): Promise<void> {
+    if (this.going) return;
+    this.all = this.all.filter((call) => call.stage.at !== 'ended');
+    this.startTrouble = null;
+    this.#givenUp = false;
+    this.#keep(blank(user, name));
+    try {
+      const call = await this.shell.ask({ ask: 'call.start', input: { user } });
+      this.#drop(STARTING);
+      this.take(call);
+      if (this.#givenUp) await this.hangup(call.call);
+    } catch (error) {
+      this.#drop(STARTING);
+      if (!this.#givenUp) this.startTrouble = { trouble: troubleOf(error), user, name };
+    }
+  }
+
+  async accept(call: string): Promise<void> {
+    const other = this.going;
+    if (other && other.call !== call) await this.hangup(other.call);
+    this.all = this.all.filter((one) => one.call === call || one.stage.at !== 'ended');
+    await this.#act(() => this.shell.ask({ ask: 'call.accept', input: { call } }));
+  }
+
+  async decline(call: string): Promise<void> {
+    this.#declined.add(call);
+    this.#drop(call);
+    await this.#act(() => this.shell.ask({ ask: 'call.decline', input: { call } }));
+  }
+
+  async hangup(call: string): Promise<void> {
+    if (call === STARTING) {
+      this.#givenUp = true;
+      this.#drop(STARTING);
+      return;
+    }
+    await this.#act(() => this.shell.ask({ ask: 'call.hangup', input: { call } }));
+  }
+
+  async mute(call: string, muted: boolean): Promise<void> {
+    const view = this.find(call);
+    if (!view || call === STARTING) return;
+    view.muted = muted;
+    await this.#act(() => this.shell.ask({ ask: 'call.mute', input: { call, muted } }));
+    if (this.actTrouble) view.muted = !muted;
+  }
+
+  /** Puts the end of a call away. */
+  dismiss(call: string): void {
+    this.#dismissed.add(call);
+    this.#drop(call);
+    this.startTrouble = null;
+  }
+
+  take(call: CallView): void {
+    const before = this.find(call.call);
+    const starting = this.find(STARTING);
+    if (starting && !call.incoming && starting.user === call.user) this.#drop(STARTING);
+    if (call.stage.at === 'ended') return this.#takeEnd(call, before);
+    if (this.#declined.has(call.call)) return;
+    this.#keep(call);
+    if (before?.stage.at !== call.stage.at) this.#tell(call);
+  }
+
+  #takeEnd(call: CallView, before: CallView | undefined): void {
+    if (this.#declined.has(call.call) || this.#dismissed.has(call.call) || !before) return this.#drop(call.call);
+    const neverTaken = before.incoming && before.stage.at === 'ringing';
+    if (neverTaken) {
+      this.#drop(call.call);
+      this.toasts.say(say('end.missed', { name: call.name }));
+      return;
+    }
+    if (before.stage.at !== 'ended') this.#tell(call);
+    this.#keep(call);
+  }
+
+  #keep(call: CallView): void {
+    const at = this.all.findIndex((one) => one.call === call.call);
+    if (at < 0 || this.all[at]!.stage.at !== call.stage.at) this.#since[call.call] = Date.now();
+    if (at < 0) this.all = [...this.all, call];
+    else this.all[at] = call;
+  }
+
+  #drop(call: string): void {
+    this.all = this.all.filter((one) => one.call !== call);
+  }
+
+  #tell(call: CallView): void {
+    const { name, stage } = call;
+    if (stage.at === 'ended') this.announcer.call(endTitle(stage.reason, name));
+    else if (call.incoming && stage.at === 'ringing') this.announcer.call(say('call.incoming', { name }));
+    else this.announcer.say(say(`call.stage-${stage.at}`));
+  }
+
+  async #act(question: () => Promise<unknown>): Promise<void> {
+    this.actTrouble = null;
+    try {
+      await question();
+    } catch (error) {
+      this.actTrouble = troubleOf(error);
+    }
+  }
+}
+
+const KNOWN_ENDS = [
+  'hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped',
+  'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting',
+] as const;
+type End = (typeof KNOWN_ENDS)[number];
+
+/** The reason as the catalogue knows it. */
+export const endOf = (reason: string): End | 'failed' => KNOWN_ENDS.find((known) => known === reason) ?? 'failed';
+
+export const endTitle = (reason: string, name: string): string => say(`end.${endOf(reason)}`, { name });
+
+export function endHint(reason: string, name: string): string | null {
+  const end = endOf(reason);
+  return end === 'hung-up' ? null : say(`end.${end}-hint`, { name });
+}
+
+function blank(user: string, name: string): CallView {
+  return {
+    call: STARTING, user, name, identity: null, incoming: false, stage: { at: 'finding' },
+    connectedAt: null, muted: false, inputLevel: 0, outputLevel: 0, microphone: '',
+  };
+}

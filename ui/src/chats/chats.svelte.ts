@@ -1,0 +1,70 @@
+/** Keeps the list of conversations in order. */
+import type { ChatMessage, ChatSummary, PersonCard, Shell } from '../shell/shell';
+import { Waiting } from '../shared/waiting.svelte';
+
+export class Chats {
+  list = $state<ChatSummary[]>([]);
+  loaded = $state(false);
+  filter = $state('');
+  waiting = new Waiting();
+
+  constructor(private readonly shell: Shell) {}
+
+  /** What the list shows: not the blocked, only what matches, newest first. */
+  shown = $derived.by(() => {
+    const wanted = this.filter.trim().toLocaleLowerCase();
+    return this.list
+      .filter((chat) => chat.contact !== 'blocked')
+      .filter((chat) => `${chat.name} ${chat.user}`.toLocaleLowerCase().includes(wanted))
+      .toSorted((a, b) => b.at - a.at);
+  });
+
+  unread = $derived(
+    this.list.reduce((sum, chat) => (chat.contact === 'blocked' ? sum : sum + chat.unread), 0),
+  );
+
+  async load(): Promise<void> {
+    const list = await this.waiting.run(() => this.shell.ask({ ask: 'chat.list' }));
+    if (!list) return;
+    this.list = list;
+    this.loaded = true;
+  }
+
+  find(chat: string): ChatSummary | undefined {
+    return this.list.find((one) => one.chat === chat);
+  }
+
+  withUser(user: string): ChatSummary | undefined {
+    return this.list.find((one) => one.user === user);
+  }
+
+  take(summary: ChatSummary): void {
+    const at = this.list.findIndex((one) => one.chat === summary.chat);
+    if (at < 0) this.list = [...this.list, summary];
+    else this.list[at] = summary;
+  }
+
+  takeMessage(message: ChatMessage): void {
+    const chat = this.find(message.chat);
+    if (!chat || (chat.last && chat.last.ordinal > message.ordinal)) return;
+    chat.last = message;
+    chat.at = Math.max(chat.at, message.at);
+  }
+
+  takePerson(card: PersonCard): void {
+    for (const chat of this.list) {
+      if (chat.user !== card.user) continue;
+      chat.name = card.name;
+      chat.contact = card.contact;
+    }
+  }
+
+  /** The chat `step` places away from the open one, only unread ones if wanted. */
+  neighbour(open: string | null, step: 1 | -1, unreadOnly = false): string | null {
+    const all = this.shown.filter((chat) => !unreadOnly || chat.unread > 0 || chat.chat === open);
+    if (all.length === 0) return null;
+    const at = all.findIndex((chat) => chat.chat === open);
+    const next = at < 0 ? (step === 1 ? 0 : all.length - 1) : at + step;
+    return all[Math.min(Math.max(next, 0), all.length - 1)]!.chat;
+  }
+}

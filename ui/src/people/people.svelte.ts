@@ -1,0 +1,80 @@
+/** Keeps everyone known and the person card that is open. */
+import type { PersonCard, Shell } from '../shell/shell';
+import { troubleOf } from '../shell/shell';
+import type { Toasts } from '../shared/toasts.svelte';
+import { Waiting } from '../shared/waiting.svelte';
+import { say } from '../words/words.svelte';
+
+export class People {
+  list = $state<PersonCard[]>([]);
+  loaded = $state(false);
+  filter = $state('');
+  card = $state<PersonCard | null>(null);
+  waiting = new Waiting();
+  opening = new Waiting();
+  answering = new Waiting();
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly toasts: Toasts,
+    private readonly onchange: (card: PersonCard) => void,
+  ) {}
+
+  shown = $derived.by(() => {
+    const wanted = this.filter.trim().toLocaleLowerCase();
+    return this.list
+      .filter((card) => `${card.name} ${card.user}`.toLocaleLowerCase().includes(wanted))
+      .toSorted((a, b) => a.name.localeCompare(b.name));
+  });
+
+  async load(): Promise<void> {
+    const list = await this.waiting.run(() => this.shell.ask({ ask: 'person.list' }));
+    if (!list) return;
+    this.list = list;
+    this.loaded = true;
+  }
+
+  find(user: string): PersonCard | undefined {
+    return this.list.find((card) => card.user === user);
+  }
+
+  async open(user: string): Promise<void> {
+    if (this.card?.user !== user) this.card = this.find(user) ?? null;
+    const card = await this.opening.run(() => this.shell.ask({ ask: 'person.card', input: { user } }));
+    if (card) this.card = card;
+  }
+
+  take(card: PersonCard): void {
+    const at = this.list.findIndex((one) => one.user === card.user);
+    if (at < 0) this.list = [...this.list, card];
+    else this.list[at] = card;
+    if (this.card?.user === card.user) this.card = card;
+  }
+
+  async accept(user: string): Promise<void> {
+    await this.answering.run(() => this.shell.ask({ ask: 'person.accept', input: { user } }));
+    if (!this.answering.trouble) this.#mark(user, 'accepted');
+  }
+
+  /** Hides a person at once; blocks them when nobody took that back. */
+  block(user: string, name: string, before: PersonCard['contact']): void {
+    this.#mark(user, 'blocked');
+    const commit = async () => {
+      try {
+        await this.shell.ask({ ask: 'person.block', input: { user } });
+      } catch (error) {
+        this.#mark(user, before);
+        this.answering.trouble = troubleOf(error);
+      }
+    };
+    this.toasts.undoable(say('request.blocked', { name }), () => void commit(), () => this.#mark(user, before));
+  }
+
+  #mark(user: string, contact: PersonCard['contact']): void {
+    const known = this.find(user) ?? (this.card?.user === user ? this.card : undefined);
+    const blank = { user, name: user, contact, identity: null, devices: [], reachedBy: null, chat: null };
+    const card: PersonCard = known ? { ...known, contact } : blank;
+    if (known) this.take(card);
+    this.onchange(card);
+  }
+}

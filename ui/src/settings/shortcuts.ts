@@ -1,0 +1,44 @@
+/** Lists the keys as they are shown; `views/keys.ts` acts on them. */
+import type { Key } from '../words/words.svelte';
+
+export interface Shortcut {
+  words: Key;
+  keys: string[];
+}
+
+export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
+  {
+    words: 'shortcuts.group-everywhere',
+    shortcuts: [
+      { words: 'shortcuts.palette', keys: ['Ctrl K'] },
+      { words: 'shortcuts.settings', keys: ['Ctrl ,'] },
+      { words: 'shortcuts.help', keys: ['Ctrl /'] },
+      { words: 'shortcuts.regions', keys: ['F6', 'Shift F6'] },
+      { words: 'shortcuts.escape', keys: ['Esc'] },
+    ],
+  },
+  {
+    words: 'shortcuts.group-chats',
+    shortcuts: [
+      { words: 'shortcuts.new', keys: ['Ctrl N'] },
+      { words: 'shortcuts.filter', keys: ['Ctrl F'] },
+      { words: 'shortcuts.next', keys: ['Alt ↑', 'Alt ↓'] },
+      { words: 'shortcuts.next-unread', keys: ['Alt Shift ↑', 'Alt Shift ↓'] },
+      { words: 'shortcuts.place', keys: ['Ctrl 1…9'] },
+      { words: 'shortcuts.send', keys: ['Enter'] },
+      { words: 'shortcuts.newline', keys: ['Shift Enter'] },
+      { words: 'shortcuts.messages', keys: ['↑', '↓'] },
+      { words: 'shortcuts.actions', keys: ['Enter'] },
+    ],
+  },
+  {
+    words: 'shortcuts.group-calls',
+    shortcuts: [
+      { words: 'shortcuts.call', keys: ['Alt Shift C'] },
+      { words: 'shortcuts.accept', keys: ['Alt Shift A'] },
+      { words: 'shortcuts.decline', keys: ['Alt Shift D'] },
+      { words: 'shortcuts.hangup', keys: ['Alt Shift E'] },
+      { words: 'shortcuts.mute', keys: ['M'] },
+    ],
+  },
+];

@@ -1,0 +1,122 @@
+/** Speaks to the app over a loopback WebSocket: the browser edition. */
+import { Listeners } from './listeners';
+import type { Answers, ApiError, News, Question, Shell } from './shell';
+
+type Frame = { id: number; answer: unknown } | { id: number; error: ApiError } | News;
+
+interface Waiting {
+  frame: string;
+  sent: boolean;
+  resolve(answer: unknown): void;
+  reject(error: ApiError): void;
+}
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 4_000;
+/** Questions kept while the connection is away; more are refused at once. */
+const MOST_WAITING = 200;
+const TOKEN_KEY = 'parlance-shell-token';
+
+/** Takes the token out of the address bar and keeps it for reloads of this tab. */
+export function takeToken(place: Location, history: History, store: Storage): string | null {
+  const given = new URLSearchParams(place.hash.replace(/^#/, ''));
+  const token = given.get('token');
+  if (token === null) return store.getItem(TOKEN_KEY);
+  store.setItem(TOKEN_KEY, token);
+  history.replaceState(null, '', `${place.pathname}${place.search}#${given.get('to') ?? '/'}`);
+  return token;
+}
+
+/** A shell over `ws://<host>/shell?token=…` that connects again when the connection is lost. */
+export class BrowserShell implements Shell {
+  #listeners = new Listeners();
+  #waiting = new Map<number, Waiting>();
+  #next = 1;
+  #pause = FIRST_PAUSE_MS;
+  #socket: WebSocket | null = null;
+  #opened = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly connect: (url: string) => WebSocket = (at) => new WebSocket(at),
+  ) {
+    this.#open();
+  }
+
+  ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]> {
+    if (this.#waiting.size >= MOST_WAITING) {
+      return Promise.reject({ code: 'shell-lost', detail: 'too many questions wait for the app' });
+    }
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        frame: JSON.stringify({ id, question }),
+        sent: false,
+        resolve: resolve as (answer: unknown) => void,
+        reject,
+      };
+      this.#waiting.set(id, waiting);
+      this.#send(waiting);
+    });
+  }
+
+  hear(listener: (news: News) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  #send(waiting: Waiting): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    waiting.sent = true;
+    this.#socket.send(waiting.frame);
+  }
+
+  #open(): void {
+    const socket = this.connect(this.url);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#pause = FIRST_PAUSE_MS;
+      for (const waiting of this.#waiting.values()) if (!waiting.sent) this.#send(waiting);
+      if (this.#opened) void this.#catchUp();
+      this.#opened = true;
+    };
+    socket.onmessage = (event) => this.#take(String(event.data));
+    socket.onclose = () => this.#lost();
+  }
+
+  /** A question that was on its way may or may not have been done: the asker is told. */
+  #lost(): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (!waiting.sent) continue;
+      this.#waiting.delete(id);
+      waiting.reject({ code: 'shell-lost', detail: 'the connection to the app was lost' });
+    }
+    setTimeout(() => this.#open(), this.#pause);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+  }
+
+  /** What was told while the connection was away is asked for as a whole. */
+  async #catchUp(): Promise<void> {
+    try {
+      this.#listeners.tell({ news: 'app', data: await this.ask({ ask: 'app.state' }) });
+      for (const data of await this.ask({ ask: 'chat.list' })) this.#listeners.tell({ news: 'chat', data });
+      for (const data of await this.ask({ ask: 'call.list' })) this.#listeners.tell({ news: 'call', data });
+      for (const data of await this.ask({ ask: 'consent.list' })) this.#listeners.tell({ news: 'consent', data });
+    } catch {
+      // Lost again: the next connection asks anew.
+    }
+  }
+
+  #take(text: string): void {
+    let frame: Frame;
+    try {
+      frame = JSON.parse(text) as Frame;
+    } catch {
+      return;
+    }
+    if ('news' in frame) return this.#listeners.tell(frame);
+    const waiting = this.#waiting.get(frame.id);
+    this.#waiting.delete(frame.id);
+    if ('error' in frame) waiting?.reject(frame.error);
+    else waiting?.resolve(frame.answer);
+  }
+}

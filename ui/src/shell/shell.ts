@@ -1,0 +1,92 @@
+/** States what the interface may ask of its shell and how it is told of news. */
+import type { ApiError } from './generated/ApiError';
+import type { AppState } from './generated/AppState';
+import type { CallView } from './generated/CallView';
+import type { ChatMessage } from './generated/ChatMessage';
+import type { ChatSummary } from './generated/ChatSummary';
+import type { ChatView } from './generated/ChatView';
+import type { Consent } from './generated/Consent';
+import type { FoundPerson } from './generated/FoundPerson';
+import type { IssuerCard } from './generated/IssuerCard';
+import type { ModuleView } from './generated/ModuleView';
+import type { News } from './generated/News';
+import type { PersonCard } from './generated/PersonCard';
+import type { Profile } from './generated/Profile';
+import type { Question } from './generated/Question';
+import type { Settings } from './generated/Settings';
+import type { Trouble } from './generated/Trouble';
+
+export type { ApiError, AppState, CallView, ChatMessage, ChatSummary, ChatView, Consent, FoundPerson };
+export type { IssuerCard, ModuleView, News, PersonCard, Profile, Question, Settings, Trouble };
+export type { CallStage } from './generated/CallStage';
+export type { ConsentChoice } from './generated/ConsentChoice';
+export type { ContactState } from './generated/ContactState';
+export type { DeliveryState } from './generated/DeliveryState';
+export type { IdentityLine } from './generated/IdentityLine';
+export type { Protect } from './generated/Protect';
+export type { SignInState } from './generated/SignInState';
+export type { Stage } from './generated/Stage';
+export type { TrustState } from './generated/TrustState';
+
+/** The name of a question. */
+export type Ask = Question['ask'];
+
+/** What each question is answered with; the Rust side says it in its comments. */
+export interface Answers {
+  'app.state': AppState;
+  'app.unlock': AppState;
+  'app.protect': AppState;
+  'issuer.list': IssuerCard[];
+  'signin.start': null;
+  'signin.again': null;
+  'signin.cancel': null;
+  'profile.create': Profile;
+  'chat.list': ChatSummary[];
+  'chat.open': ChatView;
+  'chat.older': ChatMessage[];
+  'chat.send': ChatMessage;
+  'chat.retry': null;
+  'chat.discard': null;
+  'chat.draft': null;
+  'chat.read': null;
+  'person.find': FoundPerson;
+  'person.request': ChatSummary;
+  'person.accept': null;
+  'person.block': null;
+  'person.card': PersonCard;
+  'person.list': PersonCard[];
+  'consent.answer': null;
+  'consent.list': Consent[];
+  'call.start': CallView;
+  'call.accept': null;
+  'call.decline': null;
+  'call.hangup': null;
+  'call.mute': null;
+  'call.list': CallView[];
+  'module.list': ModuleView[];
+  'module.revoke': null;
+  'settings.get': Settings;
+  'settings.set': Settings;
+}
+
+// Fails to compile when the Rust side gains a question that has no answer here, or loses one.
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+const everyQuestionHasAnAnswer: Same<Ask, keyof Answers> = true;
+void everyQuestionHasAnAnswer;
+
+/** What shows the app: the desktop window, the browser edition or the demo. */
+export interface Shell {
+  /** Asks one question. Rejects with an [`ApiError`] object. */
+  ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]>;
+  /** Hears everything told unasked, until the returned function is called. */
+  hear(listener: (news: News) => void): () => void;
+}
+
+/** Makes a trouble of whatever a shell rejected with. */
+export function troubleOf(error: unknown): Trouble {
+  if (typeof error === 'object' && error !== null && 'code' in error) {
+    const { code, detail } = error as Partial<ApiError>;
+    return { code: String(code), detail: String(detail ?? '') };
+  }
+  return { code: 'internal', detail: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,18 @@
+/** Speaks to the desktop app; the only file that knows Tauri. */
+import { invoke, isTauri } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+import { Listeners } from './listeners';
+import type { Answers, News, Question, Shell } from './shell';
+
+/** Whether the page is shown by the desktop app. */
+export const inDesktopApp = (): boolean => isTauri();
+
+/** Connects to the desktop app. Resolves once news can be heard, so that none is missed. */
+export async function tauriShell(): Promise<Shell> {
+  const listeners = new Listeners();
+  await listen<News>('news', (event) => listeners.tell(event.payload));
+  return {
+    ask: <Q extends Question>(question: Q) => invoke<Answers[Q['ask']]>('ask', { question }),
+    hear: (listener) => listeners.add(listener),
+  };
+}

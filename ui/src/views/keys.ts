@@ -1,0 +1,123 @@
+/** Acts on the keys that hold everywhere. */
+import { takesText, walkRegions } from '../shared/focus';
+import type { App } from './app.svelte';
+
+const MAC = /Mac/.test(navigator.platform);
+
+const main = (event: KeyboardEvent): boolean => (MAC ? event.metaKey : event.ctrlKey);
+
+/** Returns whether the key was taken. */
+export function takeKey(app: App, event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.isComposing) return false;
+  if (event.key === 'F6') {
+    walkRegions(event.shiftKey ? -1 : 1);
+    return true;
+  }
+  if (app.state?.stage !== 'ready') return false;
+  if (event.altKey && event.shiftKey && !main(event)) return callKey(app, event) || unreadKey(app, event);
+  if (event.altKey && !main(event)) return chatKey(app, event, false);
+  if (main(event) && !event.altKey) return mainKey(app, event);
+  if (event.key === 'Escape') return closeLayer(app);
+  return plainKey(app, event);
+}
+
+function mainKey(app: App, event: KeyboardEvent): boolean {
+  if (/^[1-9]$/.test(event.key) && !event.shiftKey) {
+    const chat = app.chats.shown[Number(event.key) - 1];
+    if (chat) app.openChat(chat.chat);
+    return chat !== undefined;
+  }
+  switch (event.key.toLowerCase()) {
+    case 'k':
+      app.layer = 'palette';
+      return true;
+    case 'n':
+      app.find.open('chat');
+      return true;
+    case 'f':
+      return filterKey(app);
+    case ',':
+      app.route.go('settings', 'appearance');
+      return true;
+    case '/':
+      app.layer = 'shortcuts';
+      return true;
+    default:
+      return false;
+  }
+}
+
+function filterKey(app: App): boolean {
+  if (app.route.place.section === 'settings') app.route.go('chats');
+  const field = document.querySelector<HTMLInputElement>('[data-list-filter]');
+  field?.focus();
+  field?.select();
+  return field !== null;
+}
+
+function callKey(app: App, event: KeyboardEvent): boolean {
+  const { ringing, going } = app.calls;
+  switch (event.code) {
+    case 'KeyC': {
+      const chat = app.conversation.summary;
+      if (chat?.contact !== 'accepted' || going) return false;
+      void app.call(chat.user, chat.name);
+      return true;
+    }
+    case 'KeyA':
+      if (ringing) void app.accept(ringing.call);
+      return ringing !== null;
+    case 'KeyD':
+      if (ringing) void app.calls.decline(ringing.call);
+      return ringing !== null;
+    case 'KeyE':
+      if (going) void app.calls.hangup(going.call);
+      return going !== null;
+    default:
+      return false;
+  }
+}
+
+const unreadKey = (app: App, event: KeyboardEvent): boolean => chatKey(app, event, true);
+
+function chatKey(app: App, event: KeyboardEvent, unreadOnly: boolean): boolean {
+  const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+  if (step === 0) return false;
+  const open = app.route.place.section === 'chats' ? app.route.place.id : null;
+  const next = app.chats.neighbour(open, step, unreadOnly);
+  if (next) app.openChat(next);
+  return true;
+}
+
+/** Esc closes one layer: filter, context, then, where there is one pane, the pane. */
+function closeLayer(app: App): boolean {
+  if (app.context && app.route.place.section === 'chats') {
+    app.context = false;
+    return true;
+  }
+  if (app.route.place.section === 'call') {
+    app.leaveCall();
+    return true;
+  }
+  if (app.narrow && app.route.place.id !== null) {
+    app.route.go(app.route.place.section);
+    return true;
+  }
+  return false;
+}
+
+function plainKey(app: App, event: KeyboardEvent): boolean {
+  if (takesText(event.target) || event.key.length !== 1) return false;
+  const { going } = app.calls;
+  if (app.route.place.section === 'call') {
+    if (event.key.toLowerCase() !== 'm' || going?.stage.at !== 'connected') return false;
+    void app.calls.mute(going.call, !going.muted);
+    return true;
+  }
+  // Typing anywhere goes to the composer; the letter itself lands there by the focus.
+  const onControl = event.target instanceof HTMLElement && event.target.closest('button, a, summary') !== null;
+  if (event.key !== ' ' && app.route.place.section === 'chats' && !(onControl && event.key === ' ')) {
+    document.querySelector<HTMLTextAreaElement>('[data-composer]')?.focus();
+  }
+  return false;
+}

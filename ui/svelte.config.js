@@ -1,0 +1,4 @@
+/** How Svelte files are read. */
+import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+
+export default { preprocess: vitePreprocess() };
