@@ -1,0 +1,84 @@
+// Text conversations: one comm object each, every message a child of its author.
+
+import { isObject, Refusal, serve, Syncher, tellApp, text, user, type Address, type Bus, type Child, type Configuration, type DataObject, type Notification } from "../../kit/src/index.ts";
+
+/** Characters of one message. */
+const TEXT_LIMIT = 16_384;
+
+export default class Chat {
+  readonly name = "chat";
+  #url: Address = "";
+  #bus!: Bus;
+  #syncher!: Syncher;
+  readonly #watched = new WeakSet<DataObject>();
+
+  async _start(url: Address, bus: Bus, config: Configuration): Promise<void> {
+    this.#url = url;
+    this.#bus = bus;
+    this.#syncher = new Syncher(url, bus, config);
+    this.#syncher.onResume((object) => this.#watch(object));
+    this.#syncher.onNotification((event) => this.#notified(event));
+    serve(bus, url, {
+      create: (params) => this.#create(user(params)),
+      send: (params) => this.#send(text(params, "conversation"), message(params)),
+      join: (params) => this.#join(text(params, "conversation")),
+    });
+    // A conversation that is not taken up now is taken up when something arrives for it.
+    await this.#syncher.resume("comm").catch(() => []);
+  }
+
+  async #create(user: Address) {
+    const object = await this.#syncher.create("comm", [user], { type: "chat" }, { name: "chat" });
+    this.#watch(object);
+    return { conversation: object.url };
+  }
+
+  async #send(conversation: Address, text: string) {
+    const object = await this.#syncher.attach(conversation);
+    const { resource, seq } = await object.addChild({ type: "text", text });
+    return { message: resource, seq };
+  }
+
+  async #join(conversation: Address) {
+    await this.#syncher.attach(conversation);
+    return { conversation };
+  }
+
+  #notified(event: Notification): void {
+    if (event.type === "delete") return this.#tell({ event: "closed", conversation: event.url });
+    if (event.schema !== "comm") return event.ack(415, "this is a chat");
+    this.#watch(this.#syncher.observe(event));
+    event.ack();
+    this.#tell({ event: "invited", conversation: event.url, user: event.source });
+  }
+
+  #watch(object: DataObject): void {
+    if (this.#watched.has(object)) return;
+    this.#watched.add(object);
+    object.onAddChild((child) => this.#heard(child));
+  }
+
+  #heard({ url, childId, seq, author, value, at }: Child): void {
+    const about = { conversation: url, message: childId, seq, author, at };
+    if (isObject(value) && value["type"] === "text" && typeof value["text"] === "string" && fits(value["text"])) {
+      this.#tell({ event: "message", ...about, text: value["text"] });
+    } else this.#tell({ event: "unsupported", ...about });
+  }
+
+  #tell(event: Record<string, unknown> & { event: string }): void {
+    tellApp(this.#bus, this.#url, event);
+  }
+}
+
+/** Whether a text is neither empty nor too long, counted as people count. */
+function fits(text: string): boolean {
+  if (text.length === 0 || text.length > 2 * TEXT_LIMIT) return false;
+  return text.length <= TEXT_LIMIT || Array.from(text).length <= TEXT_LIMIT;
+}
+
+function message(params: Record<string, unknown>): string {
+  const value = params["text"];
+  if (typeof value !== "string" || !fits(value)) throw new Refusal(400, `text has 1 to ${TEXT_LIMIT} characters`);
+  // Half of a surrogate pair is no character, and no JSON reader outside JavaScript takes it.
+  return value.replace(/\p{Surrogate}/gu, "\u{fffd}");
+}

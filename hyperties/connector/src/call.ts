@@ -1,0 +1,211 @@
+// One call with one person: its object, its media, and where it stands.
+
+import { isObject, Observer, Refusal, Reporter, type Address, type Child, type Json } from "../../kit/src/index.ts";
+import type { Media } from "./media.ts";
+
+/** How long a call rings. */
+export const RING_LIMIT = 60_000;
+/** Characters of a session description. */
+export const SDP_LIMIT = 65_536;
+/** Candidates of one side. */
+const CANDIDATE_LIMIT = 64;
+const CANDIDATE_SIZE = 4_096;
+
+export type State = "ringing" | "incoming" | "connecting" | "ended";
+
+interface Hooks {
+  show(call: Call, state: State, reason?: string): void;
+  ended(call: Call): void;
+}
+
+/** What the other side writes; everything in it is a stranger's until it is checked. */
+type Signal =
+  | { type: "ringing" }
+  | { type: "answer"; sdp: string }
+  | { type: "candidate"; candidate: Json }
+  | { type: "bye"; reason: string };
+
+export class Call {
+  state: State | "calling" = "calling";
+  /** Under which name the media service knows it. */
+  mediaName: string;
+  #remoteReady = false;
+  #remoteCandidates: Json[] = [];
+  #remoteCount = 0;
+  #localCount = 0;
+  #timer: unknown;
+  #offer = "";
+
+  constructor(
+    readonly user: Address,
+    readonly object: Reporter | Observer,
+    mediaName: string,
+    private readonly media: Media,
+    private readonly hooks: Hooks,
+  ) {
+    this.mediaName = mediaName;
+    object.onAddChild((child) => this.#heard(child));
+    object.onClose(() => this.end("hung-up"));
+    this.#timer = later(RING_LIMIT, () => void this.leave("no-answer"));
+  }
+
+  get url(): Address {
+    return this.object.url;
+  }
+
+  get incoming(): boolean {
+    return this.object instanceof Observer;
+  }
+
+  /** The callee's side begins: the phone rings on both sides. */
+  ring(offer: string): void {
+    this.#offer = offer;
+    this.#show("incoming");
+    this.#write({ type: "ringing" });
+    if (this.object instanceof Observer) {
+      this.object.onChange("state", ({ data }) => {
+        if (data === "ended") this.end(reason(this.object.data["reason"], "hung-up"));
+      });
+    }
+  }
+
+  /** The callee takes the call. */
+  async answer(): Promise<void> {
+    if (this.state !== "incoming") throw new Refusal(409, "this call does not wait for an answer");
+    this.#show("connecting");
+    this.#stopRinging();
+    try {
+      const sdp = await this.media.acceptOffer(this.mediaName, this.#offer);
+      if (this.#isOver()) return;
+      await this.object.addChild({ type: "answer", sdp });
+      this.#flush();
+    } catch (error) {
+      await this.leave("failed-media");
+      throw error;
+    }
+  }
+
+  /** Ends the call and tells the other side why. */
+  async leave(why: string): Promise<void> {
+    if (this.#isOver()) return;
+    this.end(why);
+    await this.object.addChild({ type: "bye", reason: why }).catch(() => undefined);
+    await this.#forget(why);
+  }
+
+  /** The call is over on our side. */
+  end(why: string): void {
+    if (this.#isOver()) return;
+    this.#stopRinging();
+    this.#show("ended", why);
+    this.media.close(this.mediaName).catch(() => undefined);
+    this.hooks.ended(this);
+  }
+
+  /** Something was found of our own way to the other side. */
+  localCandidate(candidate: Json): void {
+    if (!this.#isOver() && this.#localCount++ < CANDIDATE_LIMIT) this.#write({ type: "candidate", candidate });
+  }
+
+  /** The reference's way to end an object: its Reporter deletes it, an Observer leaves it. */
+  async #forget(why: string): Promise<void> {
+    try {
+      if (this.object instanceof Reporter) {
+        await this.object.update("reason", why);
+        await this.object.update("state", "ended");
+        await this.object.delete();
+      } else await this.object.unsubscribe();
+    } catch {
+      // It is over either way; the runtime forgets an ended object when it starts again.
+    }
+  }
+
+  #heard(child: Child): void {
+    // Only the other person of this call has a say in it.
+    if (child.author !== this.user || this.#isOver()) return;
+    const signal = read(child.value);
+    switch (signal?.type) {
+      case "ringing":
+        if (!this.incoming && this.state === "calling") this.#show("ringing");
+        return;
+      case "answer":
+        if (!this.incoming && (this.state === "calling" || this.state === "ringing")) void this.#answered(signal.sdp);
+        return;
+      case "candidate":
+        if (this.#remoteCount++ < CANDIDATE_LIMIT) this.#candidate(signal.candidate);
+        return;
+      case "bye":
+        this.end(signal.reason);
+        void this.#forget(signal.reason);
+    }
+  }
+
+  async #answered(sdp: string): Promise<void> {
+    this.#show("connecting");
+    this.#stopRinging();
+    try {
+      await this.media.acceptAnswer(this.mediaName, sdp);
+      this.#flush();
+      if (this.object instanceof Reporter) await this.object.update("state", "answered");
+    } catch (error) {
+      const code = error instanceof Refusal ? error.code : 500;
+      await this.leave(code === 403 ? "fingerprint-mismatch" : "failed-media");
+    }
+  }
+
+  #candidate(candidate: Json): void {
+    if (this.#remoteReady) this.media.addCandidate(this.mediaName, candidate).catch(() => undefined);
+    else this.#remoteCandidates.push(candidate);
+  }
+
+  /** The media service knows the other side's description now. */
+  #flush(): void {
+    this.#remoteReady = true;
+    for (const candidate of this.#remoteCandidates.splice(0)) this.#candidate(candidate);
+  }
+
+  #write(signal: Signal): void {
+    this.object.addChild(signal as unknown as Json).catch(() => undefined);
+  }
+
+  #show(state: State, why?: string): void {
+    this.state = state;
+    this.hooks.show(this, state, why);
+  }
+
+  #isOver(): boolean {
+    return this.state === "ended";
+  }
+
+  #stopRinging(): void {
+    cancel(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function read(value: unknown): Signal | undefined {
+  if (!isObject(value)) return undefined;
+  const { type, sdp, candidate } = value;
+  switch (type) {
+    case "ringing":
+      return { type };
+    case "answer":
+      return typeof sdp === "string" && sdp.length > 0 && sdp.length <= SDP_LIMIT ? { type, sdp } : undefined;
+    case "candidate":
+      return JSON.stringify(candidate ?? null).length <= CANDIDATE_SIZE ? { type, candidate: (candidate ?? null) as Json } : undefined;
+    case "bye":
+      return { type, reason: reason(value["reason"], "hung-up") };
+    default:
+      return undefined;
+  }
+}
+
+/** A reason is a short word of ours, whatever the other side writes. */
+export function reason(value: unknown, otherwise: string): string {
+  return typeof value === "string" && /^[a-z][a-z-]{0,31}$/.test(value) ? value : otherwise;
+}
+
+declare function setTimeout(callback: () => void, delay: number): unknown;
+declare function clearTimeout(timer: unknown): void;
+const later = (delay: number, callback: () => void) => setTimeout(callback, delay);
+const cancel = (timer: unknown) => clearTimeout(timer);

@@ -1,0 +1,44 @@
+// The runtime's media service, as the connector asks it.
+
+import { ask, core, isObject, Refusal, type Address, type Bus, type Delivered, type Json } from "../../kit/src/index.ts";
+
+/** What the media service tells of a call. */
+export type MediaEvent =
+  | { event: "candidate"; call: string; candidate: Json }
+  | { event: "connected" | "failed" | "closed"; call: string; reason?: string };
+
+export class Media {
+  readonly #service: Address;
+
+  constructor(private readonly bus: Bus, private readonly owner: Address) {
+    this.#service = core(owner, "media");
+  }
+
+  onEvent(handler: (event: MediaEvent) => void): void {
+    this.bus.addListener(this.owner, (message: Delivered) => {
+      const { body } = message;
+      if (message.type !== "event" || message.from !== this.#service || typeof body["call"] !== "string") return;
+      handler(body as unknown as MediaEvent);
+    });
+  }
+
+  createOffer = (call: string) => this.#sdp("createOffer", { call });
+  acceptOffer = (call: string, sdp: string) => this.#sdp("acceptOffer", { call, sdp });
+  acceptAnswer = (call: string, sdp: string) => this.#execute("acceptAnswer", { call, sdp });
+  addCandidate = (call: string, candidate: Json) => this.#execute("addCandidate", { call, candidate });
+  close = (call: string) => this.#execute("close", { call });
+
+  /** Names the call object whose offer was made under a name of our own. */
+  bind = (call: string, object: Address) => this.#execute("bind", { call, object });
+
+  async #sdp(method: string, params: Record<string, unknown>): Promise<string> {
+    const value = await this.#execute(method, params);
+    if (!isObject(value) || typeof value["sdp"] !== "string") throw new Refusal(500, "the media service gave no description");
+    return value["sdp"];
+  }
+
+  async #execute(method: string, params: Record<string, unknown>): Promise<unknown> {
+    const body = await ask(this.bus, { type: "execute", from: this.owner, to: this.#service, body: { method, params } });
+    return body.value;
+  }
+}

@@ -1,0 +1,7 @@
+// The kit for writing Hyperties.
+
+export * from "./hyperty.ts";
+export * from "./message.ts";
+export * from "./objects.ts";
+export * from "./syncher.ts";
+export type { Change, Operation } from "./value.ts";

@@ -1,0 +1,278 @@
+// Calls of Ana at a.example, as the runtime and its media service see them.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import Connector from "../connector/src/index.ts";
+import { RING_LIMIT } from "../connector/src/call.ts";
+import { agreeingManager, FakeBus, settle } from "./fake-bus.ts";
+
+const URL = "hyperty://a.example/connector";
+const UA = "runtime://a.example/ua";
+const MEDIA = "runtime://a.example/media";
+const BEN = "user://b.example/ben";
+const MINE = "connection://a.example/1";
+const HIS = "connection://b.example/1";
+let bus: FakeBus;
+
+async function start(): Promise<void> {
+  await new Connector()._start(URL, bus, {});
+}
+
+const ask = async (method: string, params: object) =>
+  (await bus.deliver({ type: "execute", from: UA, to: URL, body: { method, params } })).body;
+
+const told = (event: object) => void bus.deliver({ type: "event", from: MEDIA, to: URL, body: { ...event } });
+
+let seq = 0;
+const child = (object: string, value: unknown, author = BEN) =>
+  bus.deliver({
+    type: "create", from: `${object}/children/`, to: URL,
+    body: { resource: `${object}/children/${++seq}`, seq, author, value, at: 5 },
+  });
+
+const ringsHere = (value: object = { offer: { sdp: "his offer" }, state: "ringing" }, object = HIS) =>
+  bus.deliver({ type: "create", from: `${object}/subscription`, to: URL, body: { schema: "connection", value, version: 0, source: BEN } });
+
+const media = (method?: string) =>
+  bus.to(MEDIA).map(({ body }) => body as { method?: string; params?: Record<string, unknown> }).filter((body) => !method || body.method === method);
+const written = (object: string) => bus.to(`${object}/children/`).map(({ body }) => body.value as Record<string, unknown>);
+const states = () => bus.events().map(({ state, reason }) => (reason ? `${state} ${reason}` : state));
+
+beforeEach(() => {
+  bus = new FakeBus();
+  agreeingManager(bus, "connection");
+  bus.when(({ to, body }) => {
+    if (to !== MEDIA) return undefined;
+    if (body["method"] === "createOffer") return { code: 200, value: { sdp: "my offer" } };
+    if (body["method"] === "acceptOffer") return { code: 200, value: { sdp: "my answer" } };
+    return { code: 200, value: {} };
+  });
+});
+
+afterEach(() => void vi.useRealTimers());
+
+describe("the caller", () => {
+  it("offers, is answered, and connects", async () => {
+    await start();
+    expect(await ask("call", { user: BEN })).toEqual({ code: 200, value: { call: MINE } });
+    expect(bus.to("runtime://a.example/sm", "create")[0]?.body).toMatchObject({
+      schema: "connection", authorise: [BEN], value: { offer: { sdp: "my offer" }, state: "ringing" },
+    });
+    await child(MINE, { type: "ringing" });
+    await child(MINE, { type: "answer", sdp: "his answer" });
+    await settle();
+    expect(media("acceptAnswer")[0]?.params).toEqual({ call: MINE, sdp: "his answer" });
+    expect(states()).toEqual(["ringing", "connecting"]);
+    expect(bus.to(`${MINE}/changes`)[0]?.body).toEqual({ attribute: "state", value: "answered" });
+  });
+
+  it("gives media the name of the object, and keeps its own if media knows no names", async () => {
+    bus.when(({ to, body }) => (to === MEDIA && body["method"] === "bind" ? { code: 404 } : undefined));
+    await start();
+    await ask("call", { user: BEN });
+    const own = media("createOffer")[0]?.params?.["call"];
+    expect(media("bind")[0]?.params).toEqual({ call: own, object: MINE });
+    await child(MINE, { type: "answer", sdp: "his answer" });
+    expect(media("acceptAnswer")[0]?.params?.["call"]).toBe(own);
+  });
+
+  it("sends on what media has found before there was an object", async () => {
+    bus.when(({ to, body }) => {
+      if (to !== MEDIA || body["method"] !== "createOffer") return undefined;
+      told({ event: "candidate", call: (body["params"] as { call: string }).call, candidate: { candidate: "early" } });
+      return { code: 200, value: { sdp: "my offer" } };
+    });
+    await start();
+    await ask("call", { user: BEN });
+    told({ event: "candidate", call: MINE, candidate: { candidate: "late" } });
+    await settle();
+    expect(written(MINE)).toEqual([
+      { type: "candidate", candidate: { candidate: "early" } },
+      { type: "candidate", candidate: { candidate: "late" } },
+    ]);
+  });
+
+  it("keeps the other side's candidates until its answer is there", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    await child(MINE, { type: "candidate", candidate: { candidate: "c" } });
+    expect(media("addCandidate")).toEqual([]);
+    await child(MINE, { type: "answer", sdp: "his answer" });
+    await settle();
+    expect(media("addCandidate")[0]?.params).toEqual({ call: MINE, candidate: { candidate: "c" } });
+  });
+
+  it("hangs up: media closes, the other side is told, the object ends", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    expect((await ask("hangup", { call: MINE })).code).toBe(200);
+    expect(states()).toEqual(["ended hung-up"]);
+    expect(media("close")[0]?.params).toEqual({ call: MINE });
+    expect(written(MINE)).toEqual([{ type: "bye", reason: "hung-up" }]);
+    expect(bus.to(MINE, "delete")).toHaveLength(1);
+    expect((await ask("hangup", { call: MINE })).code).toBe(404);
+  });
+
+  it("learns that the other side declined", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    await child(MINE, { type: "bye", reason: "declined" });
+    expect(states()).toEqual(["ended declined"]);
+  });
+
+  it("learns that the other side is busy", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    void bus.deliver({ type: "event", from: `${MINE}/subscription`, to: URL, body: { code: 486, source: BEN } });
+    await settle();
+    expect(states()).toEqual(["ended busy"]);
+  });
+
+  it("gives up when nobody answers", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await start();
+    await ask("call", { user: BEN });
+    vi.advanceTimersByTime(RING_LIMIT);
+    await settle();
+    expect(states()).toEqual(["ended no-answer"]);
+    expect(written(MINE)).toEqual([{ type: "bye", reason: "no-answer" }]);
+  });
+
+  it("does not call the same person twice at a time", async () => {
+    await start();
+    const [first, second] = await Promise.all([ask("call", { user: BEN }), ask("call", { user: BEN })]);
+    expect([first.code, second.code]).toEqual([200, 409]);
+    expect((await ask("call", { user: BEN })).code).toBe(409);
+  });
+
+  it("releases media when the object cannot be made", async () => {
+    bus.when(({ type, to }) => (type === "create" && to.endsWith("/sm") ? { code: 403 } : undefined));
+    await start();
+    expect((await ask("call", { user: BEN })).code).toBe(403);
+    expect(media("close")).toHaveLength(1);
+    expect(bus.events()).toEqual([]);
+  });
+
+  it("ends the call when media refuses the other side's fingerprint", async () => {
+    bus.when(({ to, body }) => (to === MEDIA && body["method"] === "acceptAnswer" ? { code: 403 } : undefined));
+    await start();
+    await ask("call", { user: BEN });
+    await child(MINE, { type: "answer", sdp: "swapped" });
+    await settle();
+    expect(states()).toEqual(["connecting", "ended fingerprint-mismatch"]);
+  });
+});
+
+describe("the callee", () => {
+  it("rings, answers, and connects", async () => {
+    await start();
+    expect((await ringsHere()).body.code).toBe(200);
+    expect(bus.events()).toEqual([{ event: "call", call: HIS, state: "incoming", user: BEN }]);
+    expect((await ask("answer", { call: HIS })).code).toBe(200);
+    expect(media("acceptOffer")[0]?.params).toEqual({ call: HIS, sdp: "his offer" });
+    expect(written(HIS)).toEqual([{ type: "ringing" }, { type: "answer", sdp: "my answer" }]);
+    expect(states()).toEqual(["incoming", "connecting"]);
+    expect((await ask("answer", { call: HIS })).code).toBe(409);
+  });
+
+  it("declines", async () => {
+    await start();
+    await ringsHere();
+    expect((await ask("decline", { call: HIS, reason: "busy" })).code).toBe(200);
+    expect(written(HIS)).toEqual([{ type: "ringing" }, { type: "bye", reason: "busy" }]);
+    expect(states()).toEqual(["incoming", "ended busy"]);
+    expect(bus.to(`${HIS}/subscription`, "unsubscribe")).toHaveLength(1);
+  });
+
+  it("stops ringing when the caller hangs up", async () => {
+    await start();
+    await ringsHere();
+    await bus.deliver({ type: "update", from: `${HIS}/changes`, to: URL, body: { version: 1, attribute: "state", value: "ended" } });
+    expect(states()).toEqual(["incoming", "ended hung-up"]);
+  });
+
+  it("stops ringing when the object is deleted", async () => {
+    await start();
+    await ringsHere();
+    await bus.deliver({ type: "delete", from: `${HIS}/subscription`, to: URL });
+    expect(states()).toEqual(["incoming", "ended hung-up"]);
+  });
+
+  it("is busy for a second call of the same person", async () => {
+    await start();
+    await ringsHere();
+    expect((await ringsHere(undefined, "connection://b.example/2")).body.code).toBe(486);
+    expect(bus.events()).toHaveLength(1);
+  });
+
+  it("takes no call without an offer", async () => {
+    await start();
+    for (const value of [{}, { offer: "x" }, { offer: { sdp: 5 } }, { offer: { sdp: "x".repeat(65_537) } }]) {
+      expect((await ringsHere(value)).body.code).toBe(400);
+    }
+    expect((await ringsHere({ offer: { sdp: "x" }, state: "ended" })).body.code).toBe(410);
+    expect(bus.events()).toEqual([]);
+  });
+
+  it("ends when media fails", async () => {
+    bus.when(({ to, body }) => (to === MEDIA && body["method"] === "acceptOffer" ? { code: 500, description: "no device" } : undefined));
+    await start();
+    await ringsHere();
+    expect((await ask("answer", { call: HIS })).code).toBe(500);
+    expect(states()).toEqual(["incoming", "connecting", "ended failed-media"]);
+  });
+});
+
+describe("a stranger in the call's object", () => {
+  it("has no say", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    for (const value of [{ type: "answer", sdp: "evil" }, { type: "bye", reason: "hung-up" }, { type: "candidate", candidate: {} }]) {
+      await child(MINE, value, "user://evil.example/eve");
+    }
+    await settle();
+    expect(media("acceptAnswer")).toEqual([]);
+    expect(bus.events()).toEqual([]);
+  });
+
+  it("and even the other side writes within bounds", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    await child(MINE, { type: "answer", sdp: "x".repeat(65_537) });
+    await child(MINE, { type: "answer" });
+    await child(MINE, { type: "candidate", candidate: "x".repeat(5000) });
+    for (let n = 0; n < 200; n++) await child(MINE, { type: "candidate", candidate: { n } });
+    await child(MINE, { type: "answer", sdp: "good" });
+    await settle();
+    expect(media("acceptAnswer").map(({ params }) => params?.["sdp"])).toEqual(["good"]);
+    expect(media("addCandidate").length).toBeLessThanOrEqual(64);
+    await child(MINE, { type: "bye", reason: "<script>" });
+    expect(states()).toEqual(["connecting", "ended hung-up"]);
+  });
+
+  it("media events come from the media service alone", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    void bus.deliver({ type: "event", from: "hyperty://evil.example/1", to: URL, body: { event: "closed", call: MINE } });
+    await settle();
+    expect(bus.events()).toEqual([]);
+    told({ event: "failed", call: MINE, reason: "failed-ice" });
+    await settle();
+    expect(states()).toEqual(["ended failed-ice"]);
+  });
+});
+
+describe("after a restart", () => {
+  it("ends the calls that were left behind", async () => {
+    bus.when(({ type, to }) => type === "read" && to.endsWith("/sm")
+      ? { code: 200, value: [
+          { resource: MINE, schema: "connection", value: {}, version: 1, role: "reporter" },
+          { resource: HIS, schema: "connection", value: {}, version: 1, role: "observer" },
+        ] }
+      : undefined);
+    await start();
+    await settle();
+    expect(written(MINE)).toEqual([{ type: "bye", reason: "dropped" }]);
+    expect(bus.to(MINE, "delete")).toHaveLength(1);
+    expect(bus.to(`${HIS}/subscription`, "unsubscribe")).toHaveLength(1);
+  });
+});
