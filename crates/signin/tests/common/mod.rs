@@ -1,0 +1,148 @@
+//! An independent issuer in its own process, and a browser of a few lines with a person before it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use transport::{Net, NetConfig};
+use url::Url;
+
+pub fn net() -> Net {
+    Net::new(NetConfig { localhost: BTreeMap::new() }).unwrap()
+}
+
+/// The npm package `oidc-provider` on a free loopback port; ends with this value.
+pub struct Issuer {
+    child: Child,
+    pub name: String,
+}
+
+impl Issuer {
+    pub fn start(environment: &[(&str, &str)]) -> Self {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/issuer");
+        install(&folder);
+        let mut child = Command::new("node")
+            .args(["op.mjs", "0", "idp.test"])
+            .current_dir(&folder)
+            .envs(environment.iter().copied())
+            .env("FOLLOW_STDIN", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Node.js is installed");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let name = lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("the issuer starts");
+        Self { child, name }
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Installs the issuer's packages once, however many tests start at the same time.
+fn install(folder: &PathBuf) {
+    let lock = File::create(std::env::temp_dir().join("parlance-test-issuer.lock")).unwrap();
+    lock.lock().unwrap();
+    if !folder.join("node_modules/oidc-provider").exists() {
+        let done = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).status().unwrap();
+        assert!(done.success(), "npm ci in tests/issuer");
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub location: Option<Url>,
+    pub body: String,
+}
+
+/// Keeps cookies by path and follows nothing by itself.
+#[derive(Default)]
+pub struct Browser {
+    cookies: BTreeMap<(String, String), String>,
+}
+
+impl Browser {
+    pub async fn get(&mut self, url: &Url) -> Answer {
+        self.ask("GET", url, "").await
+    }
+
+    pub async fn post(&mut self, url: &Url, form: &str) -> Answer {
+        self.ask("POST", url, form).await
+    }
+
+    async fn ask(&mut self, method: &str, url: &Url, form: &str) -> Answer {
+        let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .filter(|((path, _), _)| url.path().starts_with(path.as_str()))
+            .map(|((_, name), value)| format!("{name}={value}"))
+            .collect();
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            cookies.join("; "),
+            form.len(),
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", url.port().unwrap())).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        self.read(url, &String::from_utf8(bytes).unwrap())
+    }
+
+    fn read(&mut self, url: &Url, text: &str) -> Answer {
+        let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut location = None;
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            match name.to_ascii_lowercase().as_str() {
+                "location" => location = Some(url.join(value).unwrap()),
+                "set-cookie" => self.keep(value),
+                _ => {}
+            }
+        }
+        Answer { status, location, body: body.to_owned() }
+    }
+
+    fn keep(&mut self, cookie: &str) {
+        let mut parts = cookie.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let path = parts.find_map(|part| part.strip_prefix("path=")).unwrap_or("/");
+        self.cookies.insert((path.to_owned(), name.to_owned()), value.to_owned());
+    }
+
+    async fn follow(&mut self, url: &Url) -> Url {
+        let answer = self.get(url).await;
+        answer.location.unwrap_or_else(|| panic!("{} without a way on: {}", answer.status, answer.body))
+    }
+
+    /// Signs in at oidc-provider's own pages; returns where the issuer sends the browser in the end.
+    pub async fn sign_in(&mut self, authorize: &Url, name: &str) -> Url {
+        let login = self.follow(authorize).await;
+        let resume = self.post(&login, &format!("prompt=login&login={name}&password=x")).await.location.unwrap();
+        let consent = self.follow(&resume).await;
+        let resume = self.post(&consent, "prompt=consent").await.location.unwrap();
+        self.follow(&resume).await
+    }
+
+    /// Presses "cancel" at the issuer's first page.
+    pub async fn refuse(&mut self, authorize: &Url) -> Url {
+        let login = self.follow(authorize).await;
+        let abort = Url::parse(&format!("{login}/abort")).unwrap();
+        let resume = self.follow(&abort).await;
+        self.follow(&resume).await
+    }
+}
