@@ -26,7 +26,7 @@ pub enum PackageKind {
     Hyperty,
     /// Speaks a domain's protocol.
     #[serde(rename = "protocolstub")]
-    ProtocolStub,
+    ProtoStub,
     /// Speaks with an identity provider.
     #[serde(rename = "idp-proxy")]
     IdpProxy,
@@ -37,14 +37,14 @@ impl PackageKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hyperty => "hyperty",
-            Self::ProtocolStub => "protocolstub",
+            Self::ProtoStub => "protocolstub",
             Self::IdpProxy => "idp-proxy",
         }
     }
 
     /// Reads a kind.
     pub fn parse(text: &str) -> Result<Self, PackageNameError> {
-        [Self::Hyperty, Self::ProtocolStub, Self::IdpProxy]
+        [Self::Hyperty, Self::ProtoStub, Self::IdpProxy]
             .into_iter()
             .find(|kind| kind.as_str() == text)
             .ok_or(PackageNameError::Kind)
@@ -81,7 +81,7 @@ impl PackageName {
 
     /// The stub that a domain offers for its own protocol.
     pub fn default_stub() -> Self {
-        Self { kind: PackageKind::ProtocolStub, name: "default".into() }
+        Self { kind: PackageKind::ProtoStub, name: "default".into() }
     }
 
     /// What it is.

@@ -14,7 +14,7 @@ fn domain() -> Domain {
 
 fn stub(version: &str) -> Draft {
     let grants = Grants { web_socket: vec![Origin::parse("ws://b.localhost:7102").unwrap()], timers: true, ..Grants::none() };
-    Draft { grants, ..Draft::new(PackageKind::ProtocolStub, "default", Version::parse(version).unwrap()) }
+    Draft { grants, ..Draft::new(PackageKind::ProtoStub, "default", Version::parse(version).unwrap()) }
 }
 
 fn publisher() -> Publisher {
@@ -176,12 +176,12 @@ fn another_domains_catalogue_is_not_ours() {
 #[test]
 fn a_stub_that_asks_for_other_domains_is_neither_published_nor_believed() {
     for (kind, interworking, origin, fine) in [
-        (PackageKind::ProtocolStub, false, "ws://b.localhost:9", true),
-        (PackageKind::ProtocolStub, false, "wss://evil.example", false),
-        (PackageKind::ProtocolStub, false, "ws://a.localhost:7101", false),
+        (PackageKind::ProtoStub, false, "ws://b.localhost:9", true),
+        (PackageKind::ProtoStub, false, "wss://evil.example", false),
+        (PackageKind::ProtoStub, false, "ws://a.localhost:7101", false),
         (PackageKind::IdpProxy, false, "wss://evil.example", false),
-        (PackageKind::ProtocolStub, true, "wss://sip.example", true),
-        (PackageKind::ProtocolStub, true, "ws://sip.example", false),
+        (PackageKind::ProtoStub, true, "wss://sip.example", true),
+        (PackageKind::ProtoStub, true, "ws://sip.example", false),
         (PackageKind::Hyperty, false, "wss://data.example", true),
         (PackageKind::Hyperty, false, "https://data.example", false),
     ] {
