@@ -1,4 +1,5 @@
 //! What an MLS leaf says about its owner, and what it cannot pretend.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! One story for each way somebody is not recognised.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

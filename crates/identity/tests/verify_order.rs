@@ -1,4 +1,5 @@
 //! The checks run in their order: whatever else is wrong, the first fault is the one that is told.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -74,10 +75,10 @@ fn of_all_faults_from_a_step_on_the_first_is_told() {
 
 #[test]
 fn of_any_two_faults_the_earlier_is_told() {
-    for first in 0..FAULTS.len() {
-        for second in first + 1..FAULTS.len() {
-            let error = bent(&[FAULTS[first], FAULTS[second]]);
-            assert_eq!(error.code(), FAULTS[first].1, "beside {}", FAULTS[second].1);
+    for (place, first) in FAULTS.iter().enumerate() {
+        for second in &FAULTS[place + 1..] {
+            let error = bent(&[*first, *second]);
+            assert_eq!(error.code(), first.1, "beside {}", second.1);
         }
     }
 }

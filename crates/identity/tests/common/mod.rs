@@ -1,4 +1,5 @@
 //! A small issuer and a person who signs in there, each step of which a story can bend.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use identity::*;

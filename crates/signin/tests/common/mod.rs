@@ -1,9 +1,10 @@
 //! An independent issuer in its own process, and a browser of a few lines with a person before it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -24,7 +25,7 @@ pub struct Issuer {
 
 impl Issuer {
     pub fn start(environment: &[(&str, &str)]) -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/issuer");
+        let folder = folder();
         install(&folder);
         let mut child = Command::new("node")
             .args(["op.mjs", "0", "idp.test"])
@@ -40,6 +41,24 @@ impl Issuer {
         let name = lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("the issuer starts");
         Self { child, name }
     }
+}
+
+/// What a verifier that is not ours says of a PK token.
+pub fn check_elsewhere(token: &str, jwks_uri: &Url) -> String {
+    let mut child = Command::new("node")
+        .args(["check-pkt.mjs", jwks_uri.as_str()])
+        .current_dir(folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("Node.js is installed");
+    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/issuer")
 }
 
 impl Drop for Issuer {
