@@ -1,0 +1,116 @@
+//! What a node is told when it starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use message::Domain;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+use crate::packages::Package;
+
+/// The protocol between the domain's stub and its node. Only one is in force at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Wire {
+    /// JSON messages over one WebSocket.
+    Ws,
+    /// HTTP POST one way, Server-Sent Events the other.
+    Sse,
+    /// Protocol 2: batches of arrays, in no way compatible with the others.
+    Sse2,
+}
+
+impl Wire {
+    /// The word in the domain document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Sse => "sse",
+            Self::Sse2 => "sse2",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Ws, Self::Sse, Self::Sse2].into_iter().find(|wire| wire.as_str() == text)
+    }
+}
+
+/// Who may have an account at the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everybody, first come first served.
+    Open,
+    /// Who has an invitation, or was added by the operator.
+    Invite,
+}
+
+impl Registration {
+    /// The word in the domain document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Invite => "invite",
+        }
+    }
+}
+
+/// Everything a node is told when it starts.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// The domain it serves.
+    pub domain: Domain,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Its origin as the world sees it. Without one: `http://D:PORT` for `*.localhost`, else `https://D`.
+    pub origin: Option<String>,
+    /// Where it keeps everything.
+    pub data_dir: PathBuf,
+    /// The protocol in force at the first start; later starts keep what was set since.
+    pub wire: Wire,
+    /// Who may have an account.
+    pub registration: Registration,
+    /// What people read as the domain's name.
+    pub name: Option<String>,
+    /// Packages to publish beside the domain's stub (`hyperty/chat`, `hyperty/connector`).
+    pub packages: Vec<Package>,
+    /// A folder of built packages, `<name>.js` with `<name>.json`, published as well.
+    pub packages_dir: Option<PathBuf>,
+    /// Writes every routed message into this file, as the node sees it.
+    pub log_routed: Option<PathBuf>,
+    /// Rates and counts.
+    pub limits: Limits,
+}
+
+impl NodeConfig {
+    /// A node for `domain` on a free loopback port, open to everybody, speaking `ws`.
+    pub fn new(domain: Domain, data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            domain,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            origin: None,
+            data_dir: data_dir.into(),
+            wire: Wire::Ws,
+            registration: Registration::Open,
+            name: None,
+            packages: Vec::new(),
+            packages_dir: None,
+            log_routed: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same on a given loopback port.
+    pub fn on_port(mut self, port: u16) -> Self {
+        self.listen.set_port(port);
+        self
+    }
+
+    /// The same with another wire.
+    pub fn with_wire(mut self, wire: Wire) -> Self {
+        self.wire = wire;
+        self
+    }
+}

@@ -1,0 +1,200 @@
+//! `parlance-node`: the node of a domain as a program.
+
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use message::Domain;
+use node::{Command as Wish, Node, NodeConfig, Package, Registration, Wire};
+
+/// The node of a domain: routes messages, registers people, publishes packages, signs people in.
+#[derive(Parser)]
+#[command(name = "parlance-node", version)]
+struct Cli {
+    /// Folder in which the node keeps everything.
+    #[arg(long, global = true, env = "PARLANCE_NODE_DATA", default_value = "parlance-node-data")]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Sub,
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Runs the node.
+    Serve(Serve),
+    /// People who can sign in.
+    #[command(subcommand)]
+    User(User),
+    /// Makes an invitation and prints it.
+    Invite,
+    /// Publishes packages (`NAME.json` with `NAME.js`), or their next versions.
+    Publish {
+        /// Folder of the packages.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Only these; all of the folder otherwise.
+        names: Vec<String>,
+    },
+    /// The protocol between stubs and this node.
+    #[command(subcommand)]
+    Wire(WireSub),
+    /// Hands the catalogue over to a new key.
+    RotateKey,
+    /// Prints what the node has counted since its start.
+    Stats,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The domain.
+    #[arg(long)]
+    domain: String,
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 7780)]
+    port: u16,
+    /// The network address to listen on. Behind a proxy that speaks TLS, leave it.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// The protocol at the first start.
+    #[arg(long, value_enum, default_value = "ws")]
+    wire: Wire,
+    /// Who may have an account.
+    #[arg(long, value_enum, default_value = "open")]
+    registration: Registration,
+    /// What people read as the domain's name.
+    #[arg(long)]
+    name: Option<String>,
+    /// The origin as the world sees it.
+    #[arg(long)]
+    origin: Option<String>,
+    /// Folder of built packages to publish.
+    #[arg(long)]
+    packages: Option<PathBuf>,
+    /// Writes every routed message into this file, as the node sees it.
+    #[arg(long)]
+    log_routed: Option<PathBuf>,
+    /// No rates: for tests and measurements only.
+    #[arg(long, hide = true)]
+    laboratory: bool,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Adds somebody.
+    Add(UserArgs),
+    /// Gives somebody another password.
+    Password(UserArgs),
+}
+
+#[derive(Args)]
+struct UserArgs {
+    /// The name before the @.
+    name: String,
+    /// Reads the password from standard input (the only way: arguments are seen by others).
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+#[derive(Subcommand)]
+enum WireSub {
+    /// Puts another protocol in force.
+    Set {
+        /// Which.
+        #[arg(value_enum)]
+        wire: Wire,
+    },
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("parlance-node: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let wishes = match cli.command {
+        Sub::Serve(options) => return serve(cli.data, options).await,
+        Sub::User(User::Add(user)) => vec![Wish::AddUser { password: password()?, name: user.name }],
+        Sub::User(User::Password(user)) => vec![Wish::SetPassword { password: password()?, name: user.name }],
+        Sub::Invite => vec![Wish::Invite],
+        Sub::Publish { dir, names } => publish(&dir, &names)?,
+        Sub::Wire(WireSub::Set { wire }) => vec![Wish::SetWire { wire }],
+        Sub::RotateKey => vec![Wish::RotateKey],
+        Sub::Stats => vec![Wish::Stats],
+    };
+    for wish in wishes {
+        let answer = match node::ask_running(&cli.data, &wish).await? {
+            Some(answer) => answer,
+            None => node::do_offline(&cli.data, wish).await?,
+        };
+        if !answer.is_empty() {
+            println!("{answer}");
+        }
+    }
+    Ok(())
+}
+
+fn publish(dir: &std::path::Path, names: &[String]) -> Result<Vec<Wish>, Failure> {
+    let packages = if names.is_empty() {
+        Package::read_all(dir)?
+    } else {
+        names.iter().map(|name| Package::read(dir, name)).collect::<Result<_, _>>()?
+    };
+    let wish = |package: &Package| Wish::Publish { descriptor: package.descriptor().into(), source: package.source().into() };
+    Ok(packages.iter().map(wish).collect())
+}
+
+fn password() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin().take(4096).read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn serve(data: PathBuf, options: Serve) -> Result<(), Failure> {
+    let mut config = NodeConfig::new(Domain::parse(&options.domain)?, data);
+    config.listen = SocketAddr::new(options.listen, options.port);
+    config.wire = options.wire;
+    config.registration = options.registration;
+    config.name = options.name;
+    config.origin = options.origin;
+    config.packages_dir = options.packages;
+    config.log_routed = options.log_routed;
+    if options.laboratory {
+        config.limits = node::Limits::laboratory();
+    }
+    let running = Node::start(config).await?;
+    // The one line on standard output: whoever started us waits for it.
+    println!("parlance-node ready {}", running.origin());
+    stop_signal().await;
+    running.shutdown().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
