@@ -14,6 +14,10 @@ export function takeKey(app: App, event: KeyboardEvent): boolean {
     return true;
   }
   if (app.state?.stage !== 'ready') return false;
+  // A dialog keeps all keys to itself but those of a call.
+  if (document.querySelector('dialog[open]')) {
+    return event.altKey && event.shiftKey && !main(event) && callKey(app, event);
+  }
   if (event.altKey && event.shiftKey && !main(event)) return callKey(app, event) || unreadKey(app, event);
   if (event.altKey && !main(event)) return chatKey(app, event, false);
   if (main(event) && !event.altKey) return mainKey(app, event);

@@ -1,0 +1,121 @@
+/**
+ * Visits every screen and state of the demo build in every look, lets axe judge each,
+ * and takes a picture of it: `npm run e2e:demo [-- <part of a scene's name> …] [-- --look=dark]`.
+ */
+import { createServer } from 'node:http';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+import { scenes } from './scenes.mjs';
+
+const root = fileURLToPath(new URL('../dist-demo', import.meta.url));
+const shots = fileURLToPath(new URL('./shots', import.meta.url));
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+/** As strict as the desktop window: nothing inline, nothing evaluated. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+
+const WIDE = { width: 1280, height: 800 };
+const LEAST = { width: 480, height: 600 };
+const LOOKS = [
+  { name: 'light', set: 'light', size: WIDE, brief: true },
+  { name: 'dark', set: 'dark', size: WIDE },
+  { name: 'contrast', set: 'contrast', size: WIDE },
+  { name: 'rtl', set: 'light,lang:ar', size: WIDE },
+  { name: 'large', set: 'light,text:200', size: WIDE },
+  { name: 'small', set: 'light', size: LEAST },
+  { name: 'small-large', set: 'dark,text:200', size: LEAST, brief: true },
+  { name: 'small-rtl', set: 'dark,lang:ar', size: LEAST },
+  { name: 'pseudo', set: 'light,lang:en-XA', size: LEAST, axe: false },
+];
+
+function serve() {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
+    const file = join(root, path === '/' ? 'index.html' : path);
+    try {
+      const body = readFileSync(file);
+      response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const lookWanted = process.argv.find((word) => word.startsWith('--look='))?.slice(7).split(',');
+const looks = LOOKS.filter((look) => !lookWanted || lookWanted.includes(look.name));
+const chosen = scenes.filter((scene) => wanted.length === 0 || wanted.some((part) => scene.name.includes(part)));
+if (wanted.length === 0 && !lookWanted) rmSync(shots, { recursive: true, force: true });
+mkdirSync(shots, { recursive: true });
+
+const server = await serve();
+const origin = `http://127.0.0.1:${server.address().port}`;
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') });
+const faults = [];
+
+for (const look of looks) {
+  const context = await browser.newContext({ viewport: look.size, reducedMotion: 'reduce', locale: 'en' });
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  let where = '';
+  page.on('pageerror', (error) => faults.push(`${where}: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') faults.push(`${where}: console: ${message.text()}`);
+  });
+  for (const scene of chosen.filter((one) => !one.brief || look.brief)) {
+    where = `${scene.name} [${look.name}]`;
+    try {
+      await page.goto('about:blank');
+      await page.goto(`${origin}/?demo=${scene.demo ? `${scene.demo},` : ''}${look.set}${scene.at ?? '#/'}`);
+      await scene.act?.(page);
+      if (scene.shows) await page.getByTestId(scene.shows).first().waitFor({ timeout: 4000 });
+      await page.evaluate(() => document.fonts.ready);
+      await page.screenshot({ path: join(shots, `${scene.name}.${look.name}.png`) });
+      await judge(page, look);
+    } catch (error) {
+      faults.push(`${where}: ${error.message.split('\n')[0]}`);
+      await page.screenshot({ path: join(shots, `${scene.name}.${look.name}.png`) }).catch(() => {});
+    }
+  }
+  await context.close();
+  console.log(`${look.name}: done, ${faults.length} faults so far`);
+
+  async function judge(page, look) {
+    const wide = await page.evaluate(() => {
+      const seen = [...document.querySelectorAll('*')].filter((one) => {
+        const style = getComputedStyle(one);
+        const scrolls = /auto|scroll/.test(style.overflowX) || one === document.documentElement;
+        return scrolls && one.scrollWidth > one.clientWidth + 1;
+      });
+      const outside = [...document.querySelectorAll('button, input, textarea, h1, p')].filter((one) => {
+        const box = one.getBoundingClientRect();
+        const hidden = box.width <= 2 || one.closest('.out-of-sight') || one.closest('.preview');
+        return !hidden && (box.right > innerWidth + 1 || box.left < -1);
+      });
+      return [...seen, ...outside].map((one) => `${one.tagName}.${one.className} ${one.dataset?.testid ?? ''}`);
+    });
+    for (const one of wide) faults.push(`${where}: wider than its place: ${one}`);
+    const h1 = await page.locator('h1').count();
+    if (h1 !== 1) faults.push(`${where}: ${h1} h1`);
+    if (look.axe === false) return;
+    const found = await new AxeBuilder({ page }).analyze();
+    for (const one of found.violations) {
+      for (const node of one.nodes) faults.push(`${where}: ${one.id}: ${node.target.join(' ')}: ${node.any[0]?.message ?? one.help}`);
+    }
+  }
+}
+
+await browser.close();
+server.close();
+console.log(`${chosen.length} scenes in ${looks.length} looks, ${faults.length} faults`);
+for (const fault of [...new Set(faults)]) console.log(`  ${fault}`);
+process.exitCode = faults.length > 0 ? 1 : 0;

@@ -1,0 +1,170 @@
+/** Names every screen and state, and how to get there; `brief` ones differ from another only in words. */
+const demo = (page, script, value) => page.evaluate(`(${script})(window.parlanceDemo, window.parlanceSamples, ${JSON.stringify(value ?? null)})`);
+const click = (page, testid) => page.getByTestId(testid).first().click();
+const BEN = '#/chats/' + encodeURIComponent('comm://b.localhost/ben');
+const chat = (at) => '#/chats/' + encodeURIComponent(`comm://${at}`);
+
+async function toIssuers(page) {
+  await click(page, 'welcome-start');
+  await page.getByTestId('issuer-list').waitFor();
+}
+async function toSignIn(page) {
+  await toIssuers(page);
+  await click(page, 'issuer-sign-in');
+  await page.getByTestId('signin-again').waitFor();
+}
+const failSignIn = (code) => async (page) => {
+  await toSignIn(page);
+  await demo(page, '(d, s, code) => d.signIn({ state: "failed", trouble: { code, detail: "as it is" } })', code);
+};
+async function toProfile(page) {
+  await toSignIn(page);
+  await demo(page, '(d) => d.signIn({ state: "done", name: "Ana Silva", suggested: "ana" })');
+  await page.getByTestId('profile-create').waitFor();
+}
+const find = (address) => async (page) => {
+  await click(page, 'new-chat');
+  await page.getByTestId('find-address').fill(address);
+  await click(page, 'find-submit');
+};
+const call = (part) => async (page) => {
+  await page.getByTestId('app').waitFor();
+  await demo(page, '(d, s, part) => { d.callGoes("demo-call", { ...s.sampleCall(), call: "demo-call", ...part }); location.hash = "#/call"; }', part);
+};
+const ended = (reason, seconds = 0) => async (page) => {
+  await call({ stage: { at: 'connecting' } })(page);
+  await page.getByTestId('call-hangup').waitFor();
+  await demo(page, '(d, s, end) => d.callGoes("demo-call", { stage: { at: "ended", ...end } })', { reason, seconds });
+};
+const ENDS = ['hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped', 'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting'];
+
+export const scenes = [
+  { name: 's1-start-failed', demo: 'fail:app.state', shows: 'start-trouble' },
+  { name: 's1-damaged', demo: 'damaged', shows: 'damaged-screen' },
+  { name: 's2-protect', demo: 'protect', shows: 'protect-screen' },
+  { name: 's2-protect-faults', demo: 'protect', act: async (page) => {
+    await page.getByTestId('protect-passphrase').fill('short');
+    await click(page, 'protect-submit');
+  }, shows: 'protect-passphrase-fault' },
+  { name: 's2-unlock', demo: 'locked', shows: 'unlock-screen' },
+  { name: 's2-unlock-wrong', demo: 'locked', act: async (page) => {
+    await page.getByTestId('unlock-passphrase').fill('not this one');
+    await click(page, 'unlock-submit');
+  }, shows: 'unlock-passphrase-fault' },
+  { name: 's2-welcome', demo: 'welcome', shows: 'welcome-screen' },
+  { name: 's2-issuers', demo: 'welcome', act: toIssuers, shows: 'issuer-card' },
+  { name: 's2-issuer-custom', demo: 'welcome', act: async (page) => {
+    await toIssuers(page);
+    await click(page, 'issuer-card-custom');
+    await page.getByTestId('issuer-custom-url').fill('not a url');
+    await click(page, 'issuer-sign-in');
+  }, shows: 'issuer-custom-url-fault' },
+  { name: 's2-issuer-unreachable-domain', demo: 'welcome', act: async (page) => {
+    await toIssuers(page);
+    await page.getByTestId('issuer-domain').fill('down.example');
+    await click(page, 'issuer-look');
+  }, shows: 'issuer-trouble' },
+  { name: 's2-issuer-looking', demo: 'welcome,hang:issuer.list', act: (page) => click(page, 'welcome-start'), shows: 'issuer-looking' },
+  { name: 's2-signin-waiting', demo: 'welcome', act: toSignIn, shows: 'signin-waiting' },
+  ...['issuer-unreachable', 'issuer-refused', 'clock-wrong', 'signin-timeout', 'signin-cancelled'].map((code) => (
+    { name: `s2-signin-failed-${code}`, demo: 'welcome', act: failSignIn(code), shows: 'signin-trouble', brief: code !== 'issuer-refused' })),
+  { name: 's2-profile', demo: 'welcome', act: toProfile, shows: 'profile-screen' },
+  { name: 's2-profile-taken', demo: 'welcome', act: async (page) => {
+    await toProfile(page);
+    await demo(page, '(d) => (d.world.refuse["profile.create"] = { code: "name-taken", detail: "taken" })');
+    await click(page, 'profile-create');
+  }, shows: 'profile-trouble' },
+  { name: 's2-profile-full-address', demo: 'profile', shows: 'profile-screen' },
+  { name: 's2-ready', demo: 'welcome', act: async (page) => { await toProfile(page); await click(page, 'profile-create'); }, shows: 'ready-screen' },
+
+  { name: 's3-chats', shows: 'chat-row' },
+  { name: 's3-empty', demo: 'empty', shows: 'chats-empty' },
+  { name: 's3-loading', demo: 'hang:chat.list', shows: 'chat-list-loading' },
+  { name: 's3-trouble', demo: 'fail:chat.list', shows: 'chat-list-trouble' },
+  { name: 's3-offline', demo: 'offline', shows: 'chat-row' },
+  { name: 's3-unprotected', demo: 'unprotected', shows: 'chat-row' },
+  { name: 's3-no-match', act: (page) => page.getByTestId('chat-filter').fill('zzz') },
+
+  { name: 's4-conversation', at: BEN, shows: 'message' },
+  { name: 's4-offline', at: BEN, demo: 'offline', shows: 'message' },
+  { name: 's4-failed', at: chat('uni.example/dmitri'), shows: 'message-failed' },
+  { name: 's4-request', at: chat('c.localhost/eva'), shows: 'contact-request' },
+  { name: 's4-asked', at: chat('farid.example/farid'), shows: 'conversation-asked' },
+  { name: 's4-draft', at: chat('very-long-department.university.example/grace'), shows: 'composer' },
+  { name: 's4-loading', at: BEN, demo: 'hang:chat.open', shows: 'conversation-loading' },
+  { name: 's4-trouble', at: BEN, demo: 'fail:chat.open', shows: 'conversation-trouble' },
+  { name: 's4-actions', at: BEN, act: async (page) => {
+    await page.getByTestId('message').last().focus();
+    await page.keyboard.press('Enter');
+  }, shows: 'message-actions' },
+  { name: 's4-deleted', at: chat('uni.example/dmitri'), act: (page) => click(page, 'message-delete'), shows: 'toast-undo' },
+  { name: 's5-send-trouble', at: BEN, demo: 'fail:chat.send', act: async (page) => {
+    await page.getByTestId('composer').fill('Hello\nthere, with quite a long second line that has to be broken somewhere in the middle of it all');
+    await page.keyboard.press('Enter');
+  }, shows: 'composer-trouble' },
+  { name: 's5-too-long', at: BEN, act: (page) => page.getByTestId('composer').fill('word '.repeat(3400)), shows: 'composer-left' },
+  { name: 's6-context', at: BEN, act: (page) => click(page, 'conversation-info'), shows: 'context' },
+
+  { name: 's7-find', act: (page) => click(page, 'new-chat'), shows: 'find-dialog' },
+  { name: 's7-wrong', act: find('nonsense'), shows: 'find-address-fault' },
+  { name: 's7-searching', act: find('slow@d.example'), shows: 'find-searching' },
+  { name: 's7-not-found', act: find('nobody@b.localhost'), shows: 'find-trouble' },
+  { name: 's7-unreachable', act: find('ben@down.example'), shows: 'find-trouble' },
+  { name: 's7-found', act: find('hana@d.example'), shows: 'find-request' },
+  { name: 's7-found-known', act: find('ben@b.localhost'), shows: 'find-open' },
+  { name: 's8-people', at: '#/people', shows: 'person-row' },
+  { name: 's8-people-empty', demo: 'empty', at: '#/people', shows: 'people-empty' },
+  { name: 's8-person', at: '#/people/' + encodeURIComponent('ben@b.localhost'), shows: 'person-identity' },
+  { name: 's8-person-verified', at: '#/people/' + encodeURIComponent('chiara.conti@studio.example'), shows: 'person-identity' },
+  { name: 's8-person-changed', at: '#/people/' + encodeURIComponent('dmitri@uni.example'), shows: 'person-identity' },
+  { name: 's8-person-request', at: '#/people/' + encodeURIComponent('eva@c.localhost'), shows: 'person-accept' },
+  { name: 's8-person-missing', at: '#/people/' + encodeURIComponent('gone@c.localhost'), shows: 'person-load-trouble' },
+
+  { name: 's10-consent', act: find('ask@b.localhost'), shows: 'consent-dialog' },
+  { name: 's10-consent-denied', act: async (page) => {
+    await find('ask@b.localhost')(page);
+    await click(page, 'consent-deny');
+  }, shows: 'find-trouble' },
+  { name: 's10-consent-later', act: async (page) => {
+    await page.getByTestId('app').waitFor();
+    await demo(page, '(d, s) => d.tell({ news: "consent", data: { ...s.sampleConsent, media: true } })');
+    await page.getByTestId('consent-dialog').waitFor();
+    await page.keyboard.press('Escape');
+  }, shows: 'banner-consents' },
+  ...['not-signed', 'wrong-key', 'tampered', 'older-version', 'too-large', 'private-address', 'beyond-grants'].map((code) => ({
+    name: `s10-refused-${code}`,
+    act: async (page) => {
+      await page.getByTestId('app').waitFor();
+      await demo(page, '(d, s, code) => (d.world.refuse["person.find"] = { code, detail: "as it is" })', code);
+      await find('ben@b.localhost')(page);
+    },
+    shows: 'find-trouble',
+    brief: true,
+  })),
+
+  ...['finding', 'ringing', 'securing', 'connecting'].map((at) => ({ name: `s12-${at}`, act: call({ stage: { at } }), shows: 'call-stages', brief: at !== 'ringing' })),
+  { name: 's12-start-failed', at: BEN, demo: 'fail:call.start', act: (page) => click(page, 'conversation-call'), shows: 'call-start-trouble' },
+  { name: 's13-incoming', demo: 'ringing', at: BEN, shows: 'incoming-call' },
+  { name: 's13-ring-window', demo: 'ringing', at: '#/ring/ring-1', act: async (page) => {
+    await page.getByTestId('ring-window').waitFor();
+  }, shows: 'incoming-call' },
+  { name: 's13-ring-gone', at: '#/ring/nothing', shows: 'ring-window' },
+  { name: 's14-in-call', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 }), shows: 'call-timer' },
+  { name: 's14-muted', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 4000000, muted: true }), shows: 'call-timer' },
+  { name: 's14-no-microphone', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 9000, microphone: null }), shows: 'call-no-microphone' },
+  { name: 's14-call-bar', act: async (page) => {
+    await call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 })(page);
+    await page.getByTestId('call-minimise').waitFor();
+    await page.evaluate((to) => (location.hash = to), BEN);
+  }, shows: 'call-bar' },
+  ...ENDS.map((reason) => ({ name: `s18-${reason}`, act: ended(reason, reason === 'hung-up' || reason === 'dropped' ? 754 : 0), shows: 'call-end', brief: !['hung-up', 'fingerprint-mismatch'].includes(reason) })),
+
+  { name: 's21-list', at: '#/settings', shows: 'settings-list' },
+  ...['you', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  { name: 's21-you-unprotected', demo: 'unprotected', at: '#/settings/you', shows: 'you-protect' },
+  { name: 's21-protect-dialog', demo: 'unprotected', at: '#/settings/you', act: (page) => click(page, 'you-protect'), shows: 'protect-dialog' },
+  { name: 's21-modules-empty', demo: 'empty', at: '#/settings/modules', shows: 'modules-empty' },
+  { name: 's24-palette', act: (page) => click(page, 'nav-search'), shows: 'palette' },
+  { name: 's24-no-match', act: async (page) => { await click(page, 'nav-search'); await page.getByTestId('palette-input').fill('zzz'); }, shows: 'palette' },
+  { name: 'shortcuts', act: async (page) => { await page.getByTestId('app').waitFor(); await page.keyboard.press('Control+/'); }, shows: 'shortcuts-dialog' },
+];

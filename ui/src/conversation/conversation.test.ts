@@ -1,0 +1,143 @@
+/** Tells what happens in a conversation. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Chats } from '../chats/chats.svelte';
+import { Announcer } from '../shared/announcer.svelte';
+import { Toasts, UNDO_MS } from '../shared/toasts.svelte';
+import { DemoShell } from '../shell/demo';
+import { Conversation, LONGEST_TEXT } from './conversation.svelte';
+import { linesOf } from './grouping';
+
+const BEN = 'comm://b.localhost/ben';
+const DMITRI = 'comm://uni.example/dmitri';
+
+async function opened(chat = BEN) {
+  const shell = new DemoShell();
+  const chats = new Chats(shell);
+  const toasts = new Toasts();
+  const announcer = new Announcer();
+  const conversation = new Conversation(shell, chats, announcer, toasts, () => true);
+  shell.hear((news) => {
+    if (news.news === 'chat') chats.take(news.data), conversation.takeSummary(news.data);
+    if (news.news === 'message') chats.takeMessage(news.data), conversation.take(news.data);
+    if (news.news === 'message-gone') conversation.gone(news.data.chat, news.data.id);
+  });
+  await chats.load();
+  await conversation.open(chat);
+  return { shell, chats, conversation, toasts, announcer };
+}
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => vi.useRealTimers());
+
+describe('a conversation', () => {
+  it('opens with its messages in order', async () => {
+    const { conversation } = await opened();
+    const ordinals = conversation.messages.map((message) => message.ordinal);
+    expect(ordinals).toEqual(ordinals.toSorted((a, b) => a - b));
+    expect(conversation.view?.identity?.vouchedBy).toBe('b.localhost');
+  });
+
+  it('sends what was typed and empties the field', async () => {
+    const { conversation, chats } = await opened();
+    conversation.type('  Hello Ben  ');
+    await conversation.send();
+    expect(conversation.draft).toBe('');
+    expect(conversation.messages.at(-1)?.content).toEqual({ type: 'text', text: 'Hello Ben' });
+    expect(chats.find(BEN)?.last?.id).toBe(conversation.messages.at(-1)?.id);
+  });
+
+  it('never loses what could not be sent', async () => {
+    const { conversation, shell } = await opened();
+    shell.world.refuse['chat.send'] = { code: 'shell-lost', detail: '' };
+    conversation.type('Important');
+    await conversation.send();
+    expect(conversation.draft).toBe('Important');
+    expect(conversation.sending.trouble?.code).toBe('shell-lost');
+  });
+
+  it('does not send nothing, nor more than a message may have', async () => {
+    const { conversation, shell } = await opened();
+    conversation.type('   ');
+    await conversation.send();
+    conversation.type('x'.repeat(LONGEST_TEXT + 1));
+    await conversation.send();
+    expect(shell.times('chat.send')).toBe(0);
+  });
+
+  it('keeps a draft for each person', async () => {
+    const { conversation, shell } = await opened();
+    conversation.type('for Ben');
+    await conversation.open(DMITRI);
+    expect(conversation.draft).toBe('');
+    expect(shell.asked).toContainEqual({ ask: 'chat.draft', input: { chat: BEN, text: 'for Ben' } });
+    await conversation.open(BEN);
+    expect(conversation.draft).toBe('for Ben');
+  });
+
+  it('writes a draft down a moment after the last key', async () => {
+    const { conversation, shell } = await opened();
+    conversation.type('half a th');
+    conversation.type('half a thought');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(shell.asked.filter((one) => one.ask === 'chat.draft')).toEqual([{ ask: 'chat.draft', input: { chat: BEN, text: 'half a thought' } }]);
+  });
+
+  it('announces what others write here, and nothing else', async () => {
+    const { announcer, shell } = await opened();
+    shell.receive('comm://studio.example/chiara.conti', 'elsewhere');
+    expect(announcer.polite).toBe('');
+    shell.receive(BEN, 'Are you there?');
+    expect(announcer.polite).toBe('Ben Okafor: Are you there?');
+  });
+
+  it('marks as read what is seen', async () => {
+    const { chats, shell } = await opened('comm://studio.example/chiara.conti');
+    expect(shell.times('chat.read')).toBe(1);
+    expect(chats.find('comm://studio.example/chiara.conti')?.unread).toBe(0);
+  });
+
+  it('hides a failed message at once and removes it when nobody took that back', async () => {
+    const { conversation, shell } = await opened(DMITRI);
+    const failed = conversation.messages.find((message) => message.state === 'failed')!;
+    conversation.discard(failed);
+    expect(conversation.shown).not.toContainEqual(failed);
+    expect(shell.times('chat.discard')).toBe(0);
+    await vi.advanceTimersByTimeAsync(UNDO_MS + 10);
+    expect(shell.times('chat.discard')).toBe(1);
+    expect(conversation.messages).not.toContainEqual(failed);
+  });
+
+  it('brings a deleted message back', async () => {
+    const { conversation, shell, toasts } = await opened(DMITRI);
+    const failed = conversation.messages.find((message) => message.state === 'failed')!;
+    conversation.discard(failed);
+    toasts.shown[0]!.undo!();
+    await vi.advanceTimersByTimeAsync(UNDO_MS * 2);
+    expect(conversation.shown.map((one) => one.id)).toContain(failed.id);
+    expect(shell.times('chat.discard')).toBe(0);
+  });
+
+  it('tries a failed message again', async () => {
+    const { conversation } = await opened(DMITRI);
+    const failed = conversation.messages.find((message) => message.state === 'failed')!;
+    await conversation.retry(failed);
+    expect(conversation.messages.find((message) => message.id === failed.id)?.state).toBe('sent');
+  });
+
+  it('accepts a contact request', async () => {
+    const { conversation, shell } = await opened('comm://c.localhost/eva');
+    await conversation.accept();
+    expect(shell.asked).toContainEqual({ ask: 'person.accept', input: { user: 'eva@c.localhost' } });
+    expect(conversation.summary?.contact).toBe('accepted');
+  });
+});
+
+describe('the lines of a conversation', () => {
+  it('begin each day with its name and join what one author says in a row', async () => {
+    const { conversation } = await opened();
+    const lines = linesOf(conversation.messages);
+    expect(lines.filter((line) => line.kind === 'day')).toHaveLength(2);
+    const joined = lines.filter((line) => line.kind === 'message' && !line.first);
+    expect(joined).toHaveLength(1);
+  });
+});
