@@ -26,6 +26,7 @@ export class Calls {
   #dismissed = new Set<string>();
   #givenUp = false;
   #declined = new Set<string>();
+  #accepted = new Set<string>();
 
   constructor(
     private readonly shell: Shell,
@@ -82,9 +83,16 @@ export class Calls {
 
   async accept(call: string): Promise<void> {
     const other = this.going;
+    const view = this.find(call);
+    // Shown at once; the app's own word about the stage follows.
+    this.#accepted.add(call);
+    if (view) this.#keep({ ...view, stage: { at: 'securing' } });
     if (other && other.call !== call) await this.hangup(other.call);
     this.all = this.all.filter((one) => one.call === call || one.stage.at !== 'ended');
     await this.#act(() => this.shell.ask({ ask: 'call.accept', input: { call } }));
+    if (!this.actTrouble) return;
+    this.#accepted.delete(call);
+    if (view) this.#keep(view);
   }
 
   async decline(call: string): Promise<void> {
@@ -123,6 +131,7 @@ export class Calls {
     if (starting && !call.incoming && starting.user === call.user) this.#drop(STARTING);
     if (call.stage.at === 'ended') return this.#takeEnd(call, before);
     if (this.#declined.has(call.call)) return;
+    if (call.stage.at === 'ringing' && this.#accepted.has(call.call)) return;
     this.#keep(call);
     if (before?.stage.at !== call.stage.at) this.#tell(call);
   }
@@ -173,8 +182,11 @@ const KNOWN_ENDS = [
 ] as const;
 type End = (typeof KNOWN_ENDS)[number];
 
-/** The reason as the catalogue knows it. */
-export const endOf = (reason: string): End | 'failed' => KNOWN_ENDS.find((known) => known === reason) ?? 'failed';
+/** The reason as the catalogue knows it; `failed-<stage>-<why>` is known by its stage. */
+export const endOf = (reason: string): End | 'failed' => {
+  const exact = KNOWN_ENDS.find((known) => known === reason);
+  return exact ?? KNOWN_ENDS.find((known) => known.startsWith('failed-') && reason.startsWith(`${known}-`)) ?? 'failed';
+};
 
 export const endTitle = (reason: string, name: string): string => say(`end.${endOf(reason)}`, { name });
 

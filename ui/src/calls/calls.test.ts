@@ -78,6 +78,14 @@ describe('a call from somebody', () => {
     expect(calls.going?.stage.at).toBe('connected');
   });
 
+  it('rings on when accepting it did not work', async () => {
+    ring();
+    shell.world.refuse['call.accept'] = { code: 'microphone-in-use', detail: '' };
+    await calls.accept('in');
+    expect(calls.ringing?.call).toBe('in');
+    expect(calls.actTrouble?.code).toBe('microphone-in-use');
+  });
+
   it('declined is gone at once and leaves no end behind', async () => {
     ring();
     await calls.decline('in');
@@ -116,6 +124,8 @@ describe('in a call', () => {
 describe('the end of a call', () => {
   it('has a sentence for every reason, and one for those not known', () => {
     expect(endTitle('busy', 'Ben')).toBe('Ben is in another call');
+    expect(endOf('failed-connecting-no-route')).toBe('failed-connecting');
+    expect(endOf('failed-finding')).toBe('failed-finding');
     expect(endOf('struck-by-lightning')).toBe('failed');
     expect(endHint('failed-connecting', 'Ben')).toMatch(/firewall/);
     expect(endHint('hung-up', 'Ben')).toBeNull();

@@ -109,8 +109,10 @@ export class Conversation {
     if (listed) listed.draft = '';
     const message = await this.sending.run(() => this.shell.ask({ ask: 'chat.send', input: { chat, text } }));
     if (message) {
-      if (this.chat === chat) this.#place(message);
-      this.chats.takeMessage(message);
+      // News of the message may have come before the answer, and is newer than it.
+      const known = this.messages.some((one) => one.id === message.id);
+      if (this.chat === chat && !known) this.#place(message);
+      if (!known) this.chats.takeMessage(message);
     } else if (this.sending.trouble) {
       this.#drafts.set(chat, text);
       if (this.chat === chat && this.draft === '') this.draft = text;

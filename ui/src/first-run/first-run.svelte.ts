@@ -1,7 +1,7 @@
 /** Leads a person from the welcome to an account: issuer, sign-in, name. */
 import type { AppState, IssuerCard, Profile, Shell, SignInState } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
-import { isDomain, isIssuerUrl, isLocalName, readAddress } from '../shared/address';
+import { hostOf, isDomain, isIssuerUrl, isLocalName, readAddress } from '../shared/address';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
 
@@ -45,7 +45,8 @@ export class FirstRun {
   /** How to call the issuer. */
   issuerName = $derived.by(() => {
     const card = this.issuers.find((one) => one.issuer === this.chosen);
-    return card?.name ?? this.issuer;
+    if (card) return card.name;
+    return isIssuerUrl(this.issuer) ? hostOf(this.issuer) : '';
   });
 
   /** Follows where the app stands. */

@@ -4,16 +4,47 @@ import { say, sayIfKnown } from '../words/words.svelte';
 
 /** Words that other rooms use for the same thing. */
 const SAME: Record<string, string> = {
-  'wrong-signer': 'wrong-key',
-  older: 'older-version',
-  'domain-unknown': 'domain-unreachable',
-  unreachable: 'domain-unreachable',
-  'consent-denied': 'denied',
-  'package-expired': 'expired',
-  'no-microphone': 'microphone-missing',
+  // Packages and where they come from.
+  'package-not-signed': 'not-signed',
+  'package-wrong-signature': 'wrong-key',
+  'package-tampered': 'tampered',
+  'catalogue-tampered': 'tampered',
+  'package-older': 'older-version',
+  'catalogue-expired': 'expired',
+  'package-too-large': 'too-large',
+  'package-too-slow': 'too-slow',
+  'package-private-network': 'private-address',
+  'package-beyond-grants': 'beyond-grants',
+  'guest-not-started': 'stub-crashed',
+  // Signing in.
+  refused: 'issuer-refused',
+  'timed-out': 'signin-timeout',
+  cancelled: 'signin-cancelled',
+  'wrong-state': 'signin-mixed-up',
+  'wrong-issuer': 'signin-mixed-up',
+  'enrol-failed': 'bad-token',
+  // The rest.
+  'bad-address': 'invalid-address',
+  'no-name': 'invalid-address',
+  'too-many-questions': 'too-many',
+  'no-network': 'offline',
 };
 
+/** Each way in which an identity can fail its check; to a person they mean the same. */
+const NOT_VERIFIED = new Set(
+  `no-issuer unknown-issuer cic-claims cic-signature algorithm-not-allowed missing-kid needs-jwks unfit-key
+   issuer-signature wrong-tenant no-audience foreign-audience ambiguous-audience foreign-party wrong-token-type
+   foreign-bound-key no-nonce foreign-nonce bad-time from-the-future expires-before-issue lives-too-long
+   not-yet-valid too-old authentication-too-old wrong-acr wrong-amr bad-subject not-their-name
+   bad-display-claim chain-from-the-future foreign-chain foreign-root-key device-unknown device-revoked
+   not-the-leaf rolled-back too-few-issuers wrong-author wrong-domain bad-chain token-too-large token-too-deep
+   token-duplicate-member token-not-json token-malformed token-forbidden-algorithm
+   token-unsupported-algorithm token-forbidden-header`.split(/\s+/),
+);
+
+const known = (code: string): string => SAME[code] ?? (NOT_VERIFIED.has(code) ? 'identity-not-verified' : code);
+
 export function sentence(trouble: Trouble): string {
-  const code = SAME[trouble.code] ?? trouble.code;
+  const code = known(trouble.code);
   return sayIfKnown(`trouble.${code}`) ?? (trouble.detail || say('trouble.title'));
 }

@@ -79,15 +79,17 @@ export class App {
   #beforeCall = $state<Place>({ section: 'chats', id: null });
 
   async call(user: string, name: string): Promise<void> {
+    const started = this.calls.start(user, name);
     this.showCall();
-    await this.calls.start(user, name);
+    await started;
     // There is nothing to show when it could not even begin.
     if (!this.calls.active) this.leaveCall();
   }
 
   async accept(call: string): Promise<void> {
+    const accepted = this.calls.accept(call);
     this.showCall();
-    await this.calls.accept(call);
+    await accepted;
   }
 
   showCall(): void {

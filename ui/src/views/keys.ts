@@ -119,8 +119,7 @@ function plainKey(app: App, event: KeyboardEvent): boolean {
     return true;
   }
   // Typing anywhere goes to the composer; the letter itself lands there by the focus.
-  const onControl = event.target instanceof HTMLElement && event.target.closest('button, a, summary') !== null;
-  if (event.key !== ' ' && app.route.place.section === 'chats' && !(onControl && event.key === ' ')) {
+  if (event.key !== ' ' && app.route.place.section === 'chats') {
     document.querySelector<HTMLTextAreaElement>('[data-composer]')?.focus();
   }
   return false;

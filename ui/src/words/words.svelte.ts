@@ -99,7 +99,7 @@ export const clock = (at: number): string =>
   new Intl.DateTimeFormat(current.tag, { hour: '2-digit', minute: '2-digit', hour12: false }).format(at);
 
 export const fullDate = (at: number): string =>
-  new Intl.DateTimeFormat(current.tag, { dateStyle: 'long', timeStyle: 'short' }).format(at);
+  new Intl.DateTimeFormat(current.tag, { dateStyle: 'long', timeStyle: 'short', hourCycle: 'h23' }).format(at);
 
 /** Whole days between two moments, by the calendar. */
 export function daysApart(at: number, now: number): number {
