@@ -68,6 +68,7 @@ impl Profile {
             audio,
             use_keyring: std::env::var("PARLANCE_KEYRING").as_deref() != Ok("off"),
             device_name: device_name(),
+            browser: None,
         })
     }
 }

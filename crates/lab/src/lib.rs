@@ -1,1 +1,23 @@
-//! TODO
+//! Test tools: real domains, real issuers and real runtimes, ready-made.
+//!
+//! Nothing here is a mock: nodes listen on sockets, issuers are OpenID
+//! Providers, runtimes have profiles on disk. Only the person before the
+//! browser is played, by [`browser`].
+
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "test tools fail by panicking")]
+
+pub mod browser;
+pub mod domain;
+pub mod issuer;
+pub mod person;
+
+pub use domain::Domain;
+pub use issuer::Issuer;
+pub use person::Person;
+
+use std::path::PathBuf;
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}

@@ -1,0 +1,125 @@
+//! A browser of a few lines with a person before it, who signs in where they are told to.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use reqwest::{Client, Response};
+use url::Url;
+
+/// What the person types into every password field.
+pub const PASSWORD: &str = "correct horse battery";
+
+fn client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        // Another part of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0).build().unwrap()
+    })
+}
+
+/// Opens a sign-in page and signs in as `name`, whichever of the two issuers of the tests it is.
+pub async fn sign_in(authorize: Url, name: String) {
+    let mut tab = Tab::default();
+    let page = tab.get(&authorize).await;
+    if page.location.is_some() { independent(&mut tab, page, &name).await } else { embedded(&mut tab, &authorize, page, &name).await }
+}
+
+/// The node's own page: one form to make an account or to sign in.
+async fn embedded(tab: &mut Tab, authorize: &Url, page: Page, name: &str) {
+    let form = |action: &str| {
+        vec![
+            ("page", page.hidden("page")),
+            ("csrf", page.hidden("csrf")),
+            ("action", action.to_owned()),
+            ("name", name.to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ]
+    };
+    let login = authorize.join("/oidc/login").unwrap();
+    let mut answer = tab.post(&login, &form("create")).await;
+    if answer.location.is_none() {
+        answer = tab.post(&login, &form("signin")).await;
+    }
+    let back = answer.location.unwrap_or_else(|| panic!("the issuer did not sign {name} in: {}", answer.html));
+    tab.get(&back).await;
+}
+
+/// The pages of npm's oidc-provider: log in, consent, and back.
+async fn independent(tab: &mut Tab, page: Page, name: &str) {
+    let login = page.location.unwrap();
+    let form = [("prompt", "login".into()), ("login", name.to_owned()), ("password", "x".into())];
+    let resume = tab.post(&login, &form).await.location.unwrap();
+    let consent = tab.get(&resume).await.location.unwrap();
+    let resume = tab.post(&consent, &[("prompt", "consent".into())]).await.location.unwrap();
+    let back = tab.get(&resume).await.location.unwrap();
+    tab.get(&back).await;
+}
+
+#[derive(Default)]
+struct Tab {
+    cookies: BTreeMap<(String, String), String>,
+}
+
+struct Page {
+    location: Option<Url>,
+    html: String,
+}
+
+impl Page {
+    fn hidden(&self, name: &str) -> String {
+        let start = self.html.split_once(&format!(r#"name="{name}" value=""#)).expect("the form has the field").1;
+        start.split_once('"').unwrap().0.to_owned()
+    }
+}
+
+impl Tab {
+    async fn get(&mut self, url: &Url) -> Page {
+        let request = client().get(reachable(url)).header("host", host(url)).header("cookie", self.cookies(url));
+        let response = request.send().await.unwrap();
+        self.read(url, response).await
+    }
+
+    async fn post(&mut self, url: &Url, form: &[(&str, String)]) -> Page {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = client()
+            .post(reachable(url))
+            .header("host", host(url))
+            .header("origin", url.origin().ascii_serialization())
+            .header("cookie", self.cookies(url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        let response = request.send().await.unwrap();
+        self.read(url, response).await
+    }
+
+    async fn read(&mut self, url: &Url, response: Response) -> Page {
+        for cookie in response.headers().get_all("set-cookie") {
+            let mut parts = cookie.to_str().unwrap().split("; ");
+            let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+            let path = parts.find_map(|part| part.to_ascii_lowercase().strip_prefix("path=").map(str::to_owned));
+            self.cookies.insert((path.unwrap_or_else(|| "/".into()), name.into()), value.into());
+        }
+        let location = response.headers().get("location").map(|to| url.join(to.to_str().unwrap()).unwrap());
+        Page { location, html: response.text().await.unwrap_or_default() }
+    }
+
+    fn cookies(&self, url: &Url) -> String {
+        let path = url.path().to_ascii_lowercase();
+        let mine = self.cookies.iter().filter(|((below, _), _)| path.starts_with(below.as_str()));
+        mine.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Names below localhost are this machine (RFC 6761), whatever the system's resolver thinks.
+fn reachable(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.host_str().is_some_and(|host| host.ends_with("localhost")) {
+        url.set_host(Some("127.0.0.1")).unwrap();
+    }
+    url
+}
+
+fn host(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap())
+}

@@ -1,0 +1,60 @@
+//! A domain with a real node, which can be stopped and started again.
+
+use std::path::PathBuf;
+
+use node::{Node, NodeConfig, RunningNode, Wire};
+use tempfile::TempDir;
+
+use crate::root;
+
+/// A domain of a story.
+pub struct Domain {
+    /// Its name.
+    pub name: message::Domain,
+    /// Its port, the same over restarts.
+    pub port: u16,
+    wire: Wire,
+    folder: TempDir,
+    running: Option<RunningNode>,
+}
+
+impl Domain {
+    /// Starts a domain that speaks this protocol.
+    pub async fn start(name: &str, wire: Wire) -> Self {
+        let name = message::Domain::parse(name).unwrap();
+        let mut domain = Self { name, port: 0, wire, folder: TempDir::new().unwrap(), running: None };
+        domain.resume().await;
+        domain
+    }
+
+    /// Starts its node again, with all it has kept.
+    pub async fn resume(&mut self) {
+        let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(self.port);
+        config.packages_dir = Some(root().join("hyperties/dist"));
+        config.log_routed = Some(self.routed_log());
+        let running = Node::start(config).await.unwrap();
+        self.port = running.port();
+        self.running = Some(running);
+    }
+
+    /// Stops its node.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.shutdown().await;
+        }
+    }
+
+    /// Its node.
+    pub fn node(&self) -> &RunningNode {
+        self.running.as_ref().expect("the node runs")
+    }
+
+    /// Everything its node routed, as the node saw it.
+    pub fn routed(&self) -> String {
+        std::fs::read_to_string(self.routed_log()).unwrap_or_default()
+    }
+
+    fn routed_log(&self) -> PathBuf {
+        self.folder.path().join("routed.log")
+    }
+}

@@ -1,0 +1,269 @@
+//! A person with a profile on disk and a runtime, who does what people do in the app.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::Api;
+use contract::{ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question};
+use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
+use runtime::{Browser, ListedIssuer, NetConfig, RuntimeConfig};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+
+use crate::{Domain, browser};
+
+/// Longest a person of a story waits for anything; generous, because test machines are slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a person's runtime is set up.
+#[derive(Clone)]
+pub struct Setup {
+    /// Ports of the domains.
+    pub ports: BTreeMap<message::Domain, u16>,
+    /// Issuers everybody knows.
+    pub issuers: Vec<String>,
+    /// Where their voice comes from.
+    pub microphone: Microphone,
+    /// Where the others' voices go.
+    pub speaker: Speaker,
+}
+
+impl Setup {
+    /// Knows these domains, speaks silence and hears nothing.
+    pub fn with(domains: &[&Domain]) -> Self {
+        Self {
+            ports: domains.iter().map(|domain| (domain.name.clone(), domain.port)).collect(),
+            issuers: Vec::new(),
+            microphone: Microphone::Silence,
+            speaker: Speaker::Null,
+        }
+    }
+
+    /// The same, knowing this issuer.
+    pub fn knowing(mut self, issuer: &str) -> Self {
+        self.issuers.push(issuer.to_owned());
+        self
+    }
+}
+
+/// Somebody with the app.
+pub struct Person {
+    name: String,
+    setup: Setup,
+    folder: TempDir,
+    api: Option<Api>,
+    news: Option<broadcast::Receiver<News>>,
+}
+
+impl Person {
+    /// Opens the app for the first time, choosing no protection for the keys.
+    pub async fn new(name: &str, setup: Setup) -> Self {
+        let mut person =
+            Self { name: name.to_owned(), setup, folder: TempDir::new().unwrap(), api: None, news: None };
+        person.open().await;
+        person.ask::<Value>(Question::Protect(contract::Protect::Unprotected)).await.unwrap();
+        person
+    }
+
+    /// Opens the app again.
+    pub async fn open(&mut self) {
+        let name = self.name.clone();
+        let hand = tokio::runtime::Handle::current();
+        let config = RuntimeConfig {
+            profile_dir: self.folder.path().to_owned(),
+            net: NetConfig { localhost: self.setup.ports.clone() },
+            suggested_domain: None,
+            issuers: self
+                .setup
+                .issuers
+                .iter()
+                .map(|issuer| ListedIssuer {
+                    issuer: issuer.clone(),
+                    name: "Independent issuer".into(),
+                    client_id: "parlance".into(),
+                    client_secret: None,
+                })
+                .collect(),
+            audio: AudioConfig {
+                microphone: self.setup.microphone.clone(),
+                speaker: self.setup.speaker.clone(),
+                record: None,
+                network: NetworkConfig::loopback_only(),
+            },
+            use_keyring: false,
+            device_name: format!("{name}'s computer"),
+            browser: Some(Browser::new(move |url| {
+                hand.spawn(browser::sign_in(url.clone(), name.clone()));
+            })),
+        };
+        let api = Api::with_config(config).await.unwrap();
+        self.news = Some(api.hear());
+        self.api = Some(api);
+    }
+
+    /// Closes the app.
+    pub async fn close(&mut self) {
+        self.news = None;
+        if let Some(api) = self.api.take() {
+            api.close().await;
+        }
+    }
+
+    /// The folder of the profile.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Asks the app.
+    pub async fn ask<T: serde::de::DeserializeOwned>(&self, question: Question) -> Result<T, ApiError> {
+        let answer = self.api.as_ref().expect("the app is open").ask(question).await?;
+        Ok(serde_json::from_value(answer).unwrap())
+    }
+
+    /// Waits for the first piece of news that this picks.
+    pub async fn hears<T>(&mut self, what: &str, mut pick: impl FnMut(News) -> Option<T>) -> T {
+        let news = self.news.as_mut().expect("the app is open");
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                match news.recv().await {
+                    Ok(one) => {
+                        if let Some(found) = pick(one) {
+                            return found;
+                        }
+                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => panic!("the app closed"),
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{} waited in vain for {what}", self.name))
+    }
+
+    /// Signs in and takes an account: `name@domain`.
+    pub async fn signs_up(&mut self, domain: &Domain, issuer: Option<&str>) {
+        let domain_name = domain.name.to_string();
+        let issuer = issuer.map_or_else(|| domain.node().origin().to_owned(), str::to_owned);
+        self.ask::<Value>(Question::SignInStart { domain: domain_name.clone(), issuer }).await.unwrap();
+        self.hears("the end of the sign-in", |news| match news {
+            News::SignIn(contract::SignInState::Done { .. }) => Some(()),
+            News::SignIn(contract::SignInState::Failed { trouble }) => panic!("sign-in failed: {trouble:?}"),
+            _ => None,
+        })
+        .await;
+        let user = format!("{}@{domain_name}", self.name);
+        self.ask::<Value>(Question::ProfileCreate { name: capital(&self.name), user }).await.unwrap();
+        self.waits_until_online().await;
+    }
+
+    /// Waits until the own domain is reached.
+    pub async fn waits_until_online(&mut self) {
+        self.until("the own domain", async |person| {
+            let state: contract::AppState = person.ask(Question::AppState).await.unwrap();
+            let modules: Vec<contract::ModuleView> = person.ask(Question::ModuleList).await.unwrap();
+            let running = modules.iter().filter(|module| module.kind == "hyperty" && module.state == "running").count();
+            (state.online && running == 2).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks again and again until there is an answer.
+    pub async fn until<T>(&self, what: &str, look: impl AsyncFn(&Person) -> Option<T>) -> T {
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Some(found) = look(self).await {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{} waited in vain for {what}", self.name))
+    }
+
+    /// Answers the next question about a package.
+    pub async fn allows(&mut self, choice: contract::ConsentChoice) -> Consent {
+        let consent = self
+            .until("a question about a package", async |person| {
+                let open: Vec<Consent> = person.ask(Question::ConsentList).await.unwrap();
+                open.into_iter().next()
+            })
+            .await;
+        self.ask::<Value>(Question::ConsentAnswer { id: consent.id.clone(), answer: choice }).await.unwrap();
+        consent
+    }
+
+    /// Finds somebody by address, allowing their domain's stub, and asks them for contact.
+    pub async fn asks_for_contact(&mut self, user: &str) -> String {
+        let api = self.api.clone().expect("the app is open");
+        let question = Question::PersonFind { address: user.to_owned() };
+        let finding = tokio::spawn(async move { api.ask(question).await });
+        self.allows(contract::ConsentChoice::Always).await;
+        finding.await.unwrap().unwrap();
+        let chat: ChatSummary = self.ask(Question::PersonRequest { user: user.to_owned() }).await.unwrap();
+        chat.chat
+    }
+
+    /// Waits for a contact request of this person and accepts it, allowing their domain's stub.
+    pub async fn accepts(&mut self, user: &str) -> String {
+        let chat = self.sees_contact(user, contract::ContactState::Request).await;
+        let api = self.api.clone().expect("the app is open");
+        let question = Question::PersonAccept { user: user.to_owned() };
+        let accepting = tokio::spawn(async move { api.ask(question).await });
+        self.allows(contract::ConsentChoice::Always).await;
+        accepting.await.unwrap().unwrap();
+        chat
+    }
+
+    /// Waits until the contact stands so; gives the conversation.
+    pub async fn sees_contact(&self, user: &str, state: contract::ContactState) -> String {
+        self.until(&format!("{user} to be {state:?}"), async |person| {
+            let chats: Vec<ChatSummary> = person.ask(Question::ChatList).await.unwrap();
+            chats.into_iter().find(|chat| chat.user == user && chat.contact == state).map(|chat| chat.chat)
+        })
+        .await
+    }
+
+    /// Writes.
+    pub async fn writes(&self, chat: &str, text: &str) -> ChatMessage {
+        self.ask(Question::ChatSend { chat: chat.to_owned(), text: text.to_owned() }).await.unwrap()
+    }
+
+    /// The texts of a conversation, oldest first.
+    pub async fn texts(&self, chat: &str) -> Vec<String> {
+        let view: contract::ChatView = self.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap();
+        let text = |message: ChatMessage| match message.content {
+            Content::Text { text } => Some(text),
+            _ => None,
+        };
+        view.messages.into_iter().filter_map(text).collect()
+    }
+
+    /// Waits until a conversation holds these texts and no others.
+    pub async fn reads(&self, chat: &str, texts: &[&str]) {
+        self.until(&format!("{texts:?}"), async |person| (person.texts(chat).await == texts).then_some(())).await;
+    }
+
+    /// Waits until all own messages of a conversation are delivered.
+    pub async fn sees_all_delivered(&self, chat: &str) {
+        self.until("all to be delivered", async |person| {
+            let view: contract::ChatView = person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap();
+            let mine = view.messages.iter().filter(|message| message.mine);
+            mine.into_iter().all(|message| message.state == DeliveryState::Delivered).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a call is at this stage.
+    pub async fn sees_call(&self, stage: &CallStage) -> CallView {
+        self.until(&format!("a call at {stage:?}"), async |person| {
+            let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
+            calls.into_iter().find(|call| call.stage == *stage)
+        })
+        .await
+    }
+}
+
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,122 @@
+//! All a shell can ask, in one place.
+
+use contract::{AppState, Question, Settings, Stage};
+use message::UserAddress;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::chats::address;
+use crate::home::{Home, State};
+use crate::records::kind;
+use crate::trouble::{Failure, Outcome};
+
+impl Home {
+    /// Answers a question of a shell.
+    pub(crate) async fn ask(&self, question: Question) -> Outcome<Value> {
+        match question {
+            // Where the app stands.
+            Question::AppState => {
+                let state = self.state();
+                json(self.app_state(&state))
+            }
+            Question::Unlock { passphrase } => json(self.unlock(passphrase).await?),
+            Question::Protect(how) => json(self.protect(how).await?),
+
+            // The first run: one thing after the other.
+            Question::IssuerList { domain } => json(self.issuer_list(&domain)?),
+            Question::SignInStart { domain, issuer } => json(self.sign_in_start(&domain, &issuer)?),
+            Question::SignInAgain => json(self.sign_in_again().await?),
+            Question::SignInCancel => json(self.sign_in_cancel()),
+            Question::ProfileCreate { name, user } => json(self.profile_create(&name, &user).await?),
+
+            // Conversations. What goes out is a request to the chat Hyperty.
+            Question::ChatList => json(self.chat_list()?),
+            Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
+            Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
+            Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
+            Question::ChatRetry { message } => json(self.chat_retry(&message)?),
+            Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
+            Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
+            Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
+
+            // People. Finding may wait for a person's consent.
+            Question::PersonFind { address } => json(self.find(&address).await?),
+            Question::PersonRequest { user } => {
+                let chat = self.request_contact(&person(&user)?).await?;
+                json(self.chat_of(&chat)?)
+            }
+            Question::PersonAccept { user } => json(self.accept(&person(&user)?).await?),
+            Question::PersonBlock { user } => json(self.block(&person(&user)?)?),
+            Question::PersonCard { user } => {
+                let state = self.state();
+                json(self.person_card(&state, &person(&user)?)?)
+            }
+            Question::PersonList => json(self.person_list()?),
+            Question::ConsentAnswer { id, answer } => json(self.answer_consent(&id, answer)?),
+            Question::ConsentList => json(self.state().open_consents()),
+
+            // Calls. The connector Hyperty negotiates; media is ours.
+            Question::CallStart { user } => json(self.call_start(&person(&user)?).await?),
+            Question::CallAccept { call } => json(self.call_accept(&address(&call)?).await?),
+            Question::CallDecline { call } => json(self.call_decline(&address(&call)?)?),
+            Question::CallHangup { call } => json(self.call_hangup(&address(&call)?)?),
+            Question::CallMute { call, muted } => json(self.call_mute(&address(&call)?, muted)?),
+            Question::CallList => json(self.call_list()),
+
+            // Guests and their rights.
+            Question::ModuleList => json(self.module_list()),
+            Question::ModuleRevoke { module } => json(self.module_revoke(&module)?),
+
+            // What a person set.
+            Question::SettingsGet => json(self.settings()),
+            Question::SettingsSet(settings) => json(self.set_settings(settings)?),
+        }
+    }
+
+    pub(crate) fn app_state(&self, state: &State) -> AppState {
+        let stage = if state.damaged {
+            Stage::Damaged
+        } else if state.store.is_none() {
+            if state.locked() { Stage::Locked } else { Stage::Protect }
+        } else if state.me.is_some() {
+            Stage::Ready
+        } else if state.first_run.is_signed_in() {
+            Stage::Profile
+        } else {
+            Stage::Welcome
+        };
+        let online = state.home_domain().is_some_and(|domain| state.links.session(&domain).is_some());
+        AppState {
+            stage,
+            profile: state.me.as_ref().map(|me| crate::first_run::profile_of(&me.record)),
+            protection: state.protection,
+            keyring_trouble: state.keyring_trouble.clone(),
+            suggested_domain: self.rooms.config.suggested_domain.as_ref().map(ToString::to_string),
+            version: env!("CARGO_PKG_VERSION").into(),
+            online,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let state = self.state();
+        let kept = state.store.as_ref().and_then(|store| store.read(|tx| tx.get(kind::SETTINGS, "settings")).ok());
+        kept.flatten().unwrap_or_default()
+    }
+
+    fn set_settings(&self, settings: Settings) -> Outcome<Settings> {
+        let settings = Settings { text_percent: settings.text_percent.clamp(100, 200), ..settings };
+        let state = self.state();
+        if let Some(store) = &state.store {
+            store.write(|tx| tx.put(kind::SETTINGS, "settings", &settings)).map_err(Failure::store)?;
+        }
+        Ok(settings)
+    }
+}
+
+fn json<T: Serialize>(value: T) -> Outcome<Value> {
+    serde_json::to_value(value).map_err(|error| Failure::new("malformed", error))
+}
+
+fn person(text: &str) -> Outcome<UserAddress> {
+    UserAddress::parse(text).map_err(|error| Failure::new("bad-address", error))
+}

@@ -1,0 +1,534 @@
+//! Calls as people see them: the stages of the call machine, the connector Hyperty and the media engine.
+
+use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage};
+use contract::{CallStage, CallView, News};
+use media::{CallMedia, MediaEvent};
+use message::{Address, Code, Message, MessageType, Response, UserAddress};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::home::{Home, State, body, now_ms, now_u64};
+use crate::objects::{get_person, refusal};
+use crate::persons::{must_be_accepted, name_of};
+use crate::records::Person;
+use crate::trouble::{Failure, Outcome};
+
+/// Media events that may wait before the media engine waits for us.
+const MEDIA_EVENTS_LIMIT: usize = 256;
+
+/// Calls that may ring or run at once; one more is answered "busy".
+const CALLS_LIMIT: usize = 1;
+
+/// The calls that are not over.
+#[derive(Default)]
+pub(crate) struct Calls {
+    list: Vec<Call>,
+    made: u64,
+}
+
+struct Call {
+    /// `view.call` names the call to shells and never changes.
+    view: CallView,
+    /// The data object; our own call has none before the other side is found.
+    object: Option<Address>,
+    /// What the connector calls it before there is an object.
+    early_name: Option<String>,
+    user: UserAddress,
+    machine: CallMachine,
+    media: Option<CallMedia>,
+}
+
+#[derive(Deserialize)]
+struct MediaRequest {
+    method: String,
+    params: MediaParams,
+}
+
+#[derive(Deserialize)]
+struct MediaParams {
+    /// The call's object, or a name the connector gave it before it had one.
+    call: String,
+    #[serde(default)]
+    object: Option<Address>,
+    #[serde(default)]
+    sdp: Option<String>,
+    #[serde(default)]
+    candidate: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CallEvent {
+    call: Address,
+    state: String,
+    #[serde(default)]
+    user: Option<UserAddress>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl Home {
+    /// Question `call.start`.
+    pub(crate) async fn call_start(&self, user: &UserAddress) -> Outcome<CallView> {
+        let person = {
+            let state = self.state();
+            must_be_accepted(&state, user)?;
+            let person = state.store()?.read(|tx| get_person(tx, user))?;
+            if state.calls.is_busy() {
+                return Err(Failure::new("already-in-a-call", "there is a call already"));
+            }
+            person
+        };
+        let (name, view) = {
+            let mut state = self.state();
+            state.calls.made += 1;
+            let name = state.core_address(&format!("call/{}", state.calls.made))?;
+            let view = new_view(&name, &person, false, CallStage::Finding);
+            let machine = CallMachine::caller(now_u64());
+            let call = Call { view: view.clone(), object: None, early_name: None, user: user.clone(), machine, media: None };
+            state.calls.list.push(call);
+            (name, view)
+        };
+        self.tell(News::Call(view.clone()));
+        let (home, user) = (self.clone(), user.clone());
+        self.rooms.tasks.start("call", async move {
+            let connector = match home.state().me() {
+                Ok(me) => me.record.connector.clone(),
+                Err(_) => return,
+            };
+            match home.execute(connector, "call", json!({ "user": user })).await {
+                Ok(_) => {}
+                Err(failure) => {
+                    let input = match failure.code.as_str() {
+                        "not-found" => Input::NotFound,
+                        "domain-unreachable" => Input::Kept,
+                        "not-permitted" | "denied" => Input::NotPermitted,
+                        _ => Input::Failed(FailureCode::Signalling),
+                    };
+                    let mut state = home.state();
+                    home.drive(&mut state, &name, input);
+                }
+            }
+        });
+        Ok(view)
+    }
+
+    /// Question `call.accept`.
+    pub(crate) async fn call_accept(&self, url: &Address) -> Outcome<()> {
+        self.must_exist(url)?;
+        self.happened(url, Input::Accepted);
+        let connector = self.state().me()?.record.connector.clone();
+        let object = self.state().calls.find(url).and_then(|call| call.object.clone());
+        let answered = self.execute(connector, "answer", json!({ "call": object })).await;
+        if answered.is_err() {
+            self.happened(url, Input::Failed(FailureCode::Media));
+        }
+        answered.map(|_| ())
+    }
+
+    /// Question `call.decline`.
+    pub(crate) fn call_decline(&self, url: &Address) -> Outcome<()> {
+        self.must_exist(url)?;
+        self.happened(url, Input::Declined);
+        Ok(())
+    }
+
+    /// Question `call.hangup`.
+    pub(crate) fn call_hangup(&self, url: &Address) -> Outcome<()> {
+        self.must_exist(url)?;
+        self.happened(url, Input::LocalHangup);
+        Ok(())
+    }
+
+    fn must_exist(&self, url: &Address) -> Outcome<()> {
+        self.state().calls.find(url).map(|_| ()).ok_or_else(|| Failure::unknown("call"))
+    }
+
+    /// Lets the connector tell the other side that it is over.
+    fn say_bye(&self, object: Address, bye: ByeReason) {
+        let home = self.clone();
+        self.rooms.tasks.start("bye", async move {
+            let Some(connector) = home.state().me.as_ref().map(|me| me.record.connector.clone()) else { return };
+            let method = if bye == ByeReason::Declined || bye == ByeReason::Busy { "decline" } else { "hangup" };
+            if let Err(failure) =
+                home.execute(connector, method, json!({ "call": object, "reason": bye.code() })).await
+            {
+                tracing::info!(code = failure.code, "the connector did not end the call");
+            }
+        });
+    }
+
+    /// Question `call.mute`.
+    pub(crate) fn call_mute(&self, url: &Address, muted: bool) -> Outcome<()> {
+        let mut state = self.state();
+        let call = state.calls.find(url).ok_or_else(|| Failure::unknown("call"))?;
+        if let Some(media) = &call.media {
+            media.set_muted(muted);
+        }
+        call.view.muted = muted;
+        let view = call.view.clone();
+        drop(state);
+        self.tell(News::Call(view));
+        Ok(())
+    }
+
+    /// Question `call.list`.
+    pub(crate) fn call_list(&self) -> Vec<CallView> {
+        let state = self.state();
+        state.calls.list.iter().map(|call| call.view.clone()).collect()
+    }
+
+    /// The connector asks for media (`runtime://D/media`).
+    pub(crate) fn on_media_request(&self, state: &mut State, message: Message) {
+        let from_connector = state.me.as_ref().is_some_and(|me| me.record.connector == message.from);
+        if !from_connector {
+            self.answer(state, &message, &Response::because(Code::FORBIDDEN, "media was not granted"));
+            return;
+        }
+        let request = match message.body.parse::<MediaRequest>() {
+            Ok(request) => request,
+            Err(error) => {
+                self.answer(state, &message, &Response::because(Code::BAD_REQUEST, error.to_string()));
+                return;
+            }
+        };
+        let home = self.clone();
+        self.rooms.tasks.start("media request", async move {
+            let response = match home.media_request(request).await {
+                Ok(value) => Response::ok(value),
+                Err(failure) => refusal(&failure),
+            };
+            let mut state = home.state();
+            home.answer(&mut state, &message, &response);
+        });
+    }
+
+    async fn media_request(&self, request: MediaRequest) -> Outcome<Value> {
+        let MediaParams { call: name, object, sdp, candidate } = request.params;
+        let sdp = || sdp.clone().ok_or_else(|| Failure::new("bad-request", "no sdp"));
+        match request.method.as_str() {
+            "createOffer" => {
+                let media = self.media_of(&name).await?;
+                Ok(json!({ "sdp": media.create_offer().await.map_err(media_failure)? }))
+            }
+            "bind" => {
+                let object = object.ok_or_else(|| Failure::new("bad-request", "no object"))?;
+                let mut state = self.state();
+                let call = state.calls.named(&name).ok_or_else(|| Failure::unknown("call"))?;
+                call.object = Some(object.clone());
+                self.drive(&mut state, &object, Input::Invited);
+                Ok(Value::Null)
+            }
+            "acceptOffer" => {
+                let media = self.media_of(&name).await?;
+                let answer = media.accept_offer(&sdp()?).await.map_err(media_failure)?;
+                Ok(json!({ "sdp": answer }))
+            }
+            "acceptAnswer" => {
+                self.media_of(&name).await?.accept_answer(&sdp()?).await.map_err(media_failure)?;
+                self.happened_to(&name, Input::AnswerReceived);
+                Ok(Value::Null)
+            }
+            "addCandidate" => {
+                let candidate = candidate.ok_or_else(|| Failure::new("bad-request", "no candidate"))?;
+                self.media_of(&name).await?.add_candidate(&candidate).await.map_err(media_failure)?;
+                Ok(Value::Null)
+            }
+            "close" => {
+                let media = self.state().calls.named(&name).and_then(|call| call.media.take());
+                if let Some(media) = media {
+                    media.close().await;
+                }
+                Ok(Value::Null)
+            }
+            _ => Err(Failure::new("bad-request", "no such method")),
+        }
+    }
+
+    /// The media of a call, opened with the first request for it.
+    async fn media_of(&self, name: &str) -> Outcome<CallMedia> {
+        let id = {
+            let mut state = self.state();
+            let call = state.calls.named(name).ok_or_else(|| Failure::unknown("call"))?;
+            if let Some(media) = &call.media {
+                return Ok(media.clone());
+            }
+            call.view.call.clone()
+        };
+        let (sender, receiver) = tokio::sync::mpsc::channel(MEDIA_EVENTS_LIMIT);
+        let media = self.rooms.media.open_call(id.clone(), sender).await.map_err(media_failure)?;
+        let kept = {
+            let mut state = self.state();
+            let call = state.calls.named(name).filter(|call| call.media.is_none());
+            call.map(|call| call.media = Some(media.clone())).is_some()
+        };
+        if !kept {
+            // The call ended while its media opened.
+            media.close().await;
+            return Err(Failure::unknown("call"));
+        }
+        let id = Address::parse(&id).map_err(|e| Failure::new("bad-address", e))?;
+        self.hear_media(id, receiver);
+        Ok(media)
+    }
+
+    fn hear_media(&self, url: Address, mut events: tokio::sync::mpsc::Receiver<MediaEvent>) {
+        let home = self.clone();
+        self.rooms.tasks.start("media events", async move {
+            while let Some(event) = events.recv().await {
+                home.on_media_event(&url, event);
+            }
+        });
+    }
+
+    fn on_media_event(&self, url: &Address, event: MediaEvent) {
+        match event {
+            MediaEvent::Candidate(candidate) => {
+                self.media_event_to_connector(json!({ "event": "candidate", "call": self.guest_name(url), "candidate": candidate }));
+            }
+            MediaEvent::PathFound => self.happened(url, Input::IceConnected),
+            MediaEvent::SecuredBy { fingerprint } => self.happened(url, Input::FingerprintVerified(fingerprint)),
+            MediaEvent::Connected => {
+                self.media_event_to_connector(json!({ "event": "connected", "call": self.guest_name(url) }));
+            }
+            MediaEvent::FirstAudio { .. } => self.happened(url, Input::FirstAudio),
+            MediaEvent::Level { input, output } => self.show_level(url, input, output),
+            MediaEvent::Device { direction, state } => {
+                tracing::info!(?direction, ?state, "a sound device changed");
+            }
+            MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
+            MediaEvent::Resumed => self.happened(url, Input::Resumed),
+            MediaEvent::Failed { reason } => {
+                let event = json!({ "event": "failed", "call": self.guest_name(url), "reason": reason.code() });
+                self.media_event_to_connector(event);
+                let input = reason.failure_code().map_or(Input::FingerprintMismatch, Input::Failed);
+                self.happened(url, input);
+            }
+            MediaEvent::Closed => self.media_event_to_connector(json!({ "event": "closed", "call": self.guest_name(url) })),
+        }
+    }
+
+    /// What the connector calls a call: its object, or the name it gave before.
+    fn guest_name(&self, name: &Address) -> Option<String> {
+        let mut state = self.state();
+        let call = state.calls.find(name)?;
+        call.object.as_ref().map(ToString::to_string).or_else(|| call.early_name.clone())
+    }
+
+    fn media_event_to_connector(&self, event: Value) {
+        let mut state = self.state();
+        let Some(connector) = state.me.as_ref().map(|me| me.record.connector.clone()) else { return };
+        let Ok(from) = state.core_address("media") else { return };
+        self.send(&mut state, MessageType::Event, from, connector, body(&event));
+    }
+
+    /// The connector tells how a call goes.
+    pub(crate) fn on_call_event(&self, state: &mut State, message: &Message) {
+        let Ok(event) = message.body.parse::<CallEvent>() else { return };
+        match event.state.as_str() {
+            "ringing" => self.drive(state, &event.call, Input::RemoteRinging),
+            "incoming" => self.incoming(state, event),
+            "connecting" => self.drive(state, &event.call, Input::AnswerReceived),
+            "ended" => {
+                let bye = ByeReason::parse(event.reason.as_deref().unwrap_or_default());
+                self.drive(state, &event.call, Input::RemoteBye(bye));
+            }
+            _ => {}
+        }
+    }
+
+    fn incoming(&self, state: &mut State, event: CallEvent) {
+        let Some(user) = event.user else { return };
+        let Ok(person) = state.store().and_then(|store| store.read(|tx| get_person(tx, &user))) else { return };
+        if state.calls.is_busy() {
+            self.say_bye(event.call, ByeReason::Busy);
+            return;
+        }
+        let view = new_view(&event.call, &person, true, CallStage::Ringing);
+        let (machine, _) = CallMachine::callee(now_u64());
+        self.tell(News::Call(view.clone()));
+        state.calls.list.push(Call { view, object: Some(event.call), early_name: None, user, machine, media: None });
+    }
+
+    /// The object of a call was refused or left by the other side.
+    pub(crate) fn on_object_closed(&self, state: &mut State, url: &Address, reason: &str) {
+        if url.scheme() != "connection" {
+            return;
+        }
+        self.drive(state, url, Input::RemoteBye(ByeReason::parse(reason)));
+    }
+
+    fn happened_to(&self, name: &str, input: Input) {
+        let mut state = self.state();
+        let known = state.calls.named(name).and_then(|call| Address::parse(&call.view.call).ok());
+        if let Some(name) = known {
+            self.drive(&mut state, &name, input);
+        }
+    }
+
+    fn happened(&self, url: &Address, input: Input) {
+        let mut state = self.state();
+        self.drive(&mut state, url, input);
+    }
+
+    /// Tells the machine of a call what happened, and does what it asks for.
+    fn drive(&self, state: &mut State, url: &Address, input: Input) {
+        let Some(call) = state.calls.find(url) else { return };
+        let actions = call.machine.handle(now_u64(), input);
+        let over = call.machine.state().is_over();
+        let object = call.object.clone();
+        let mut byes = Vec::new();
+        for action in actions {
+            match action {
+                Action::SendBye(bye) => byes.push(bye),
+                Action::Show if !over => self.show_call(state, url),
+                // Media is closed with the call below; tones are played by the interface.
+                Action::Show | Action::CloseMedia | Action::Play(_) | Action::Silence => {}
+            }
+        }
+        if let Some(object) = object {
+            byes.into_iter().for_each(|bye| self.say_bye(object.clone(), bye));
+        }
+        if over {
+            if let Some(call) = state.calls.take(url) {
+                self.show_ended(state, call);
+            }
+        }
+    }
+
+    fn show_ended(&self, state: &mut State, mut call: Call) {
+        if let Some(media) = call.media.take() {
+            self.rooms.tasks.start("media close", async move { media.close().await });
+        }
+        let CallState::Ended(ended) = call.machine.state() else { return };
+        let spoke = ended.spoke_ms.map(|ms| ms / 1000);
+        let seconds = i32::try_from(spoke.unwrap_or(0)).unwrap_or(i32::MAX);
+        call.view.stage = CallStage::Ended { reason: ended.code.clone(), seconds };
+        self.tell(News::Call(call.view.clone()));
+        let line = match (spoke, call.view.incoming) {
+            (Some(_), _) => "call-ended",
+            (None, true) => "call-missed",
+            (None, false) => "call-unanswered",
+        };
+        if let Some(chat) = self.chat_with(state, &call.user) {
+            let (home, seconds) = (self.clone(), seconds.to_string());
+            self.rooms.tasks.start("call line", async move {
+                if let Err(failure) = home.system_line(&chat, line, &[("detail", &seconds)]) {
+                    tracing::info!(code = failure.code, "the call was not noted");
+                }
+            });
+        }
+    }
+
+    fn show_level(&self, url: &Address, input: f32, output: f32) {
+        let mut state = self.state();
+        let Some(call) = state.calls.find(url) else { return };
+        let (input, output) = (percent(input), percent(output));
+        if (call.view.input_level, call.view.output_level) == (input, output) {
+            return;
+        }
+        (call.view.input_level, call.view.output_level) = (input, output);
+        let view = call.view.clone();
+        drop(state);
+        self.tell(News::Call(view));
+    }
+
+    fn show_call(&self, state: &mut State, url: &Address) {
+        let Some(call) = state.calls.find(url) else { return };
+        let stage = match call.machine.state().stage() {
+            Stage::Finding => CallStage::Finding,
+            Stage::Ringing => CallStage::Ringing,
+            Stage::Securing => CallStage::Securing,
+            Stage::Connecting => CallStage::Connecting,
+            Stage::Connected => CallStage::Connected,
+            Stage::Ended => return,
+        };
+        if stage == CallStage::Connected && call.view.connected_at.is_none() {
+            call.view.connected_at = Some(now_ms());
+        }
+        call.view.stage = stage;
+        self.tell(News::Call(call.view.clone()));
+    }
+
+    /// Stages of calls end in time.
+    pub(crate) fn tick_calls(&self) {
+        let mut state = self.state();
+        for name in state.calls.names() {
+            self.drive(&mut state, &name, Input::Tick);
+        }
+    }
+
+    /// Ends all calls, as when the runtime closes.
+    pub(crate) fn hang_up_all(&self) {
+        let mut state = self.state();
+        for name in state.calls.names() {
+            self.drive(&mut state, &name, Input::LocalHangup);
+        }
+    }
+}
+
+impl Calls {
+    fn is_busy(&self) -> bool {
+        self.list.len() >= CALLS_LIMIT
+    }
+
+    /// By its name or by its object.
+    fn find(&mut self, name: &Address) -> Option<&mut Call> {
+        self.list.iter_mut().find(|call| call.is_named(name))
+    }
+
+    /// By what the connector calls it; a name that is new is that of our own call that has none yet.
+    fn named(&mut self, name: &str) -> Option<&mut Call> {
+        let known = |call: &Call| {
+            call.early_name.as_deref() == Some(name) || call.object.as_ref().is_some_and(|url| url.as_str() == name)
+        };
+        let at = match self.list.iter().position(known) {
+            Some(at) => at,
+            None => {
+                let at = self.list.iter().position(|call| call.object.is_none() && call.early_name.is_none())?;
+                self.list[at].early_name = Some(name.to_owned());
+                at
+            }
+        };
+        self.list.get_mut(at)
+    }
+
+    fn names(&self) -> Vec<Address> {
+        self.list.iter().filter_map(|call| Address::parse(&call.view.call).ok()).collect()
+    }
+
+    fn take(&mut self, name: &Address) -> Option<Call> {
+        let at = self.list.iter().position(|call| call.is_named(name))?;
+        Some(self.list.remove(at))
+    }
+}
+
+impl Call {
+    fn is_named(&self, name: &Address) -> bool {
+        self.object.as_ref() == Some(name) || self.view.call == name.as_str()
+    }
+}
+
+fn new_view(url: &Address, person: &Person, incoming: bool, stage: CallStage) -> CallView {
+    CallView {
+        call: url.to_string(),
+        user: person.user.handle(),
+        name: name_of(person),
+        identity: person.identity.clone(),
+        incoming,
+        stage,
+        connected_at: None,
+        muted: false,
+        input_level: 0,
+        output_level: 0,
+        microphone: None,
+    }
+}
+
+fn percent(level: f32) -> i32 {
+    // Between 0 and 100, so nothing is cut off.
+    (level.clamp(0.0, 1.0) * 100.0).round() as i32
+}
+
+fn media_failure(error: media::MediaError) -> Failure {
+    Failure::new("media-failed", error)
+}

@@ -1,0 +1,281 @@
+//! Conversations as a shell sees them.
+
+use contract::{ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News};
+use message::{Address, Message, UserAddress};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{ChildRow, ChildState, Tx};
+
+use crate::home::{Home, State, now_ms};
+use crate::objects::{Follow, get_object, get_person, put_object, seal_and_queue};
+use crate::persons::name_of;
+use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
+use crate::trouble::{Failure, Outcome};
+
+/// Messages shown when a conversation is opened, and with each look further back.
+const PAGE: usize = 60;
+
+/// Longest message in characters; the chat Hyperty has the same limit.
+const TEXT_LIMIT: usize = 16_384;
+
+#[derive(Deserialize)]
+struct AppEvent {
+    event: String,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl Home {
+    /// A Hyperty tells the app something (`runtime://D/ua`).
+    pub(crate) fn on_app_event(&self, state: &mut State, message: &Message) {
+        let Ok(event) = message.body.parse::<AppEvent>() else { return };
+        let Some(me) = &state.me else { return };
+        if message.from == me.record.chat {
+            match (event.event.as_str(), event.message) {
+                ("message" | "unsupported", Some(id)) => self.show_child(state, &id),
+                _ => {}
+            }
+        } else if message.from == me.record.connector && event.event == "call" {
+            self.on_call_event(state, message);
+        }
+    }
+
+    /// Question `chat.list`.
+    pub(crate) fn chat_list(&self) -> Outcome<Vec<ChatSummary>> {
+        let state = self.state();
+        let mut chats = state.store()?.read(|tx| {
+            let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+            let chats = objects.iter().map(|(_, object)| object).filter(|object| is_shown(object));
+            chats.map(|object| summary(tx, object)).collect::<Outcome<Vec<_>>>()
+        })?;
+        chats.retain(|chat| chat.contact != ContactState::Blocked);
+        chats.sort_by_key(|chat| std::cmp::Reverse(chat.at));
+        Ok(chats)
+    }
+
+    /// Question `chat.open`.
+    pub(crate) fn chat_open(&self, chat: &Address) -> Outcome<ChatView> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let object = get_object(tx, chat)?;
+            let person = get_person(tx, &object.peer)?;
+            let rows = tx.children(chat.as_str(), None, PAGE).map_err(Failure::store)?;
+            let more = rows.len() == PAGE;
+            Ok(ChatView {
+                summary: summary(tx, &object)?,
+                identity: person.identity,
+                messages: rows.iter().map(message_of).collect(),
+                more,
+            })
+        })
+    }
+
+    /// Question `chat.older`.
+    pub(crate) fn chat_older(&self, chat: &Address, before: i64) -> Outcome<Vec<ChatMessage>> {
+        let state = self.state();
+        let rows = state
+            .store()?
+            .read(|tx| tx.children(chat.as_str(), Some(before), PAGE))
+            .map_err(Failure::store)?;
+        Ok(rows.iter().map(message_of).collect())
+    }
+
+    /// Question `chat.send`: the chat Hyperty writes it; what it wrote is answered.
+    pub(crate) async fn chat_send(&self, chat: &Address, text: &str) -> Outcome<ChatMessage> {
+        let text = text.trim_end();
+        if text.trim().is_empty() {
+            return Err(Failure::new("empty", "there is nothing to send"));
+        }
+        if text.chars().count() > TEXT_LIMIT {
+            return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
+        }
+        let value = self.execute_chat("send", json!({ "conversation": chat, "text": text })).await?;
+        let id = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let state = self.state();
+        state.store()?.write(|tx| {
+            let mut object = get_object(tx, chat)?;
+            object.draft.clear();
+            put_object(tx, &object)?;
+            let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            Ok(message_of(&row))
+        })
+    }
+
+    /// Question `chat.retry`: the same words are sealed anew and queued.
+    pub(crate) fn chat_retry(&self, id: &str) -> Outcome<()> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let follow = store.write(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            if !row.mine || row.state != ChildState::Failed {
+                return Err(Failure::new("not-failed", "only a failed message is sent again"));
+            }
+            let object = get_object(tx, &address(&row.object)?)?;
+            let person = get_person(tx, &object.peer)?;
+            let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
+            let inner = crate::objects::child_message(
+                me, &object, id, row.seq.unsigned_abs(), row.at, &child.value,
+            )?;
+            seal_and_queue(tx, me, &object, &person, &inner, Some(id))?;
+            tx.set_child_state(id, ChildState::Queued).map_err(Failure::store)?;
+            Ok(vec![Follow::ChildShown(id.to_owned()), Follow::Pump(object.peer.domain())])
+        })?;
+        self.follow_up(state, follow);
+        Ok(())
+    }
+
+    /// Question `chat.discard`.
+    pub(crate) fn chat_discard(&self, id: &str) -> Outcome<()> {
+        let state = self.state();
+        let chat = state.store()?.write(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            if row.state != ChildState::Failed {
+                return Err(Failure::new("not-failed", "only a failed message is removed"));
+            }
+            // The row keeps its number, so that the other side sees no gap; only the words go.
+            tx.empty_child(id).map_err(Failure::store)?;
+            Ok(row.object)
+        })?;
+        self.tell(News::MessageGone { chat, id: id.to_owned() });
+        Ok(())
+    }
+
+    /// Question `chat.draft`.
+    pub(crate) fn chat_draft(&self, chat: &Address, text: &str) -> Outcome<()> {
+        let draft: String = text.chars().take(TEXT_LIMIT).collect();
+        let state = self.state();
+        state.store()?.write(|tx| {
+            let mut object = get_object(tx, chat)?;
+            object.draft = draft;
+            put_object(tx, &object)
+        })
+    }
+
+    /// Question `chat.read`.
+    pub(crate) fn chat_read(&self, chat: &Address) -> Outcome<()> {
+        let state = self.state();
+        let changed = state.store()?.write(|tx| tx.mark_read(chat.as_str())).map_err(Failure::store)?;
+        if changed > 0 {
+            self.show_chat(&state, chat);
+        }
+        Ok(())
+    }
+
+    /// Tells shells about a child, and about its conversation.
+    pub(crate) fn show_child(&self, state: &State, id: &str) {
+        let Ok(store) = state.store() else { return };
+        let shown = store.read(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            let object = get_object(tx, &address(&row.object)?)?;
+            Ok::<_, Failure>((object.purpose == ObjectUse::Chat).then(|| (message_of(&row), summary(tx, &object))))
+        });
+        if let Ok(Some((message, summary))) = shown {
+            self.tell(News::Message(message));
+            if let Ok(summary) = summary {
+                self.tell(News::Chat(summary));
+            }
+        }
+    }
+
+    pub(crate) fn show_chat(&self, state: &State, chat: &Address) {
+        let Ok(store) = state.store() else { return };
+        let shown = store.read(|tx| {
+            let object = get_object(tx, chat)?;
+            summary(tx, &object)
+        });
+        if let Ok(summary) = shown {
+            self.tell(News::Chat(summary));
+        }
+    }
+
+    /// The summary of a person's conversation.
+    pub(crate) fn chat_of(&self, chat: &Address) -> Outcome<ChatSummary> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let object = get_object(tx, chat)?;
+            summary(tx, &object)
+        })
+    }
+
+    /// The conversation with a person, if there is one.
+    pub(crate) fn chat_with(&self, state: &State, user: &UserAddress) -> Option<Address> {
+        let person: Person = state.store().ok()?.read(|tx| get_person(tx, user)).ok()?;
+        person.chat
+    }
+
+    /// Marks the clock of an object.
+    pub(crate) fn touch(tx: &Tx<'_>, object: &mut Object) -> Outcome<()> {
+        object.at = now_ms();
+        put_object(tx, object)
+    }
+}
+
+/// A conversation is shown once we asked, or once the asker is verified.
+fn is_shown(object: &Object) -> bool {
+    use crate::records::{Side, Standing};
+    object.purpose == ObjectUse::Chat
+        && match (&object.standing, &object.side) {
+            (Standing::Verifying { .. }, Side::Observer(_)) => false,
+            (Standing::Closed { .. }, Side::Observer(_)) => object.peer_persona.is_some(),
+            _ => true,
+        }
+}
+
+fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
+    let person = get_person(tx, &object.peer)?;
+    let last = tx.last_child(object.url.as_str()).map_err(Failure::store)?;
+    let unread = tx.count_unread(object.url.as_str()).map_err(Failure::store)?;
+    let last = last.map(|row| message_of(&row));
+    Ok(ChatSummary {
+        chat: object.url.to_string(),
+        user: object.peer.handle(),
+        name: name_of(&person),
+        domain: object.peer.domain().to_string(),
+        contact: person.contact,
+        at: last.as_ref().map_or(object.at, |message| message.at.max(object.at)),
+        last,
+        unread: i32::try_from(unread).unwrap_or(i32::MAX),
+        draft: object.draft.clone(),
+    })
+}
+
+pub(crate) fn message_of(row: &ChildRow) -> ChatMessage {
+    let author = UserAddress::parse(&row.author).map_or_else(|_| row.author.clone(), |user| user.handle());
+    ChatMessage {
+        id: row.id.clone(),
+        chat: row.object.clone(),
+        ordinal: i32::try_from(row.ordinal).unwrap_or(i32::MAX),
+        mine: row.mine,
+        author,
+        content: content_of(&row.value),
+        at: row.at,
+        state: match row.state {
+            ChildState::Queued => DeliveryState::Queued,
+            ChildState::Sent => DeliveryState::Sent,
+            ChildState::Delivered => DeliveryState::Delivered,
+            ChildState::Failed => DeliveryState::Failed,
+            ChildState::Received => DeliveryState::Received,
+        },
+    }
+}
+
+fn content_of(value: &str) -> Content {
+    let Ok(child) = serde_json::from_str::<ChildValue>(value) else { return Content::Unsupported };
+    let text = |name: &str| child.value.get(name).and_then(Value::as_str).map(str::to_owned);
+    match text("type").as_deref() {
+        Some("text") => text("text")
+            .filter(|text| !text.is_empty() && text.chars().count() <= TEXT_LIMIT)
+            .map_or(Content::Unsupported, |text| Content::Text { text }),
+        Some("system") => Content::System {
+            code: text("code").unwrap_or_default(),
+            detail: child.detail.get("detail").cloned().unwrap_or_default(),
+        },
+        _ => Content::Unsupported,
+    }
+}
+
+pub(crate) fn address(text: &str) -> Outcome<Address> {
+    Address::parse(text).map_err(|e| Failure::new("bad-address", e))
+}

@@ -1,0 +1,531 @@
+//! The first run: who vouches, under which address, and the account at the domain.
+
+use std::path::Path;
+
+use contract::{AppState, IssuerCard, IssuerKind, News, Profile, Protect, Protection, SignInState, Trouble};
+use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
+use message::{Address, Code, Domain, MessageType, UserAddress};
+use serde_json::{Value, json};
+use signin::{IssuerConfig, SignIn};
+use url::Url;
+use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, Tx};
+use tokio_util::sync::CancellationToken;
+
+use crate::home::{Home, Ready, State, body, now_ms};
+use crate::objects::Follow;
+use crate::records::{Me, Object, kind};
+use crate::trouble::{Failure, Outcome};
+
+/// Longest name of a person.
+const NAME_LIMIT: usize = 64;
+
+/// A device counts this long before it renews itself.
+const DEVICE_LIFE_S: i64 = 365 * 86_400;
+
+/// Key packages kept at the registry, so that strangers can begin while we are away.
+const KEY_PACKAGES: usize = 20;
+
+/// What is known before there is an account.
+#[derive(Default)]
+pub(crate) struct FirstRun {
+    domain: Option<Domain>,
+    issuer: Option<String>,
+    attempt: u64,
+    url: Option<Url>,
+    cancel: Option<CancellationToken>,
+    enrolled: Option<Signed>,
+    locked: bool,
+}
+
+/// A persona that an issuer vouched for.
+struct Signed {
+    enrolled: Enrolled,
+    /// What the issuer committed to; shows our node that its issuer signed for us.
+    cic: String,
+    issuer: String,
+    name: Option<String>,
+    suggested: Option<String>,
+}
+
+impl FirstRun {
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        self.domain.clone()
+    }
+
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.enrolled.is_some()
+    }
+}
+
+impl State {
+    pub(crate) fn locked(&self) -> bool {
+        self.first_run.locked
+    }
+
+    /// The key that speaks for us at a domain: the device's at home, a fresh one elsewhere.
+    pub(crate) fn session_key(&mut self, domain: &Domain) -> (keys::SigningKey, bool) {
+        if self.home_domain().as_ref() == Some(domain) {
+            if let Some(me) = &self.me {
+                return (me.dsk.clone(), true);
+            }
+            if let Some(signed) = &self.first_run.enrolled {
+                return (signed.enrolled.device.clone(), true);
+            }
+        }
+        (self.links.get_or_add(domain).visitor.clone(), false)
+    }
+}
+
+impl Home {
+    /// Opens the store at the start, as far as that is possible without a person.
+    pub(crate) async fn open_store(&self) {
+        let dir = self.rooms.config.profile_dir.clone();
+        let keyring = self.rooms.config.use_keyring;
+        let opened = tokio::task::spawn_blocking(move || open_at_start(&dir, keyring)).await;
+        self.store_opened(opened.unwrap_or_else(|_| Err(OpenTrouble::Damaged("the task ended".into()))));
+    }
+
+    /// Question `app.unlock`.
+    pub(crate) async fn unlock(&self, passphrase: String) -> Outcome<AppState> {
+        let dir = self.rooms.config.profile_dir.clone();
+        let opened =
+            tokio::task::spawn_blocking(move || open_profile(&dir, KeySource::Passphrase(&passphrase)))
+                .await
+                .map_err(Failure::store)?;
+        match opened {
+            Err(OpenTrouble::WrongPassphrase) => Err(Failure::new("wrong-passphrase", "the passphrase is wrong")),
+            other => {
+                self.store_opened(other);
+                self.begin();
+                Ok(self.app_state(&self.state()))
+            }
+        }
+    }
+
+    /// Question `app.protect`.
+    pub(crate) async fn protect(&self, how: Protect) -> Outcome<AppState> {
+        if let Protect::Passphrase { passphrase } = &how
+            && passphrase.chars().count() < store::PASSPHRASE_MINIMUM
+        {
+            return Err(Failure::new("passphrase-too-short", "a passphrase has at least eight characters"));
+        }
+        let dir = self.rooms.config.profile_dir.clone();
+        let open = move || match &how {
+            Protect::Passphrase { passphrase } => open_profile(&dir, KeySource::Passphrase(passphrase)),
+            Protect::Unprotected => open_profile(&dir, KeySource::Unprotected),
+        };
+        let opened = tokio::task::spawn_blocking(open).await.map_err(Failure::store)?;
+        self.store_opened(opened);
+        self.begin();
+        Ok(self.app_state(&self.state()))
+    }
+
+    fn store_opened(&self, opened: Result<(Store, Protection), OpenTrouble>) {
+        let mut state = self.state();
+        state.first_run.locked = false;
+        match opened {
+            Ok((store, protection)) => {
+                state.store = Some(store);
+                state.protection = Some(protection);
+                state.keyring_trouble = None;
+            }
+            Err(OpenTrouble::NeedsPassphrase | OpenTrouble::WrongPassphrase) => state.first_run.locked = true,
+            Err(OpenTrouble::NoKeyring(why)) => state.keyring_trouble = Some(why),
+            Err(OpenTrouble::Damaged(why)) => {
+                tracing::error!(why, "the profile cannot be opened");
+                state.damaged = true;
+            }
+        }
+        self.tell(News::App(self.app_state(&state)));
+    }
+
+    /// Starts what an open profile needs: guests, the way home, what was left undone.
+    pub(crate) fn begin(&self) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(store) = &state.store else { return };
+        let record: Option<Me> = match store.read(|tx| tx.get(kind::ME, "me")) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::error!(%error, "the profile cannot be read");
+                state.damaged = true;
+                None
+            }
+        };
+        let Some(record) = record else { return };
+        match ready(record) {
+            Ok(me) => {
+                let domain = me.domain();
+                if let Err(failure) = state.set_home_domain(&domain) {
+                    tracing::error!(code = failure.code, "the profile cannot be used");
+                    return;
+                }
+                state.me = Some(me);
+                self.resume(state);
+            }
+            Err(failure) => {
+                tracing::error!(code = failure.code, "the profile cannot be used");
+                state.damaged = true;
+            }
+        }
+    }
+
+    /// Listens to all objects, starts the Hyperties, and goes on with what waits.
+    fn resume(&self, state: &mut State) {
+        let Ok(me) = state.me() else { return };
+        let (inbox, home_domain) = (me.record.inbox.clone(), me.domain());
+        state.hear(&bus::Place::At(inbox));
+        let objects: Vec<(String, Object)> = match state.store().map(|store| store.read(|tx| tx.list(kind::OBJECT))) {
+            Ok(Ok(objects)) => objects,
+            _ => Vec::new(),
+        };
+        let mut follow = Vec::new();
+        for (_, object) in objects {
+            follow.push(Follow::Listen(object.url.clone()));
+            if matches!(object.standing, crate::records::Standing::Verifying { .. }) {
+                follow.push(Follow::Verify(object.url.clone()));
+            }
+            follow.push(Follow::Pump(object.peer.domain()));
+        }
+        follow.push(Follow::Pump(home_domain.clone()));
+        self.follow_up(state, follow);
+        self.start_hyperties();
+        let home = self.clone();
+        self.rooms.tasks.start("home domain", async move { home.stay_home(home_domain).await });
+        self.tell(News::App(self.app_state(state)));
+    }
+
+    /// Keeps the link to the own domain up, for what others send us.
+    async fn stay_home(self, domain: Domain) {
+        let mut pause = 1;
+        loop {
+            match self.domain_ready(&domain, None).await {
+                Ok(_) => pause = 1,
+                Err(failure) => {
+                    tracing::info!(code = failure.code, "the own domain cannot be reached");
+                    pause = (pause * 2).min(30);
+                }
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
+        }
+    }
+
+    /// Question `issuer.list`.
+    pub(crate) fn issuer_list(&self, domain: &str) -> Outcome<Vec<IssuerCard>> {
+        let domain = parse_domain(domain)?;
+        let own = IssuerCard {
+            issuer: self.own_issuer(&domain),
+            name: domain.to_string(),
+            kind: IssuerKind::Domain,
+        };
+        let listed = self.rooms.config.issuers.iter().map(|listed| IssuerCard {
+            issuer: listed.issuer.clone(),
+            name: listed.name.clone(),
+            kind: IssuerKind::Listed,
+        });
+        Ok(std::iter::once(own).chain(listed).collect())
+    }
+
+    pub(crate) fn own_issuer(&self, domain: &Domain) -> String {
+        self.rooms.net.origin(domain).as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Question `signin.start`.
+    pub(crate) fn sign_in_start(&self, domain: &str, issuer: &str) -> Outcome<()> {
+        let domain = parse_domain(domain)?;
+        let issuer = issuer.trim().trim_end_matches('/').to_owned();
+        let mut state = self.state();
+        if state.me.is_some() {
+            return Err(Failure::new("already-set-up", "this profile has an account already"));
+        }
+        state.store()?;
+        state.set_home_domain(&domain)?;
+        if let Some(cancel) = state.first_run.cancel.take() {
+            cancel.cancel();
+        }
+        let cancel = CancellationToken::new();
+        let attempt = state.first_run.attempt + 1;
+        state.first_run =
+            FirstRun { domain: Some(domain), issuer: Some(issuer.clone()), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
+        drop(state);
+        let home = self.clone();
+        self.rooms.tasks.start("sign-in", async move {
+            home.tell(News::SignIn(SignInState::Finding));
+            let result = home.sign_in(&issuer, attempt, cancel).await;
+            let news = match result {
+                Ok((name, suggested)) => SignInState::Done { name, suggested },
+                Err(failure) => SignInState::Failed { trouble: Trouble::from(&failure) },
+            };
+            home.tell(News::SignIn(news));
+            let state = home.app_state(&home.state());
+            home.tell(News::App(state));
+        });
+        Ok(())
+    }
+
+    async fn sign_in(&self, issuer: &str, attempt: u64, cancel: CancellationToken) -> Outcome<(Option<String>, Option<String>)> {
+        let now = now_ms() / 1000;
+        let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, now)
+            .map_err(|e| Failure::new("enrol-failed", e))?;
+        let config = self.issuer_config(issuer);
+        let pending = SignIn::begin(&self.rooms.net, config, persona.nonce())
+            .await
+            .map_err(|e| Failure::new(e.code(), e))?;
+        let url = pending.authorize_url().clone();
+        self.state().first_run.url = Some(url.clone());
+        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
+        // Without a browser the person can still copy the address.
+        if let Err(failure) = self.open_browser(&url).await {
+            tracing::info!(code = failure.code, "no browser opened");
+        }
+        let signed_in = pending.finish(cancel).await.map_err(|e| Failure::new(e.code(), e))?;
+        let now = now_ms() / 1000;
+        let cic = persona.cic.text().to_owned();
+        let enrolled = persona.finish(&signed_in.id_token, now).map_err(|e| Failure::new("bad-token", e))?;
+        let (name, suggested) = self.check_own_token(&enrolled, issuer).await?;
+        let mut state = self.state();
+        if state.first_run.attempt != attempt {
+            return Err(Failure::new("signin-cancelled", "another sign-in was started"));
+        }
+        state.first_run.cancel = None;
+        state.first_run.enrolled =
+            Some(Signed { enrolled, cic, issuer: issuer.to_owned(), name: name.clone(), suggested: suggested.clone() });
+        Ok((name, suggested))
+    }
+
+    fn issuer_config(&self, issuer: &str) -> IssuerConfig {
+        let listed = self.rooms.config.issuers.iter().find(|listed| listed.issuer == issuer);
+        IssuerConfig {
+            client_id: listed.map_or_else(|| identity::CLIENT_ID.to_owned(), |listed| listed.client_id.clone()),
+            client_secret: listed.and_then(|listed| listed.client_secret.clone()).map(message::Private),
+            ..IssuerConfig::new(issuer)
+        }
+    }
+
+    /// Checks the new token's signature as a stranger would, so that a bad issuer is found now and not by a contact.
+    async fn check_own_token(&self, enrolled: &Enrolled, issuer: &str) -> Outcome<(Option<String>, Option<String>)> {
+        let domain = self.state().first_run.domain().ok_or_else(Failure::not_ready)?;
+        let subject = enrolled.token.claimed_subject().unwrap_or_default().to_owned();
+        let is_domains_own = issuer == self.own_issuer(&domain);
+        // With an issuer of one's own choice the name before the @ is free; any will do for the check.
+        let name = if is_domains_own { subject.as_str() } else { "someone" };
+        let user = UserAddress::parse(&format!("{name}@{domain}")).map_err(|e| Failure::new("bad-token", e))?;
+        let evidence = Evidence {
+            user: user.clone(),
+            inbox: None,
+            tokens: vec![enrolled.token.text().to_owned()],
+            chain: enrolled.chain.texts(),
+            device: enrolled.device.verifying_key(),
+        };
+        let mut table = self.issuer_table();
+        if !is_domains_own && !table.entries().iter().any(|entry| entry.issuer == issuer) {
+            // The person chose this issuer for themselves; contacts decide for themselves.
+            table.add(identity::IssuerEntry::new(issuer)).map_err(|e| Failure::new("bad-issuer", e))?;
+        }
+        let verified = self.verify_evidence(&evidence, &table, None, &identity::PinBook::new()).await?;
+        let display = verified.display().name.clone();
+        let suggested = UserAddress::parse(&format!("{}@{domain}", subject.to_ascii_lowercase())).ok();
+        Ok((display, suggested.map(|user| user.name().to_owned())))
+    }
+
+    async fn open_browser(&self, url: &Url) -> Outcome<()> {
+        match &self.rooms.config.browser {
+            Some(browser) => {
+                browser.open(url);
+                Ok(())
+            }
+            None => signin::open_in_browser(url).await.map_err(|e| Failure::new("no-browser", e)),
+        }
+    }
+
+    /// Question `signin.again`.
+    pub(crate) async fn sign_in_again(&self) -> Outcome<()> {
+        let url = self.state().first_run.url.clone().ok_or_else(|| Failure::unknown("sign-in"))?;
+        self.open_browser(&url).await
+    }
+
+    /// Question `signin.cancel`.
+    pub(crate) fn sign_in_cancel(&self) {
+        if let Some(cancel) = self.state().first_run.cancel.take() {
+            cancel.cancel();
+        }
+    }
+
+    /// Question `profile.create`.
+    pub(crate) async fn profile_create(&self, name: &str, user: &str) -> Outcome<Profile> {
+        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
+        if name.is_empty() {
+            return Err(Failure::new("no-name", "a name is needed"));
+        }
+        let user = UserAddress::parse(user).map_err(|e| Failure::new("bad-address", e))?;
+        let domain = user.domain();
+        {
+            let state = self.state();
+            if state.me.is_some() {
+                return Err(Failure::new("already-set-up", "this profile has an account already"));
+            }
+            if state.first_run.domain() != Some(domain.clone()) || state.first_run.enrolled.is_none() {
+                return Err(Failure::new("not-signed-in", "sign in first"));
+            }
+        }
+        self.open_account(&user).await?;
+        let mut addresses = Vec::new();
+        for part in ["inbox", "chat", "connector"] {
+            addresses.push(self.allocate(&domain, part).await?);
+        }
+        let [inbox, chat, connector] = addresses.try_into().map_err(|_| Failure::not_ready())?;
+        let record = {
+            let state = self.state();
+            let signed = state.first_run.enrolled.as_ref().ok_or_else(Failure::not_ready)?;
+            Me {
+                user,
+                name,
+                issuer: signed.issuer.clone(),
+                irk: keys::b64url(signed.enrolled.irk.to_bytes().as_ref()),
+                dsk: keys::b64url(signed.enrolled.device.to_bytes().as_ref()),
+                chain: signed.enrolled.chain.texts(),
+                tokens: vec![signed.enrolled.token.text().to_owned()],
+                inbox,
+                chat,
+                connector,
+            }
+        };
+        let profile = profile_of(&record);
+        let me = ready(record.clone())?;
+        {
+            let mut state = self.state();
+            state.store()?.write(|tx| tx.put(kind::ME, "me", &record)).map_err(Failure::store)?;
+            state.me = Some(me);
+            state.first_run = FirstRun::default();
+        }
+        self.publish_key_packages().await?;
+        let mut state = self.state();
+        self.resume(&mut state);
+        Ok(profile)
+    }
+
+    async fn open_account(&self, user: &UserAddress) -> Outcome<()> {
+        let domain = user.domain();
+        let account = {
+            let state = self.state();
+            let signed = state.first_run.enrolled.as_ref().ok_or_else(Failure::not_ready)?;
+            json!({
+                "user": user,
+                "chain": signed.enrolled.chain.texts(),
+                "cic": signed.cic,
+            })
+        };
+        let to = format!("domain://registry.{domain}/account");
+        let answer = self.ask_node(&domain, MessageType::Create, &to, body(&account)).await?;
+        match answer.code {
+            code if code.is_success() => Ok(()),
+            Code::CONFLICT => Err(Failure::new("name-taken", "the name belongs to somebody else")),
+            Code::FORBIDDEN => Err(Failure::new("registration-refused", "the domain does not take this account")),
+            code => Err(Failure::new(format!("node-{}", code.0), "the domain did not make the account")),
+        }
+    }
+
+    async fn allocate(&self, domain: &Domain, part: &str) -> Outcome<Address> {
+        let wish = json!({ "scheme": "hyperty", "value": { "number": 1, "allocationKey": part } });
+        let to = format!("domain://msg-node.{domain}/address-allocation");
+        let answer = self.ask_node(domain, MessageType::Create, &to, body(&wish)).await?;
+        let address = answer.value.pointer("/allocated/0").and_then(Value::as_str).unwrap_or_default();
+        Address::parse(address).map_err(|_| Failure::new(format!("node-{}", answer.code.0), "no address was allocated"))
+    }
+
+    /// Tells the registry where we are, with fresh key packages.
+    pub(crate) async fn publish_key_packages(&self) -> Outcome<()> {
+        let (domain, entry) = {
+            let state = self.state();
+            let me = state.me()?;
+            let store = state.store()?;
+            let packages = store.write(|tx| {
+                (0..=KEY_PACKAGES).map(|at| key_package(tx, me, at == KEY_PACKAGES)).collect::<Outcome<Vec<_>>>()
+            })?;
+            let record = &me.record;
+            let entry = json!({ "value": {
+                "user": record.user, "inbox": record.inbox, "keyPackages": packages, "chain": record.chain,
+            } });
+            (me.domain(), entry)
+        };
+        let to = format!("domain://registry.{domain}");
+        let answer = self.ask_node(&domain, MessageType::Update, &to, body(&entry)).await?;
+        if answer.code.is_success() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("node-{}", answer.code.0), "the registry did not take the entry"))
+        }
+    }
+}
+
+/// A key package; the last one stays at the registry when the others are used up.
+fn key_package(tx: &Tx<'_>, me: &Ready, last_resort: bool) -> Outcome<String> {
+    let package = seal::key_package(tx, &me.device, last_resort).map_err(|e| Failure::new("sealing-failed", e))?;
+    Ok(keys::b64url(&package))
+}
+
+/// Makes a record of the store usable.
+fn ready(record: Me) -> Outcome<Ready> {
+    let damaged = |what: &str| Failure::new("database-damaged", format!("{what} cannot be read"));
+    let seed: [u8; 32] = keys::from_b64url(&record.dsk)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| damaged("the device key"))?;
+    let dsk = keys::SigningKey::from_bytes(&seed);
+    let chain = identity::Sigchain::parse(&record.chain).map_err(|_| damaged("the sigchain"))?;
+    let hashes: Vec<identity::Digest> = record
+        .tokens
+        .iter()
+        .map(|text| identity::PkToken::parse(text).map(|token| token.hash()).map_err(|_| damaged("a token")))
+        .collect::<Outcome<_>>()?;
+    let credential = DeviceCredential::of(&chain, &dsk.verifying_key(), &hashes, now_ms() / 1000)
+        .map_err(|e| Failure::new("device-expired", e))?;
+    let device = seal::Device::new(&dsk, credential.encode());
+    Ok(Ready { record, device, dsk })
+}
+
+pub(crate) fn profile_of(me: &Me) -> Profile {
+    let host = url::Url::parse(&me.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    Profile { user: me.user.handle(), name: me.name.clone(), vouched_by: host.unwrap_or_else(|| me.issuer.clone()) }
+}
+
+fn parse_domain(text: &str) -> Outcome<Domain> {
+    Domain::parse(text.trim().to_ascii_lowercase().as_str()).map_err(|e| Failure::new("bad-domain", e))
+}
+
+/// Why a profile does not open.
+enum OpenTrouble {
+    NoKeyring(String),
+    NeedsPassphrase,
+    WrongPassphrase,
+    Damaged(String),
+}
+
+/// Opens a profile as far as that is possible without a person.
+fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, Protection), OpenTrouble> {
+    let known = MasterKey::protection_of(dir).map_err(|error| OpenTrouble::Damaged(error.to_string()))?;
+    match known {
+        Some(store::Protection::Passphrase) => Err(OpenTrouble::NeedsPassphrase),
+        Some(store::Protection::Unprotected) => open_profile(dir, KeySource::Unprotected),
+        Some(store::Protection::Keyring) => open_profile(dir, KeySource::Keyring(KeyringPlace::default())),
+        None if keyring => open_profile(dir, KeySource::Keyring(KeyringPlace::default())),
+        None => Err(OpenTrouble::NoKeyring("the system keyring is switched off".into())),
+    }
+}
+
+/// Opens the master key and the database; may take a second (Argon2id, keyring).
+fn open_profile(dir: &Path, source: KeySource<'_>) -> Result<(Store, Protection), OpenTrouble> {
+    let key = MasterKey::open(dir, source).map_err(|error| match error {
+        KeyError::Keyring(trouble) => OpenTrouble::NoKeyring(trouble.to_string()),
+        KeyError::ProtectedBy(_) => OpenTrouble::NeedsPassphrase,
+        KeyError::WrongPassphrase => OpenTrouble::WrongPassphrase,
+        other => OpenTrouble::Damaged(other.to_string()),
+    })?;
+    let protection = match key.protection() {
+        store::Protection::Keyring => Protection::Keyring,
+        store::Protection::Passphrase => Protection::Passphrase,
+        store::Protection::Unprotected => Protection::Unprotected,
+    };
+    let store = Store::open(&dir.join("parlance.db"), &key).map_err(|error| OpenTrouble::Damaged(error.to_string()))?;
+    Ok((store, protection))
+}

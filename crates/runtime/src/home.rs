@@ -1,0 +1,307 @@
+//! The one place where the rooms meet: state of the runtime and the loop that moves messages.
+//!
+//! All state stands behind one lock that is only ever held for short,
+//! synchronous work. What waits (the network, a person, a guest) is a task that
+//! takes the lock again when it goes on. The bus, the sync machines and the MLS
+//! groups are therefore never seen half changed.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bus::{Action, Bus, Place, PortId, PortKind};
+use contract::News;
+use message::{Address, Body, Code, Domain, Message, MessageId, MessageType, Response, Verdict};
+use serde::Serialize;
+use policy::{Case, Policy, Rules};
+use store::Store;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::calls::Calls;
+use crate::config::RuntimeConfig;
+use crate::consent::Consents;
+use crate::first_run::FirstRun;
+use crate::links::Links;
+use crate::modules::Modules;
+use crate::records::{Me, kind};
+use crate::tasks::Tasks;
+use crate::trouble::{Failure, Outcome};
+
+/// News a slow shell may leave unread before it has to ask for everything again.
+const NEWS_LIMIT: usize = 1024;
+
+/// A runtime; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Home {
+    pub(crate) rooms: Arc<Rooms>,
+}
+
+/// What never changes after the start.
+pub(crate) struct Rooms {
+    pub(crate) config: RuntimeConfig,
+    pub(crate) net: transport::Net,
+    pub(crate) fetcher: guests::Fetcher,
+    pub(crate) media: Arc<media::MediaEngine>,
+    pub(crate) tasks: Tasks,
+    pub(crate) news: broadcast::Sender<News>,
+    state: Mutex<State>,
+}
+
+/// Everything that changes.
+pub(crate) struct State {
+    pub(crate) bus: Bus,
+    pub(crate) core: PortId,
+    pub(crate) store: Option<Store>,
+    pub(crate) protection: Option<contract::Protection>,
+    pub(crate) keyring_trouble: Option<String>,
+    pub(crate) damaged: bool,
+    pub(crate) me: Option<Ready>,
+    pub(crate) first_run: FirstRun,
+    pub(crate) links: Links,
+    pub(crate) modules: Modules,
+    pub(crate) policy: Policy,
+    pub(crate) consents: Consents,
+    pub(crate) calls: Calls,
+    waiting: HashMap<MessageId, oneshot::Sender<Message>>,
+    next_id: MessageId,
+}
+
+/// A profile whose first run is over.
+pub(crate) struct Ready {
+    pub(crate) record: Me,
+    pub(crate) device: seal::Device,
+    pub(crate) dsk: keys::SigningKey,
+}
+
+impl Ready {
+    pub(crate) fn domain(&self) -> Domain {
+        self.record.user.domain()
+    }
+}
+
+/// Unix milliseconds; the only clock of the runtime.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Home {
+    /// Builds the rooms; must be called inside the async runtime whose tasks they use.
+    pub(crate) fn new(config: RuntimeConfig) -> Outcome<Self> {
+        let net = transport::Net::new(config.net.clone()).map_err(|e| Failure::new("no-network", e))?;
+        let media = media::MediaEngine::new(config.audio.clone());
+        let engine = sandbox::Engine::new().map_err(|e| Failure::new("no-sandbox", e))?;
+        let (supervisor, supervision, guest_news) = guests::Supervisor::new(engine, net.clone(), tokio::runtime::Handle::current());
+        store::create_private_dir(&config.profile_dir).map_err(|e| Failure::new("no-directory", e))?;
+        let cache = guests::DiskCache::open(&config.profile_dir.join("packages"))
+            .map_err(|e| Failure::new("no-directory", e))?;
+        let fetcher = guests::Fetcher::new(net.clone()).with_cache(Arc::new(cache));
+        let mut bus = Bus::new(no_domain());
+        let core = bus.add_port(PortKind::Core { name: "core".into() });
+        let (news, _) = broadcast::channel(NEWS_LIMIT);
+        let state = State {
+            bus,
+            core,
+            store: None,
+            protection: None,
+            keyring_trouble: None,
+            damaged: false,
+            me: None,
+            first_run: FirstRun::default(),
+            links: Links::default(),
+            modules: Modules::new(supervisor),
+            policy: Policy::new(no_domain(), Rules::default()),
+            consents: Consents::default(),
+            calls: Calls::default(),
+            waiting: HashMap::new(),
+            next_id: 1,
+        };
+        let rooms = Rooms { config, net, fetcher, media, tasks: Tasks::default(), news, state: Mutex::new(state) };
+        let home = Self { rooms: Arc::new(rooms) };
+        home.rooms.tasks.start("supervision", supervision.run());
+        home.rooms.tasks.start("guests", home.clone().hear_guests(guest_news));
+        Ok(home)
+    }
+
+    /// Takes the lock. Never hold it over an `await`.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held is a broken proof; the data behind it is
+        // still whole, since every change to disk is one transaction.
+        self.rooms.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn tell(&self, news: News) {
+        // Nobody listening is fine: a shell asks for all there is when it starts.
+        let _ = self.rooms.news.send(news);
+    }
+
+    /// Asks somebody on the bus and waits for the final answer.
+    pub(crate) async fn request(&self, kind: MessageType, from: Address, to: Address, body: Body) -> Response {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut state = self.state();
+            let id = state.take_id();
+            state.waiting.insert(id, sender);
+            let core = state.core;
+            self.post(&mut state, core, Message { id, kind, from, to, body });
+        }
+        match receiver.await {
+            Ok(answer) => answer
+                .body
+                .parse::<Response>()
+                .unwrap_or_else(|_| Response::because(Code::FAILED, "the answer has no code")),
+            Err(_) => Response::because(Code::UNAVAILABLE, "the runtime is closing"),
+        }
+    }
+
+    /// Tells somebody on the bus, without waiting.
+    pub(crate) fn send(&self, state: &mut State, kind: MessageType, from: Address, to: Address, body: Body) {
+        let id = state.take_id();
+        let core = state.core;
+        self.post(state, core, Message { id, kind, from, to, body });
+    }
+
+    /// Answers a message.
+    pub(crate) fn answer(&self, state: &mut State, to: &Message, response: &Response) {
+        let core = state.core;
+        self.post(state, core, to.response(response));
+    }
+
+    /// Puts a message on the bus and does all that follows from it.
+    pub(crate) fn post(&self, state: &mut State, from: PortId, message: Message) {
+        let actions = state.bus.post(now_u64(), from, message);
+        self.follow(state, actions);
+    }
+
+    /// Does what the bus asks for, until it asks for nothing more.
+    pub(crate) fn follow(&self, state: &mut State, actions: Vec<Action>) {
+        let mut todo: VecDeque<Action> = actions.into();
+        while let Some(action) = todo.pop_front() {
+            match action {
+                Action::Deliver { port, message, .. } if port == state.core => self.on_core(state, message),
+                Action::Deliver { port, message, .. } => todo.extend(self.to_guest(state, port, message)),
+                Action::Judge { ticket, message, from, to, answers } => {
+                    let case = Case { message: &message, from: &from, to: &to, answers, peer: None };
+                    let verdict = state.policy.judge(now_u64(), &case);
+                    if let Verdict::Deny { because } = &verdict {
+                        tracing::info!(code = because.code, kind = message.kind.as_str(), "a message was not allowed");
+                    }
+                    todo.extend(state.bus.verdict(now_u64(), ticket, verdict));
+                }
+                Action::NeedRoute { domain } => self.route_wanted(state, domain),
+                Action::Refused { message, response, .. } => {
+                    tracing::debug!(kind = message.kind.as_str(), code = response.code.0, "a message went nowhere");
+                }
+            }
+        }
+    }
+
+    /// Something for the core itself.
+    fn on_core(&self, state: &mut State, message: Message) {
+        if message.kind == MessageType::Response {
+            let provisional = message.response_code().is_some_and(Code::is_provisional);
+            if !provisional && let Some(waiting) = state.waiting.remove(&message.id) {
+                let _ = waiting.send(message);
+            }
+            return;
+        }
+        let path = message.to.path().to_owned();
+        match (message.to.scheme(), path.as_str()) {
+            ("runtime", "sm") => self.on_sync_manager(state, message),
+            ("runtime", "idm") => self.on_identity_module(state, message),
+            ("runtime", "ua") => self.on_app_event(state, &message),
+            ("runtime", "media") => self.on_media_request(state, message),
+            ("runtime", "guests") => self.on_stub_status(state, &message),
+            ("comm" | "connection", _) => self.on_object(state, message),
+            ("hyperty", _) => self.on_inbox(state, message),
+            _ => self.answer(state, &message, &Response::code(Code::NOT_FOUND)),
+        }
+    }
+
+    /// Lets the bus notice the time: deadlines and late answers.
+    pub(crate) fn tick(&self) {
+        let mut state = self.state();
+        let actions = state.bus.tick(now_u64());
+        self.follow(&mut state, actions);
+    }
+
+    /// Runs until the runtime closes: the bus's clock and the outboxes.
+    pub(crate) async fn keep_time(self) {
+        let mut beat = tokio::time::interval(Duration::from_millis(250));
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            beat.tick().await;
+            self.tick();
+            self.tick_calls();
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn take_id(&mut self) -> MessageId {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    pub(crate) fn me(&self) -> Outcome<&Ready> {
+        self.me.as_ref().ok_or_else(Failure::not_ready)
+    }
+
+    pub(crate) fn store(&self) -> Outcome<&Store> {
+        self.store.as_ref().ok_or_else(Failure::not_ready)
+    }
+
+    /// Begins with a bus for this domain; the guests of another one are gone by then.
+    pub(crate) fn set_home_domain(&mut self, domain: &Domain) -> Outcome<()> {
+        if self.bus.own_domain() == domain {
+            return Ok(());
+        }
+        self.bus = Bus::new(domain.clone());
+        let rules = self.store.as_ref().and_then(|store| store.read(|tx| tx.get(kind::RULES, "rules")).ok().flatten());
+        self.policy = Policy::new(domain.clone(), rules.unwrap_or_default());
+        self.core = self.bus.add_port(PortKind::Core { name: "core".into() });
+        for part in ["core", "sm", "idm", "ua", "media", "guests"] {
+            let address = Address::new("runtime", domain, part).map_err(|e| Failure::new("bad-address", e))?;
+            self.hear(&Place::At(address));
+        }
+        Ok(())
+    }
+
+    /// Lets the core hear what is sent to a place.
+    pub(crate) fn hear(&mut self, place: &Place) {
+        if let Err(error) = self.bus.listen(self.core, place) {
+            tracing::warn!(%error, "the core cannot listen");
+        }
+    }
+
+    /// An address of the own core: `runtime://D/<part>`.
+    pub(crate) fn core_address(&self, part: &str) -> Outcome<Address> {
+        let domain = match (&self.me, self.first_run.domain()) {
+            (Some(me), _) => me.domain(),
+            (None, Some(domain)) => domain,
+            (None, None) => return Err(Failure::not_ready()),
+        };
+        Address::new("runtime", &domain, part).map_err(|e| Failure::new("bad-address", e))
+    }
+}
+
+/// Stands in until the person has chosen a domain.
+fn no_domain() -> Domain {
+    Domain::parse("localhost").expect("a host name")
+}
+
+pub(crate) fn now_u64() -> u64 {
+    u64::try_from(now_ms()).unwrap_or(0)
+}
+
+/// Writes a body from parts the runtime itself made.
+pub(crate) fn body<T: Serialize>(value: &T) -> Body {
+    Body::of(value).unwrap_or_else(|_| Body::empty())
+}
+
+/// A map from names to texts, for the details of a system line.
+pub(crate) fn detail(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}

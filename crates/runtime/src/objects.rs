@@ -1,0 +1,473 @@
+//! The Sync Manager: what Hyperties of this runtime do with data objects.
+
+use bus::Place;
+use message::{Address, Body, Code, Message, MessageType, Response, UserAddress};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{ChildRow, ChildState, OutboxRow, Tx};
+
+use crate::home::{Home, Ready, State, body, now_ms};
+use crate::persons;
+use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
+use crate::trouble::{Failure, Outcome};
+
+/// What a Hyperty wants to create (reference flow "Object create").
+#[derive(Deserialize)]
+struct CreateObject {
+    schema: String,
+    value: Value,
+    authorise: Vec<UserAddress>,
+}
+
+#[derive(Deserialize)]
+struct CreateChild {
+    value: Value,
+}
+
+#[derive(Deserialize)]
+struct ChangeObject {
+    attribute: String,
+    #[serde(default)]
+    value: Option<Value>,
+    #[serde(default)]
+    operation: Option<sync::Operation>,
+}
+
+#[derive(Deserialize)]
+struct ListObjects {
+    scheme: String,
+}
+
+/// What travels beside a Welcome: who I am, so that the other side can check before anything else.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Introduction {
+    pub(crate) name: String,
+    /// Address, inbox, tokens, sigchain and device.
+    #[serde(flatten)]
+    pub(crate) evidence: identity::Evidence,
+}
+
+/// Work that follows a committed change.
+pub(crate) enum Follow {
+    /// Empty the outbox of a domain.
+    Pump(message::Domain),
+    /// Tell a Hyperty.
+    Tell { to: Address, kind: MessageType, from: Address, body: Body },
+    /// Check the other side's evidence.
+    Verify(Address),
+    /// The row of a child appeared or changed.
+    ChildShown(String),
+    /// A conversation changed.
+    ChatShown(Address),
+    /// Something is known about a person.
+    PersonShown(UserAddress),
+    /// Start listening to an object.
+    Listen(Address),
+    /// The other side refused or left an object.
+    ObjectClosed { url: Address, reason: String },
+}
+
+impl Home {
+    /// A message to `runtime://D/sm`.
+    pub(crate) fn on_sync_manager(&self, state: &mut State, message: Message) {
+        match message.kind {
+            MessageType::Create => match message.body.parse::<CreateObject>() {
+                Ok(wish) => {
+                    self.answer(state, &message, &Response::code(Code::TRYING));
+                    let home = self.clone();
+                    self.rooms.tasks.start("create object", async move {
+                        let response = match home.create_object(&message.from, wish).await {
+                            Ok(url) => Response::ok(json!({ "resource": url })),
+                            Err(failure) => refusal(&failure),
+                        };
+                        let mut state = home.state();
+                        home.answer(&mut state, &message, &response);
+                    });
+                }
+                Err(error) => self.answer(state, &message, &Response::because(Code::BAD_REQUEST, error.to_string())),
+            },
+            MessageType::Read => {
+                let response = match message.body.parse::<ListObjects>() {
+                    Ok(wish) => self.list_objects(state, &wish.scheme).unwrap_or_else(|f| refusal(&f)),
+                    Err(error) => Response::because(Code::BAD_REQUEST, error.to_string()),
+                };
+                self.answer(state, &message, &response);
+            }
+            _ => self.answer(state, &message, &Response::code(Code::BAD_REQUEST)),
+        }
+    }
+
+    fn list_objects(&self, state: &State, scheme: &str) -> Outcome<Response> {
+        let objects: Vec<(String, Object)> =
+            state.store()?.read(|tx| tx.list(kind::OBJECT)).map_err(Failure::store)?;
+        let list: Vec<Value> = objects
+            .iter()
+            .filter(|(_, object)| object.url.scheme() == scheme && object.is_open())
+            .map(|(_, object)| described(object))
+            .collect();
+        Ok(Response::ok(json!({ "resources": list })))
+    }
+
+    /// Creates an object, invites the other person and returns its address.
+    async fn create_object(&self, hyperty: &Address, wish: CreateObject) -> Outcome<Address> {
+        let [user] = wish.authorise.as_slice() else {
+            return Err(Failure::new("one-person", "an object is shared with one person for now"));
+        };
+        let purpose = {
+            let state = self.state();
+            let me = &state.me()?.record;
+            if *hyperty == me.chat {
+                ObjectUse::Chat
+            } else if *hyperty == me.connector {
+                ObjectUse::Call
+            } else {
+                return Err(Failure::new("not-granted", "only known Hyperties create objects"));
+            }
+        };
+        if purpose == ObjectUse::Call {
+            persons::must_be_accepted(&self.state(), user)?;
+        }
+        let entry = self.look_up(user).await?;
+        let mut state = self.state();
+        let state = &mut *state;
+        let me = state.me()?;
+        let url = new_object_address(me, purpose)?;
+        let now = now_ms();
+        let reporter = sync::Reporter::new(url.clone(), &wish.schema, wish.value)
+            .map_err(|error| Failure::new("bad-object", error))?;
+        let mut object = Object {
+            url: url.clone(),
+            purpose,
+            schema: wish.schema,
+            peer: user.clone(),
+            standing: Standing::Invited,
+            side: Side::Reporter(reporter),
+            system_lines: 0,
+            children: sync::Children::default(),
+            held: Vec::new(),
+            peer_device: None,
+            peer_persona: Some(entry.persona.clone()),
+            draft: String::new(),
+            at: now,
+        };
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let follow = store.write(|tx| {
+            seal::create(tx, &me.device, &object.group()?).map_err(sealing)?;
+            let mut device = None;
+            let invitation = seal::invite(tx, &me.device, &object.group()?, &entry.key_package, &mut |member| {
+                let checked = persons::check_leaf(member, Some((&entry.persona, &entry.chain)), now)?;
+                device = Some(checked);
+                Ok(())
+            })
+            .map_err(sealing)?;
+            object.peer_device = device;
+            let mut person = persons::get_or_new(tx, user)?;
+            person.inbox = Some(entry.inbox.clone());
+            person.persona.get_or_insert_with(|| entry.persona.clone());
+            if purpose == ObjectUse::Chat {
+                person.chat = Some(url.clone());
+            }
+            put_person(tx, &person)?;
+            queue_sealed(tx, &person, &invitation.welcome, None)?;
+            let introduction = introduction_message(me, &object)?;
+            seal_and_queue(tx, me, &object, &person, &introduction, None)?;
+            put_object(tx, &object)?;
+            let mut follow = vec![Follow::Listen(url.clone()), Follow::Pump(user.domain())];
+            if purpose == ObjectUse::Chat {
+                follow.push(Follow::PersonShown(user.clone()));
+                follow.push(Follow::ChatShown(url.clone()));
+            }
+            Ok::<_, Failure>(follow)
+        })?;
+        self.follow_up(state, follow);
+        Ok(url)
+    }
+
+    /// A message to an object (`comm://…`, `connection://…`) from a Hyperty of this runtime.
+    pub(crate) fn on_object(&self, state: &mut State, message: Message) {
+        let response = self.object_request(state, &message).unwrap_or_else(|failure| refusal(&failure));
+        if message.kind.wants_response() {
+            self.answer(state, &message, &response);
+        }
+    }
+
+    fn object_request(&self, state: &mut State, message: &Message) -> Outcome<Response> {
+        let url = message.to.base();
+        let part = message.to.as_str()[url.as_str().len()..].trim_matches('/').to_owned();
+        match (message.kind, part.as_str()) {
+            (MessageType::Create, "children") => {
+                let wish: CreateChild = parse(message)?;
+                let (resource, seq) = self.write_child(state, &url, wish.value)?;
+                Ok(Response::ok(json!({ "resource": resource, "seq": seq })))
+            }
+            (MessageType::Update, "changes") => {
+                let wish: ChangeObject = parse(message)?;
+                let version = self.change_object(state, &url, wish)?;
+                Ok(Response::ok(json!({ "version": version })))
+            }
+            (MessageType::Read, "") => self.read_object(state, &url),
+            (MessageType::Delete, "") | (MessageType::Unsubscribe, "subscription") => {
+                self.close_object(state, &url, "left")?;
+                Ok(Response::code(Code::OK))
+            }
+            _ => Ok(Response::code(Code::BAD_REQUEST)),
+        }
+    }
+
+    /// Adds a child of ours; kept before it is answered, sent when both sides are verified.
+    pub(crate) fn write_child(&self, state: &mut State, url: &Address, value: Value) -> Outcome<(String, u64)> {
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let now = now_ms();
+        let (id, seq, follow) = store.write(|tx| {
+            let mut object = get_object(tx, url)?;
+            if let Standing::Closed { reason } = &object.standing {
+                return Err(Failure::new(reason.clone(), "the conversation is closed"));
+            }
+            let seq = object.children.next(&me.record.user).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
+            let id = format!("{url}/children/{}-{seq}", device_tag(me));
+            let is_open = object.is_open();
+            let row = ChildRow {
+                id: id.clone(),
+                object: url.to_string(),
+                author: me.record.user.to_string(),
+                seq: seq as i64,
+                at: now,
+                state: ChildState::Queued,
+                value: child_json(&value),
+                mine: true,
+                ..ChildRow::default()
+            };
+            tx.add_child(&row).map_err(Failure::store)?;
+            if is_open {
+                let person = get_person(tx, &object.peer)?;
+                let inner = child_message(me, &object, &id, seq, now, &value)?;
+                seal_and_queue(tx, me, &object, &person, &inner, Some(&id))?;
+            }
+            object.at = now;
+            put_object(tx, &object)?;
+            let mut follow = vec![Follow::Pump(object.peer.domain())];
+            if object.purpose == ObjectUse::Chat {
+                follow.push(Follow::ChildShown(id.clone()));
+            }
+            Ok((id, seq, follow))
+        })?;
+        self.follow_up(state, follow);
+        Ok((id, seq))
+    }
+
+    fn change_object(&self, state: &mut State, url: &Address, wish: ChangeObject) -> Outcome<u64> {
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let (version, follow) = store.write(|tx| {
+            let mut object = get_object(tx, url)?;
+            let Side::Reporter(reporter) = &mut object.side else {
+                return Err(Failure::new("not-reporter", "only the Reporter changes an object"));
+            };
+            let change = reporter
+                .change(&wish.attribute, wish.value, wish.operation)
+                .map_err(|error| Failure::new("bad-change", error))?;
+            if object.is_open() {
+                let person = get_person(tx, &object.peer)?;
+                let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
+                seal_and_queue(tx, me, &object, &person, &inner, None)?;
+            }
+            put_object(tx, &object)?;
+            Ok((change.version, vec![Follow::Pump(object.peer.domain())]))
+        })?;
+        self.follow_up(state, follow);
+        Ok(version)
+    }
+
+    fn read_object(&self, state: &State, url: &Address) -> Outcome<Response> {
+        let object = state.store()?.read(|tx| get_object(tx, url))?;
+        Ok(Response::ok(described(&object)))
+    }
+
+    /// Ends an object and tells the other side, sealed.
+    pub(crate) fn close_object(&self, state: &mut State, url: &Address, reason: &str) -> Outcome<()> {
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let follow = store.write(|tx| {
+            let mut object = get_object(tx, url)?;
+            if matches!(object.standing, Standing::Closed { .. }) {
+                return Ok(vec![]);
+            }
+            let person = get_person(tx, &object.peer)?;
+            let inner =
+                inner_message(MessageType::Event, &object.url, "subscription", &json!({ "code": 410, "reason": reason }))?;
+            seal_and_queue(tx, me, &object, &person, &inner, None)?;
+            object.standing = Standing::Closed { reason: reason.to_owned() };
+            put_object(tx, &object)?;
+            Ok::<_, Failure>(vec![Follow::Pump(object.peer.domain())])
+        })?;
+        self.follow_up(state, follow);
+        Ok(())
+    }
+
+    /// Does what follows a committed change.
+    pub(crate) fn follow_up(&self, state: &mut State, follow: Vec<Follow>) {
+        for step in follow {
+            match step {
+                Follow::Pump(domain) => self.pump(state, &domain),
+                Follow::Tell { to, kind, from, body } => self.tell_hyperty(state, kind, from, to, body),
+                Follow::Verify(url) => self.verify_later(url),
+                Follow::ChildShown(id) => self.show_child(state, &id),
+                Follow::ChatShown(url) => self.show_chat(state, &url),
+                Follow::PersonShown(user) => self.show_person(state, &user),
+                Follow::Listen(url) => {
+                    state.hear(&Place::Below(url));
+                }
+                Follow::ObjectClosed { url, reason } => self.on_object_closed(state, &url, &reason),
+            }
+        }
+    }
+}
+
+impl Home {
+    /// Tells a Hyperty of this runtime. What it cannot hear now it reads when it starts.
+    fn tell_hyperty(&self, state: &mut State, kind: MessageType, from: Address, to: Address, body: Body) {
+        if state.modules.is_running(&to) {
+            self.send(state, kind, from, to, body);
+            return;
+        }
+        // Without this the bus would look for the Hyperty at its domain, and tell the node.
+        #[derive(Deserialize)]
+        struct OnlyResource {
+            resource: String,
+        }
+        if let Ok(child) = body.parse::<OnlyResource>() {
+            self.show_child(state, &child.resource);
+        }
+    }
+}
+
+/// An object as a Hyperty takes it up again.
+fn described(object: &Object) -> Value {
+    let (role, value, version) = match &object.side {
+        Side::Reporter(reporter) => ("reporter", reporter.value(), reporter.version()),
+        Side::Observer(observer) => ("observer", observer.value(), observer.version()),
+    };
+    json!({
+        "resource": object.url, "schema": object.schema, "value": value, "version": version,
+        "role": role, "user": object.peer,
+    })
+}
+
+/// The answer to a Hyperty whose wish failed.
+pub(crate) fn refusal(failure: &Failure) -> Response {
+    let code = match failure.code.as_str() {
+        "not-found" => Code::NOT_FOUND,
+        "denied" | "not-permitted" | "not-reporter" | "not-granted" | "blocked" => Code::FORBIDDEN,
+        "domain-unreachable" | "offline" => Code::UNAVAILABLE,
+        _ => Code::FAILED,
+    };
+    Response { code, description: Some(failure.detail.clone()), value: json!({ "trouble": failure.code }) }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(message: &Message) -> Outcome<T> {
+    message.body.parse().map_err(|error| Failure::new("bad-request", error))
+}
+
+fn sealing(error: impl std::fmt::Display) -> Failure {
+    Failure::new("sealing-failed", error)
+}
+
+fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Address> {
+    let scheme = match purpose {
+        ObjectUse::Chat => "comm",
+        ObjectUse::Call => "connection",
+    };
+    let id = keys::base32(&keys::random::<16>());
+    Address::new(scheme, &me.domain(), &id).map_err(|e| Failure::new("bad-address", e))
+}
+
+/// A short mark of this device, so that children of two devices never collide.
+fn device_tag(me: &Ready) -> String {
+    keys::base32(&keys::sha256(me.dsk.verifying_key().as_bytes())[..5])
+}
+
+pub(crate) fn child_json(value: &Value) -> String {
+    let child = ChildValue { value: value.clone(), detail: Default::default() };
+    serde_json::to_string(&child).unwrap_or_else(|_| "{}".into())
+}
+
+/// A message inside the seal: from the object, to a part of it.
+pub(crate) fn inner_message<T: Serialize>(kind: MessageType, url: &Address, part: &str, value: &T) -> Outcome<Message> {
+    let to = if part.is_empty() { url.clone() } else { below(url, part)? };
+    Ok(Message { id: 0, kind, from: url.clone(), to, body: body(value) })
+}
+
+pub(crate) fn below(url: &Address, part: &str) -> Outcome<Address> {
+    url.below(part).map_err(|e| Failure::new("bad-address", e))
+}
+
+pub(crate) fn child_message(me: &Ready, object: &Object, id: &str, seq: u64, at: i64, value: &Value) -> Outcome<Message> {
+    let child = json!({ "resource": id, "seq": seq, "value": value, "at": at });
+    Ok(Message {
+        from: me.record.user.address().clone(),
+        ..inner_message(MessageType::Create, &object.url, "children/", &child)?
+    })
+}
+
+/// Who I am, and what the object is.
+fn introduction_message(me: &Ready, object: &Object) -> Outcome<Message> {
+    let Side::Reporter(reporter) = &object.side else {
+        return Err(Failure::new("not-reporter", "only the Reporter invites"));
+    };
+    let value = json!({
+        "introduction": introduction(me),
+        "schema": object.schema,
+        "version": reporter.version(),
+        "value": reporter.value(),
+    });
+    inner_message(MessageType::Create, &object.url, "subscription", &value)
+}
+
+/// Who I am.
+pub(crate) fn introduction(me: &Ready) -> Introduction {
+    Introduction { name: me.record.name.clone(), evidence: persons::my_evidence(me) }
+}
+
+/// Seals an inner message for the object's members and queues it, in the caller's transaction.
+pub(crate) fn seal_and_queue(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    person: &Person,
+    inner: &Message,
+    child: Option<&str>,
+) -> Outcome<()> {
+    let sealed = seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)?;
+    queue_sealed(tx, person, &sealed, child)
+}
+
+/// Queues sealed bytes for a person's inbox.
+pub(crate) fn queue_sealed(tx: &Tx<'_>, person: &Person, sealed: &[u8], child: Option<&str>) -> Outcome<()> {
+    let inbox = person.inbox.as_ref().ok_or_else(|| Failure::new("not-found", "no inbox is known"))?;
+    let row = OutboxRow {
+        to_domain: inbox.domain().to_string(),
+        to: inbox.to_string(),
+        message: serde_json::to_string(&json!({ "v": 1, "sealed": keys::b64url(sealed) })).unwrap_or_default(),
+        child: child.map(str::to_owned),
+        ..OutboxRow::default()
+    };
+    tx.outbox_push(&row).map_err(Failure::store)?;
+    Ok(())
+}
+
+pub(crate) fn get_object(tx: &Tx<'_>, url: &Address) -> Outcome<Object> {
+    tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
+}
+
+pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
+    tx.put(kind::OBJECT, object.url.as_str(), object).map_err(Failure::store)
+}
+
+pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
+    tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
+}
+
+pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {
+    tx.put(kind::PERSON, person.user.address().as_str(), person).map_err(Failure::store)
+}

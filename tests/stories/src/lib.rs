@@ -1,0 +1,1 @@
+//! Stories across all rooms; they stand in `tests/`.
