@@ -26,12 +26,13 @@ __rquickjs_host_now_us(void);
 enum {
     FLUSH_AT = 256 * 1024,
     KEEP_BUFFER = 256 * 1024,
+    PATIENCE = 3,
     FRAME_LIMIT = 1024 * 1024 + 8 * 1024,
     BYTES_LIMIT = 8 * 1024 * 1024,
     LOG_LIMIT = 4096,
-    STATUS_SOFT_STOP = 1,
-    STATUS_OUT_OF_MEMORY = 2,
-    STATUS_BAD_FRAME = 4,
+    STATUS_OUT_OF_MEMORY = 1,
+    STATUS_BAD_FRAME = 2,
+    STATUS_INTERRUPTIONS_SHIFT = 8,
 };
 
 // The host reads `serial` (which frame is worked on) and sets `soft_stop`.
@@ -598,12 +599,13 @@ EXPORT("evaluate") int32_t evaluate(uint32_t length) {
     return status;
 }
 
-// Hands over a batch of frames; returns STATUS bits.
+// Hands over a batch of frames; returns STATUS bits, and above them how many frames were interrupted.
+// After too many of those it gives up: the host will stop this guest.
 EXPORT("deliver") int32_t deliver(uint32_t length) {
     status = 0;
     JS_UpdateStackTop(rt);
-    uint32_t at = 0;
-    while (at + 5 <= length) {
+    uint32_t at = 0, interruptions = 0;
+    while (at + 5 <= length && interruptions < PATIENCE) {
         const uint8_t *head = in_buffer.bytes + at;
         uint32_t size = head[0] | head[1] << 8 | head[2] << 16 | (uint32_t)head[3] << 24;
         if (size > length - at - 5) { status |= STATUS_BAD_FRAME; break; }
@@ -619,7 +621,7 @@ EXPORT("deliver") int32_t deliver(uint32_t length) {
         }
         run_jobs();
         if (control_block.soft_stop) {
-            status |= STATUS_SOFT_STOP;
+            interruptions++;
             JS_FreeValue(ctx, JS_GetException(ctx));
         }
         at += 5 + size;
@@ -627,5 +629,5 @@ EXPORT("deliver") int32_t deliver(uint32_t length) {
     control_block.soft_stop = 0;
     if (!flush()) log_text(2, "too much sent in one turn", 25);
     shrink(&in_buffer);
-    return status;
+    return status | interruptions << STATUS_INTERRUPTIONS_SHIFT;
 }

@@ -32,6 +32,7 @@ function parseHost(text, special, input) {
     fail(input);
   }
   name = name.toLowerCase();
+  if (name === '') return name;
   if (!/^[a-z0-9._~!$&'()*+,;=-]+$/.test(name)) fail(input);
   const labels = name.replace(/\.$/, '').split('.');
   if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1))) {
@@ -223,7 +224,7 @@ function percentDecode(text) {
   const bytes = host.encode(text);
   const out = [];
   for (let index = 0; index < bytes.length; index++) {
-    const hex = bytes[index] === 0x25 && index + 2 < bytes.length + 0 ? String.fromCharCode(bytes[index + 1], bytes[index + 2]) : '';
+    const hex = bytes[index] === 0x25 && index + 2 < bytes.length ? String.fromCharCode(bytes[index + 1], bytes[index + 2]) : '';
     if (/^[0-9a-f]{2}$/i.test(hex)) {
       out.push(parseInt(hex, 16));
       index += 2;

@@ -41,15 +41,23 @@ function setLocation(href) {
   internal.define('location', Object.freeze(location));
 }
 
+async function runModule(source) {
+  const [promise, namespace] = host.runModule(source);
+  await promise;
+  return namespace;
+}
+
 /** Runs the source; returns what it exports. */
 async function evaluate(source, entry) {
-  const isModule = entry === 'class' || (entry === 'auto' && host.isModule(source));
-  if (isModule) {
-    const [promise, namespace] = host.runModule(source);
-    await promise;
-    return namespace;
+  if (entry === 'class' || (entry === 'auto' && host.isModule(source))) return runModule(source);
+  try {
+    host.runScript(source);
+  } catch (error) {
+    // The engine's look at the first word is not always enough. A script that does not compile has not run.
+    const mayBeModule = entry === 'auto' && error instanceof SyntaxError && /^\s*(import|export)\b/m.test(source);
+    if (!mayBeModule) throw error;
+    return runModule(source);
   }
-  host.runScript(source);
   if (registered) {
     await registered.done;
     return registered.exported;

@@ -20,6 +20,9 @@ use crate::spec::{GuestSpec, SOURCE_LIMIT};
 use crate::ticker::Ticker;
 use crate::worker::Worker;
 
+/// Most events that may wait, whatever the budget says.
+const UNREAD_LIMIT: usize = 1 << 20;
+
 /// Guests that may run at the same time.
 const GUEST_LIMIT: usize = 256;
 
@@ -109,9 +112,9 @@ impl Engine {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| StartError::Entropy(error.to_string()))?;
         let inbox = Arc::new(Inbox::new(spec.budget.unread_limit));
-        let instance = Instance::new(&self.template, &spec.budget, inbox.stopping(), self.ticker.handle())
+        let instance = Instance::new(&self.template, &spec.budget, inbox.stopping(), self.ticker.clone())
             .map_err(|error| StartError::Instance(error.to_string()))?;
-        let (events, receiver) = mpsc::channel(spec.budget.unread_limit.max(1));
+        let (events, receiver) = mpsc::channel(spec.budget.unread_limit.clamp(1, UNREAD_LIMIT));
         let (counters, cancel) = (Arc::new(Counters::default()), CancellationToken::new());
         let guest = Guest::new(spec.address.clone(), inbox.clone(), counters.clone(), cancel.clone());
         let name = format!("guest-{}", spec.name.chars().take(9).collect::<String>());
@@ -130,15 +133,6 @@ impl Engine {
     /// How many guests run now.
     pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // Guests keep the watch alive: a handle may outlive the engine.
-        if self.running.load(Ordering::SeqCst) == 0 {
-            self.ticker.close();
-        }
     }
 }
 

@@ -39,8 +39,21 @@ pub enum StopCause {
     Memory,
     /// It nested calls deeper than the stack is.
     Stack,
-    /// It could not start, or its engine gave up.
+    /// It could not start, or its engine gave up; the words may be the guest's own.
     Crash(String),
+}
+
+impl StopCause {
+    /// The cause in one word, without what the guest said of it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::Crash(_) => "crash",
+        }
+    }
 }
 
 /// Something a guest did.

@@ -20,6 +20,10 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Bytes of message bodies that may wait.
 const UNREAD_BYTES_LIMIT: usize = 8 * 1024 * 1024;
 
+/// Answers of the host that may wait. Only a guest that floods the host reaches
+/// this; it then loses answers, and harms itself alone.
+const NEWS_LIMIT: usize = 16_384;
+
 /// The queue of one guest.
 pub struct Inbox {
     state: Mutex<State>,
@@ -108,7 +112,9 @@ impl Inbox {
     /// Adds something from the host that is ready.
     pub fn add(&self, news: News) {
         let mut state = self.lock();
-        state.news.push_back(news);
+        if state.news.len() < NEWS_LIMIT {
+            state.news.push_back(news);
+        }
         self.ring(state);
     }
 

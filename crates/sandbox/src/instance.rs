@@ -34,14 +34,14 @@ const JS_STACK_BYTES: u32 = 512 * 1024;
 const CLOCK_STEP_US: f64 = 1000.0;
 
 /// What `deliver` returns: bits of glue.c.
-const SOFT_STOPPED: i32 = 1;
-const OUT_OF_MEMORY: i32 = 2;
+const OUT_OF_MEMORY: u32 = 1;
+const INTERRUPTIONS_SHIFT: u32 = 8;
 
 /// How a crossing ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// A delivery took too long and was interrupted.
-    pub interrupted: bool,
+    /// How many deliveries took too long and were interrupted.
+    pub interrupted: u32,
     /// The guest ran out of memory and did not handle it.
     pub out_of_memory: bool,
 }
@@ -115,7 +115,7 @@ pub struct Instance {
     store: Store<Inside>,
     memory: Memory,
     inbox: TypedFunc<u32, u32>,
-    deliver: TypedFunc<u32, i32>,
+    deliver: TypedFunc<u32, u32>,
     ticker: Ticker,
     heap: u32,
 }
@@ -178,7 +178,7 @@ impl Instance {
         }
         self.memory.write(&mut self.store, at as usize, batch).map_err(|_| StopCause::Memory)?;
         let status = self.deliver.call(&mut self.store, length).map_err(cause)?;
-        Ok(Turn { interrupted: status & SOFT_STOPPED != 0, out_of_memory: status & OUT_OF_MEMORY != 0 })
+        Ok(Turn { interrupted: status >> INTERRUPTIONS_SHIFT, out_of_memory: status & OUT_OF_MEMORY != 0 })
     }
 
     /// What the guest sent since it was last asked; give the buffer back with [`Self::reuse`].

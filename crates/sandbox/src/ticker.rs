@@ -11,14 +11,26 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// Ticks without any delivery after which the ticker rests.
 const IDLE_TICKS: u32 = 200;
 
-/// The thread that counts epochs.
+/// The thread that counts epochs; it ends when the last handle is gone.
+#[derive(Clone)]
 pub struct Ticker {
     shared: Arc<Shared>,
+    _life: Arc<Life>,
+}
+
+struct Life(Arc<Shared>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        let _guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.bell.notify_one();
+    }
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Grows with each delivery's beginning and end; even sums need not mean rest.
+    /// Grows with each delivery.
     activity: AtomicU64,
     running: AtomicU64,
     resting: AtomicBool,
@@ -33,7 +45,7 @@ impl Ticker {
         let shared = Arc::new(Shared::default());
         let mine = shared.clone();
         thread::Builder::new().name("guest-ticker".into()).spawn(move || mine.run(&engine))?;
-        Ok(Self { shared })
+        Ok(Self { _life: Arc::new(Life(shared.clone())), shared })
     }
 
     /// Marks that a guest runs until the mark is dropped.
@@ -45,17 +57,6 @@ impl Ticker {
             self.shared.bell.notify_one();
         }
         Running(self.shared.clone())
-    }
-
-    /// Another handle on the same thread, without keeping it alive.
-    pub fn handle(&self) -> Self {
-        Self { shared: self.shared.clone() }
-    }
-
-    /// Ends the thread.
-    pub fn close(&self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.shared.bell.notify_one();
     }
 }
 

@@ -22,8 +22,11 @@ use crate::inbox::{Inbox, News, Taken};
 use crate::instance::{Instance, Turn};
 use crate::spec::GuestSpec;
 
-/// Interrupted crossings in a row after which a guest is stopped.
+/// Interrupted deliveries in one crossing or in crossings that follow each other, after which a guest is stopped.
 const PATIENCE: u32 = 3;
+
+/// The longest time a browser's timer can wait, some 24 days.
+const LONGEST_ALARM_MS: f64 = 2_147_483_647.0;
 
 /// Longest time the last event waits for a receiver that does not read.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -85,7 +88,7 @@ impl Worker {
             Ok(never) => match never {},
             Err(cause) => cause,
         };
-        tracing::debug!(guest = %self.spec.name, ?cause, "guest stopped");
+        tracing::debug!(guest = %self.spec.name, cause = cause.kind(), "guest stopped");
         self.inbox.stop();
         self.cancel.cancel();
         self.say_farewell(cause);
@@ -161,12 +164,12 @@ impl Worker {
         if turn.out_of_memory {
             return Err(StopCause::Memory);
         }
-        if !turn.interrupted {
+        if turn.interrupted == 0 {
             self.interrupted_in_a_row = 0;
             return Ok(());
         }
-        Counters::add(&self.counters.interrupted, 1);
-        self.interrupted_in_a_row += 1;
+        Counters::add(&self.counters.interrupted, u64::from(turn.interrupted));
+        self.interrupted_in_a_row += turn.interrupted;
         if !self.ready || self.interrupted_in_a_row >= PATIENCE { Err(StopCause::Timeout) } else { Ok(()) }
     }
 
@@ -195,7 +198,7 @@ impl Worker {
             Passage::Drop(reason) => {
                 Counters::add(&self.counters.refused, 1);
                 if let DropReason::Malformed(error) = reason {
-                    tracing::debug!(guest = %self.spec.name, %error, "a guest sent what is no message");
+                    tracing::debug!(guest = %self.spec.name, error = %error, "a guest sent what is no message");
                 }
                 Ok(())
             }
@@ -212,8 +215,8 @@ impl Worker {
             GuestCall::Failed { .. } if self.ready => Ok(()),
             GuestCall::Failed { text } => Err(failure(&text)),
             GuestCall::Wake { after } => {
-                let after = Duration::from_secs_f64(after.clamp(0.0, 2_147_483_647.0) / 1000.0);
-                self.alarm = Some(Instant::now() + after);
+                let after = Duration::try_from_secs_f64(after.clamp(0.0, LONGEST_ALARM_MS) / 1000.0);
+                self.alarm = Some(Instant::now() + after.unwrap_or_default());
                 Ok(())
             }
             other => {
