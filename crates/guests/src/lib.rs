@@ -21,6 +21,7 @@ mod supervisor;
 
 pub use cache::{DiskCache, NoCache, SourceCache};
 pub use catalogue::{PackageKind, PackageName, wants_more};
+pub use crash_log::Restarts;
 pub use error::StartGuestError;
 pub use fetch::Fetcher;
 pub use memory::{CatalogueMemory, ShortMemory};
@@ -28,4 +29,4 @@ pub use news::{Crash, GuestId, GuestLife, GuestNews, GuestStatus, ParkReason, Po
 pub use package::{PackageRef, VerifiedPackage};
 pub use plan::GuestPlan;
 pub use supervision::Supervision;
-pub use supervisor::{GUEST_LIMIT, Supervisor};
+pub use supervisor::{GUEST_LIMIT, News, Supervisor};

@@ -7,7 +7,7 @@ use message::Message;
 use sandbox::{LogLevel, StopCause};
 use semver::Version;
 
-use crate::crash_log::{CRASH_LIMIT, WINDOW};
+use crate::crash_log::Restarts;
 use crate::package::PackageRef;
 
 /// One guest of a supervisor; stays the same over restarts and versions.
@@ -50,10 +50,20 @@ impl Crash {
 
 /// Why a guest does not run any more until somebody wants it back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it stopped {CRASH_LIMIT} times within {} s; the last time {last}", WINDOW.as_secs())]
+#[error("it stopped {crashes} times within {} s; the last time {last}", within.as_secs())]
 pub struct ParkReason {
+    /// How often it crashed.
+    pub crashes: usize,
+    /// Within which time.
+    pub within: Duration,
     /// The last of its crashes.
     pub last: Crash,
+}
+
+impl ParkReason {
+    pub(crate) fn new(rule: &Restarts, last: Crash) -> Self {
+        Self { crashes: rule.pauses.len() + 1, within: rule.window, last }
+    }
 }
 
 /// Something that happened to a guest.

@@ -6,8 +6,8 @@ use message::Message;
 use sandbox::Guest;
 use tokio::time::Instant;
 
-use crate::crash_log::{CrashLog, Fate};
-use crate::news::{Crash, GuestLife, GuestStatus, ParkReason, PostError};
+use crate::crash_log::{CrashLog, Fate, Restarts};
+use crate::news::{Crash, GuestLife, GuestNews, GuestStatus, ParkReason, PostError};
 use crate::plan::GuestPlan;
 
 /// Messages that wait for a guest between two lives.
@@ -71,20 +71,19 @@ impl Seat {
         Ok(())
     }
 
-    /// Notes a crash; says what becomes of the guest, with the messages nobody will take any more.
-    pub fn on_crash(&mut self, crash: Crash, now: Instant) -> (Fate, Vec<Message>) {
-        let fate = self.crashes.crashed(now);
-        let undelivered = match fate {
-            Fate::Restart(pause) => {
-                self.state = SeatState::Resting { until: now + pause };
-                Vec::new()
+    /// Notes a crash; says what becomes of the guest.
+    pub fn on_crash(&mut self, rule: &Restarts, crash: Crash, detail: String, now: Instant) -> GuestNews {
+        match self.crashes.crashed(rule, now) {
+            Fate::Restart(after) => {
+                self.state = SeatState::Resting { until: now + after };
+                GuestNews::Restarting { crash, detail, after }
             }
             Fate::Park => {
-                self.state = SeatState::Parked(ParkReason { last: crash });
-                self.waiting.drain(..).collect()
+                let reason = ParkReason::new(rule, crash);
+                self.state = SeatState::Parked(reason.clone());
+                GuestNews::Parked { reason, detail, undelivered: self.waiting.drain(..).collect() }
             }
-        };
-        (fate, undelivered)
+        }
     }
 
     /// Begins its next life with what waited for it.

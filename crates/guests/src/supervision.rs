@@ -8,7 +8,6 @@ use sandbox::{GuestEvent, StopCause};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::crash_log::Fate;
 use crate::news::{Crash, GuestId, GuestNews};
 use crate::seat::SeatState;
 use crate::supervisor::{Shared, Watch};
@@ -93,14 +92,8 @@ impl Supervision {
         if !matches!(seat.state, SeatState::Running(_)) {
             return None;
         }
-        let (fate, undelivered) = seat.on_crash(crash, Instant::now());
-        tracing::info!(guest = id.0, domain = %seat.plan.package.domain(), ?crash, ?fate, "a guest stopped");
-        let news = match fate {
-            Fate::Restart(after) => GuestNews::Restarting { crash, detail, after },
-            Fate::Park => {
-                GuestNews::Parked { reason: crate::news::ParkReason { last: crash }, detail, undelivered }
-            }
-        };
+        let news = seat.on_crash(&self.shared.restarts, crash, detail, Instant::now());
+        tracing::info!(guest = id.0, domain = %seat.plan.package.domain(), ?news, "a guest stopped");
         Some((id, news))
     }
 
@@ -117,8 +110,8 @@ impl Supervision {
                     Ok(Watch { id: *id, life: seat.life, events })
                 }
                 Err(error) => {
-                    let (fate, undelivered) = seat.on_crash(Crash::Failure, now);
-                    Err((*id, fate, undelivered, error.to_string()))
+                    let detail = error.to_string();
+                    Err((*id, seat.on_crash(&self.shared.restarts, Crash::Failure, detail, now)))
                 }
             }
         };
@@ -127,13 +120,7 @@ impl Supervision {
                 self.listen(watch);
                 None
             }
-            Err((id, Fate::Restart(after), _, detail)) => {
-                Some((id, GuestNews::Restarting { crash: Crash::Failure, detail, after }))
-            }
-            Err((id, Fate::Park, undelivered, detail)) => {
-                let reason = crate::news::ParkReason { last: Crash::Failure };
-                Some((id, GuestNews::Parked { reason, detail, undelivered }))
-            }
+            Err(news) => Some(news),
         }
     }
 }

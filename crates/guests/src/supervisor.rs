@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use transport::Net;
 
+use crate::crash_log::Restarts;
 use crate::error::StartGuestError;
 use crate::news::{GuestId, GuestNews, GuestStatus, PostError};
 use crate::package::{PackageRef, VerifiedPackage};
@@ -25,6 +26,9 @@ const NEWS_LIMIT: usize = 1024;
 
 /// New guests whose events nobody listens to yet.
 const WATCH_LIMIT: usize = 2 * GUEST_LIMIT;
+
+/// What the guests of a supervisor do, in order.
+pub type News = mpsc::Receiver<(GuestId, GuestNews)>;
 
 /// Runs verified packages; a cheap handle.
 #[derive(Clone)]
@@ -46,17 +50,23 @@ pub(crate) struct Shared {
     handle: Handle,
     seats: Mutex<HashMap<GuestId, Seat>>,
     next: AtomicU64,
+    pub restarts: Restarts,
 }
 
 impl Supervisor {
     /// A supervisor, what its home must run as a task, and the events of all guests as one stream.
     ///
     /// When the task ends, or is dropped, all guests stop.
-    pub fn new(engine: Arc<Engine>, net: Net, handle: Handle) -> (Self, Supervision, mpsc::Receiver<(GuestId, GuestNews)>) {
+    pub fn new(engine: Arc<Engine>, net: Net, handle: Handle) -> (Self, Supervision, News) {
+        Self::restarting(engine, net, handle, Restarts::default())
+    }
+
+    /// The same with another rule for guests that crash.
+    pub fn restarting(engine: Arc<Engine>, net: Net, handle: Handle, restarts: Restarts) -> (Self, Supervision, News) {
         let (watch, watched) = mpsc::channel(WATCH_LIMIT);
         let (news, heard) = mpsc::channel(NEWS_LIMIT);
-        let shared =
-            Arc::new(Shared { engine, net, handle, seats: Mutex::default(), next: AtomicU64::new(1) });
+        let (seats, next) = (Mutex::default(), AtomicU64::new(1));
+        let shared = Arc::new(Shared { engine, net, handle, seats, next, restarts });
         (Self { shared: shared.clone(), watch }, Supervision::new(shared, watched, news), heard)
     }
 

@@ -5,7 +5,7 @@ mod shelf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalogue::{Draft, File, Memory, PackageKind, PackageName, Part, Publisher, paths};
+use catalogue::{Draft, File, Memory, PackageKind, PackageName, Part, paths};
 use guests::{CatalogueMemory, DiskCache, Fetcher, PackageRef, ShortMemory, StartGuestError};
 use keys::SigningKey;
 use message::{Grants, Origin};

@@ -32,6 +32,7 @@ pub fn stub(version: &str) -> Draft {
 pub struct TestPublisher(pub Publisher);
 
 impl TestPublisher {
+    /// The same key and roots, with the first version of the stub.
     pub fn clone_for_test(&self) -> Self {
         let mut copy = Publisher::restore(self.0.state(), NOW).unwrap();
         copy.publish(stub("1.0.0"), SOURCE, NOW).unwrap();
