@@ -1,9 +1,8 @@
 // ProtoStub of a domain whose node speaks wire `ws`: JSON messages, one per frame, over one WebSocket.
 //
-// Grants: its own origin, timers, and `runtime://*` to speak as itself to the core of the runtime it visits
-// (`/idm` for proofs, `/guests` for its status). That pattern cannot be narrower, because the domain that
-// publishes a stub does not know the domains whose runtimes will load it. Messages of the node need no
-// grant: the bus lets a stub bring what comes from its own domain, and nothing else.
+// Grants: its own origin, timers, and to bring messages to addresses of its own domain, which are all that its
+// node gives out. `runtime://*` cannot be narrower: the core it speaks to (`/idm` for proofs, `/guests` for its
+// status) is of whatever domain's runtime loads it, and so is the session address at which answers arrive.
 
 const QUEUE_LIMIT = 256; // messages that wait while the node is away; the next one is answered with 503
 const QUEUE_AGE = 15_000; // by then the bus has answered 408 itself

@@ -211,6 +211,7 @@ impl RunningNode {
 
 impl Drop for RunningNode {
     fn drop(&mut self) {
+        self.switch.stop_soon();
         self.stop.cancel();
         if let Some(server) = self.server.take() {
             server.abort();

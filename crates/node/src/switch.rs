@@ -114,6 +114,12 @@ impl Switch {
         answer.await.unwrap_or_default()
     }
 
+    /// The same from where nothing can wait.
+    pub fn stop_soon(&self) {
+        // A full intake means that the thread still works; it ends when the last handle is dropped.
+        let _ = self.intake.try_send(Command::Stop { done: oneshot::channel().0 });
+    }
+
     /// Ends every session, keeping what was not confirmed, and then the thread.
     pub async fn stop(&self) {
         let (done, finished) = oneshot::channel();

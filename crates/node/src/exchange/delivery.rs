@@ -201,10 +201,10 @@ impl Exchange {
             let room = FETCH.min(WINDOW_MESSAGES - proven.flights.len());
             let after = self.cursors.get(&inbox).copied().unwrap_or(0);
             let kept = self.records.kept_after(&inbox, after, room)?;
-            if kept.len() < room {
-                if let Some(proven) = self.proven_mut(session) {
-                    proven.waiting.remove(&inbox);
-                }
+            if kept.len() < room
+                && let Some(proven) = self.proven_mut(session)
+            {
+                proven.waiting.remove(&inbox);
             }
             for one in kept {
                 self.fly(session, one.message, Cargo::Kept, now_ms);
