@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::home::{Home, State, body, now_ms, now_u64};
-use crate::objects::{get_person, refusal};
+use crate::objects::{get_object, get_person, refusal};
 use crate::persons::{must_be_accepted, name_of};
-use crate::records::Person;
+use crate::records::{Person, Side};
 use crate::trouble::{Failure, Outcome};
 
 /// Media events that may wait before the media engine waits for us.
@@ -219,11 +219,13 @@ impl Home {
                 Ok(Value::Null)
             }
             "acceptOffer" => {
+                self.must_be_sealed(&name, &sdp()?)?;
                 let media = self.media_of(&name).await?;
                 let answer = media.accept_offer(&sdp()?).await.map_err(media_failure)?;
                 Ok(json!({ "sdp": answer }))
             }
             "acceptAnswer" => {
+                self.must_be_sealed(&name, &sdp()?)?;
                 self.media_of(&name).await?.accept_answer(&sdp()?).await.map_err(media_failure)?;
                 self.happened_to(&name, Input::AnswerReceived);
                 Ok(Value::Null)
@@ -241,6 +243,24 @@ impl Home {
                 Ok(Value::Null)
             }
             _ => Err(Failure::new("bad-request", "no such method")),
+        }
+    }
+
+    /// A description of the other side counts only as it stands in the sealed object: it names the
+    /// certificate that media will insist on, and a guest is not believed about that.
+    fn must_be_sealed(&self, name: &str, sdp: &str) -> Outcome<()> {
+        let mut state = self.state();
+        let object = state.calls.named(name).and_then(|call| call.object.clone());
+        let object = object.ok_or_else(|| Failure::unknown("call"))?;
+        let object = state.store()?.read(|tx| get_object(tx, &object))?;
+        let sealed = match &object.side {
+            Side::Observer(observer) => observer.value().pointer("/offer/sdp").and_then(Value::as_str),
+            Side::Reporter(_) => object.sealed_answer.as_deref(),
+        };
+        if object.is_open() && sealed == Some(sdp) {
+            Ok(())
+        } else {
+            Err(Failure::new("not-sealed", "this description did not come sealed from the other side"))
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
-use crate::home::{Home, State, now_ms};
+use crate::home::{Home, State};
 use crate::objects::{Follow, get_object, get_person, put_object, seal_and_queue};
 use crate::persons::name_of;
 use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
@@ -203,12 +203,6 @@ impl Home {
     pub(crate) fn chat_with(&self, state: &State, user: &UserAddress) -> Option<Address> {
         let person: Person = state.store().ok()?.read(|tx| get_person(tx, user)).ok()?;
         person.chat
-    }
-
-    /// Marks the clock of an object.
-    pub(crate) fn touch(tx: &Tx<'_>, object: &mut Object) -> Outcome<()> {
-        object.at = now_ms();
-        put_object(tx, object)
     }
 }
 

@@ -29,7 +29,6 @@ const KEY_PACKAGES: usize = 20;
 #[derive(Default)]
 pub(crate) struct FirstRun {
     domain: Option<Domain>,
-    issuer: Option<String>,
     attempt: u64,
     url: Option<Url>,
     cancel: Option<CancellationToken>,
@@ -43,8 +42,6 @@ struct Signed {
     /// What the issuer committed to; shows our node that its issuer signed for us.
     cic: String,
     issuer: String,
-    name: Option<String>,
-    suggested: Option<String>,
 }
 
 impl FirstRun {
@@ -246,7 +243,7 @@ impl Home {
         let cancel = CancellationToken::new();
         let attempt = state.first_run.attempt + 1;
         state.first_run =
-            FirstRun { domain: Some(domain), issuer: Some(issuer.clone()), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
+            FirstRun { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
         drop(state);
         let home = self.clone();
         self.rooms.tasks.start("sign-in", async move {
@@ -289,7 +286,7 @@ impl Home {
         }
         state.first_run.cancel = None;
         state.first_run.enrolled =
-            Some(Signed { enrolled, cic, issuer: issuer.to_owned(), name: name.clone(), suggested: suggested.clone() });
+            Some(Signed { enrolled, cic, issuer: issuer.to_owned() });
         Ok((name, suggested))
     }
 

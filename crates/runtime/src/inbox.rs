@@ -216,25 +216,22 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
     if inbox_domain != Some(user.domain()) || url.domain() != user.domain() {
         return Err(Failure::new("wrong-domain", "the address, the inbox and the object are of one domain"));
     }
-    let mut person = persons::get_or_new(tx, &user)?;
-    if person.contact == ContactState::Blocked {
+    // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.
+    let known: Option<Person> = tx.get(crate::records::kind::PERSON, user.address().as_str())?;
+    let contact = known.map(|person| person.contact);
+    if contact == Some(ContactState::Blocked) {
         return Err(Failure::new("blocked", "the person is blocked"));
     }
-    if purpose == ObjectUse::Call && person.contact != ContactState::Accepted {
+    if purpose == ObjectUse::Call && contact != Some(ContactState::Accepted) {
         return Err(Failure::new("not-permitted", "calls only from accepted contacts"));
     }
-    let stranger = person.contact != ContactState::Accepted;
-    if stranger && persons::open_requests(tx)? >= REQUESTS_LIMIT {
+    if contact != Some(ContactState::Accepted) && persons::open_requests(tx)? >= REQUESTS_LIMIT {
         return Err(Failure::new("too-many", "too many contact requests are open"));
     }
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
     let observer = sync::Observer::new(url.clone(), &said.schema, snapshot)
         .map_err(|e| Failure::new("bad-object", e))?;
     let waiting = WaitingEvidence { name: said.introduction.name, evidence, invited_us: true };
-    if stranger && purpose == ObjectUse::Chat {
-        person.chat = Some(url.clone());
-        put_person(tx, &person)?;
-    }
     let object = Object {
         url: url.clone(),
         purpose,
@@ -247,6 +244,7 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
         held: Vec::new(),
         peer_device: Some(author.device.clone()),
         peer_persona: None,
+        sealed_answer: None,
         draft: String::new(),
         at: now,
     };
@@ -306,7 +304,7 @@ fn on_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: 
     Ok(follow)
 }
 
-fn keep_child(tx: &Tx<'_>, me: &Ready, object: &Object, child: Child, now: i64) -> Outcome<Vec<Follow>> {
+fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i64) -> Outcome<Vec<Follow>> {
     let row = ChildRow {
         id: child.resource.clone(),
         object: object.url.to_string(),
@@ -321,6 +319,9 @@ fn keep_child(tx: &Tx<'_>, me: &Ready, object: &Object, child: Child, now: i64) 
     };
     if object.purpose == ObjectUse::Chat {
         tx.add_child(&row).map_err(Failure::store)?;
+    } else if child.value.get("type").and_then(Value::as_str) == Some("answer") {
+        // Media takes no other description than the one that came sealed.
+        object.sealed_answer = child.value.get("sdp").and_then(Value::as_str).map(str::to_owned);
     }
     let person = get_person(tx, &object.peer)?;
     let tell = json!({

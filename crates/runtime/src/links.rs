@@ -110,21 +110,37 @@ impl Home {
     ///
     /// Returns the address our messages to that domain leave from.
     pub(crate) async fn domain_ready(&self, domain: &Domain, for_whom: Option<String>) -> Outcome<Address> {
-        let mut stage = {
+        let (mut stage, working) = {
             let mut state = self.state();
+            let has_stub = state.modules.stub_port(domain).is_some();
             let link = state.links.get_or_add(domain);
             if for_whom.is_some() {
                 link.for_whom = for_whom;
             }
-            let down = !matches!(*link.stage.borrow(), LinkStage::Live(_));
-            if down && !link.working {
+            let now = link.stage.borrow().clone();
+            // A stub that lost its node tries again by itself; one that failed, or is not there, is fetched.
+            let fetch = match now {
+                LinkStage::Live(_) => false,
+                LinkStage::Down => !has_stub,
+                LinkStage::Failed(_) => true,
+            };
+            if fetch && !link.working {
                 link.stage.send_replace(LinkStage::Down);
                 self.bring_up(link, domain);
             }
-            link.stage.subscribe()
+            (link.stage.subscribe(), link.working)
         };
-        let settled = stage.wait_for(|stage| *stage != LinkStage::Down).await;
-        match settled.map(|stage| stage.clone()) {
+        let settled = stage.wait_for(|stage| *stage != LinkStage::Down);
+        let settled = if working {
+            // Has its own limits, and a person may be thinking.
+            settled.await.map(|stage| stage.clone())
+        } else {
+            match tokio::time::timeout(LIVE_LIMIT, settled).await {
+                Ok(settled) => settled.map(|stage| stage.clone()),
+                Err(_) => return Err(Failure::new("domain-unreachable", "the domain's node does not answer")),
+            }
+        };
+        match settled {
             Ok(LinkStage::Live(address)) => Ok(address),
             Ok(LinkStage::Failed(failure)) => Err(failure),
             Ok(LinkStage::Down) | Err(_) => Err(Failure::new("domain-unreachable", "the runtime is closing")),
@@ -341,7 +357,13 @@ impl Home {
                 }
             });
         }
+        if let Some(store) = &state.store
+            && let Err(error) = store.write(|tx| tx.outbox_hurry(domain.as_str()))
+        {
+            tracing::warn!(%error, "the outbox could not be hurried");
+        }
         self.pump(state, domain);
+        state.links.get_or_add(domain).wake.notify_one();
     }
 
     /// Where the session's messages leave from, or why none can.

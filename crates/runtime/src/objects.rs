@@ -147,6 +147,7 @@ impl Home {
             held: Vec::new(),
             peer_device: None,
             peer_persona: Some(entry.persona.clone()),
+            sealed_answer: None,
             draft: String::new(),
             at: now,
         };
@@ -162,6 +163,9 @@ impl Home {
             .map_err(sealing)?;
             object.peer_device = device;
             let mut person = persons::get_or_new(tx, user)?;
+            if person.persona.as_ref().is_some_and(|known| *known != entry.persona) {
+                return Err(Failure::new("key-change", "the registry names another persona than the one we know"));
+            }
             person.inbox = Some(entry.inbox.clone());
             person.persona.get_or_insert_with(|| entry.persona.clone());
             if purpose == ObjectUse::Chat {
@@ -328,7 +332,11 @@ impl Home {
     /// Tells a Hyperty of this runtime. What it cannot hear now it reads when it starts.
     fn tell_hyperty(&self, state: &mut State, kind: MessageType, from: Address, to: Address, body: Body) {
         if state.modules.is_running(&to) {
-            self.send(state, kind, from, to, body);
+            if kind == MessageType::Create && from.path().ends_with("/subscription") {
+                self.invite_hyperty(from, to, body);
+            } else {
+                self.send(state, kind, from, to, body);
+            }
             return;
         }
         // Without this the bus would look for the Hyperty at its domain, and tell the node.
@@ -339,6 +347,25 @@ impl Home {
         if let Ok(child) = body.parse::<OnlyResource>() {
             self.show_child(state, &child.resource);
         }
+    }
+}
+
+impl Home {
+    /// Shows a Hyperty an invitation; what it refuses is closed, and the other side hears why.
+    fn invite_hyperty(&self, from: Address, to: Address, body: Body) {
+        let home = self.clone();
+        self.rooms.tasks.start("invitation", async move {
+            let answer = home.request(MessageType::Create, from.clone(), to, body).await;
+            let reason = match answer.code {
+                code if code.is_success() => return,
+                Code(486) => "busy",
+                _ => "declined",
+            };
+            let mut state = home.state();
+            if let Err(failure) = home.close_object(&mut state, &from.base(), reason) {
+                tracing::info!(code = failure.code, "a refused invitation was not closed");
+            }
+        });
     }
 }
 

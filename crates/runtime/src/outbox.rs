@@ -20,9 +20,9 @@ enum Delivery {
     /// The node has it.
     Done,
     /// It will never be taken.
-    Refused(Failure),
+    Refused,
     /// Not now.
-    Later(Failure),
+    Later,
 }
 
 impl Home {
@@ -65,7 +65,7 @@ impl Home {
             }
             for row in rows {
                 let delivery = self.deliver(domain, &row).await;
-                let later = matches!(delivery, Delivery::Later(_));
+                let later = matches!(delivery, Delivery::Later);
                 if let Err(failure) = self.settle(&row, delivery) {
                     tracing::warn!(code = failure.code, "the outbox could not be kept");
                     return Some(Duration::from_secs(1));
@@ -92,20 +92,22 @@ impl Home {
     async fn deliver(&self, domain: &Domain, row: &OutboxRow) -> Delivery {
         let from = match self.domain_ready(domain, None).await {
             Ok(from) => from,
-            Err(failure) if failure.code == "denied" => return Delivery::Refused(failure),
-            Err(failure) => return Delivery::Later(failure),
+            Err(failure) => {
+                tracing::debug!(code = failure.code, "the outbox waits");
+                return Delivery::Later;
+            }
         };
         let (Ok(to), Ok(body)) = (Address::parse(&row.to), Body::from_json(&row.message)) else {
-            return Delivery::Refused(Failure::new("malformed", "the queued message cannot be read"));
+            return Delivery::Refused;
         };
         let answer = self.request(MessageType::Create, from, to, body).await;
-        let failure = || Failure::new(format!("node-{}", answer.code.0), "the domain's node refused the message");
         match answer.code {
             code if code.is_success() => Delivery::Done,
-            Code::NOT_FOUND => Delivery::Refused(Failure::new("not-found", "the inbox is gone")),
-            Code::TOO_LARGE | Code::BAD_REQUEST => Delivery::Refused(failure()),
-            Code::INSUFFICIENT_STORAGE => Delivery::Later(Failure::new("mailbox-full", "the mailbox is full")),
-            _ => Delivery::Later(failure()),
+            Code::NOT_FOUND | Code::TOO_LARGE | Code::BAD_REQUEST => Delivery::Refused,
+            code => {
+                tracing::debug!(code = code.0, "the outbox waits");
+                Delivery::Later
+            }
         }
     }
 
@@ -123,11 +125,11 @@ impl Home {
                     tx.outbox_done(row.id).map_err(Failure::store)?;
                     shown(ChildState::Sent)
                 }
-                Delivery::Refused(_) => {
+                Delivery::Refused => {
                     tx.outbox_done(row.id).map_err(Failure::store)?;
                     shown(ChildState::Failed)
                 }
-                Delivery::Later(_) => {
+                Delivery::Later => {
                     let attempts = row.attempts + 1;
                     let pause = (250_i64 << attempts.min(8)).min(PAUSE_LIMIT_MS);
                     tx.outbox_retry(row.id, now_ms() + pause, attempts).map_err(Failure::store)?;

@@ -139,11 +139,16 @@ impl Home {
                 let mut person = get_person(tx, user)?;
                 person.contact = ContactState::Blocked;
                 put_person(tx, &person)?;
+                if let Some(chat) = &person.chat {
+                    // Who is blocked is not told.
+                    let mut object = get_object(tx, chat)?;
+                    object.standing = Standing::Closed { reason: "blocked".into() };
+                    put_object(tx, &object)?;
+                }
                 Ok::<_, Failure>(person.chat)
             })?
         };
         if let Some(chat) = chat {
-            self.close_object(&mut state, &chat, "left")?;
             self.follow_up(&mut state, vec![Follow::PersonShown(user.clone()), Follow::ChatShown(chat)]);
         }
         Ok(())
@@ -573,8 +578,11 @@ pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
 
 /// How many strangers wait for an answer.
 pub(crate) fn open_requests(tx: &Tx<'_>) -> Outcome<usize> {
-    let persons: Vec<(String, Person)> = tx.list(kind::PERSON).map_err(Failure::store)?;
-    Ok(persons.iter().filter(|(_, person)| person.contact == ContactState::Request).count())
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let waits = |object: &Object| {
+        matches!(object.standing, Standing::Verifying { .. } | Standing::Request) && matches!(object.side, Side::Observer(_))
+    };
+    Ok(objects.iter().filter(|(_, object)| waits(object)).count())
 }
 
 /// A leaf's credential holds by itself: its device is named by its persona's chain.

@@ -131,6 +131,9 @@ pub struct Object {
     pub peer_device: Option<String>,
     /// Persona of the other side, from the group's leaf.
     pub peer_persona: Option<String>,
+    /// The callee's description of a call, as it came sealed.
+    #[serde(default)]
+    pub sealed_answer: Option<String>,
     /// What was typed and not sent.
     pub draft: String,
     /// Unix milliseconds of the last thing that happened.

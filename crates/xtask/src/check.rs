@@ -3,6 +3,7 @@
 use crate::floors;
 use crate::setup::{Purpose, ensure};
 use crate::shell::{Failed, cargo, root, step, title};
+use crate::suite;
 use crate::tidy;
 
 /// How long each parser is fuzzed.
@@ -22,8 +23,8 @@ pub fn quick() -> Result<(), Failed> {
     floors::check()?;
     title("Habits");
     tidy::check()?;
-    // The shell's web view library is heavy; its lints are checked with everything else, once.
-    step("Lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--features", "parlance/e2e", "--", "-D", "warnings"]))
+    let mut lints = suite::everything(&["clippy", "--all-targets"]);
+    step("Lints", lints.args(["--", "-D", "warnings"]))
 }
 
 /// The fuzz targets, each for a minute. They need cargo-fuzz; a stable compiler is told to allow it.

@@ -50,11 +50,6 @@ fn story(arguments: &[&str]) -> Command {
     program(&root().join("target/debug/desktop-story").to_string_lossy(), arguments)
 }
 
-/// The suite on the true window.
-pub fn desktop_tests() -> Command {
-    cargo(&["nextest", "run", "-p", "desktop", "--features", "parlance/e2e", "--test-threads", "1", "--no-fail-fast"])
-}
-
 /// Builds the app and starts it.
 pub fn run_app(arguments: &[String], install: bool) -> Result<(), Failed> {
     ensure(Purpose::Build, install)?;

@@ -11,6 +11,9 @@ const NODE_OLDEST: u32 = 20;
 /// Version of cargo-nextest that is installed when there is none.
 const NEXTEST: &str = "0.9.143";
 
+/// Version of tauri-driver, which testers use; it belongs to the line of Tauri we build on.
+const TAURI_DRIVER: &str = "2.1.0";
+
 /// What the machine is needed for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
@@ -73,6 +76,7 @@ pub fn ensure(purpose: Purpose, install: bool) -> Result<(), Failed> {
     node(install)?;
     if purpose == Purpose::Test {
         nextest(install)?;
+        tauri_driver(install)?;
     }
     Ok(())
 }
@@ -177,5 +181,20 @@ fn nextest(install: bool) -> Result<(), Failed> {
     step(
         "Installing cargo-nextest (runs the tests; takes some minutes once)",
         &mut cargo(&["install", "--locked", &format!("cargo-nextest@{NEXTEST}")]),
+    )
+}
+
+fn tauri_driver(install: bool) -> Result<(), Failed> {
+    if has("tauri-driver") || root().join("target/tools/bin/tauri-driver").is_file() {
+        return Ok(());
+    }
+    let version = format!("tauri-driver@{TAURI_DRIVER}");
+    if !install {
+        println!("cargo install --locked --root target/tools {version}");
+        return Err(Failed("install tauri-driver, or run without --no-install".into()));
+    }
+    step(
+        "Installing tauri-driver (drives the window as testers do; takes a minute once)",
+        &mut cargo(&["install", "--locked", "--root", "target/tools", &version]),
     )
 }

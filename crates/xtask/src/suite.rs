@@ -1,7 +1,6 @@
 //! Everything that is tested, in the order in which it is cheapest to fail.
 
 use crate::check;
-use crate::demo;
 use crate::setup::{Purpose, ensure};
 use crate::shell::{Failed, cargo, counted_step, npm, root, step};
 
@@ -13,18 +12,31 @@ pub fn run(install: bool) -> Result<(), Failed> {
     passed += counted_step("Hyperties", &mut npm("hyperties", &["test"]), vitest)?;
     passed += counted_step("Interface: components", &mut npm("ui", &["test"]), vitest)?;
     step("Interface: types and accessibility", &mut npm("ui", &["run", "check"]))?;
+    step("Hyperties: types", &mut npm("hyperties", &["run", "check"]))?;
     check::quick()?;
+    // One selection of packages and features for all that follows, so that nothing is built twice.
+    step("Building everything", &mut everything(&["build", "--all-targets"]))?;
     passed += counted_step(
         "Units and stories",
-        &mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--exclude", "desktop"]),
+        &mut everything(&["nextest", "run", "--no-fail-fast", "-E", "not package(desktop)"]),
         nextest,
     )?;
-    step("Building the programs", &mut demo::build_programs())?;
     passed += counted_step("Interface: every screen in every theme", &mut npm("ui", &["run", "e2e:demo"]), plain)?;
     passed += counted_step("Two people in two browsers", &mut npm("tests/browser", &["test"]), plain)?;
-    passed += counted_step("Two people in two windows", &mut demo::desktop_tests(), nextest)?;
+    passed += counted_step(
+        "Two people in two windows",
+        &mut everything(&["nextest", "run", "--no-fail-fast", "--test-threads", "1", "-E", "package(desktop)"]),
+        nextest,
+    )?;
     println!("\n{passed} passed, 0 failed");
     Ok(())
+}
+
+/// Cargo on the whole workspace, always with the same features.
+pub fn everything(arguments: &[&str]) -> std::process::Command {
+    let mut command = cargo(arguments);
+    command.args(["--workspace", "--features", "parlance/e2e"]);
+    command
 }
 
 /// Fetches and builds what the tests and the programs read: Hyperties and the interface.
