@@ -1,1 +1,52 @@
-//! TODO
+//! Captures, encodes, sends and plays the voice of a call; hides the engine that does it.
+//!
+//! One [`MediaEngine`] lives in a runtime. Each call is a [`CallMedia`]: it makes and reads
+//! session descriptions, finds a path (ICE), secures it (DTLS-SRTP) and carries Opus over it.
+//!
+//! **The fingerprint rule.** The descriptions handed in come out of a sealed object that the
+//! peer signed. After the handshake the certificate that was really shown must hash to one of
+//! the fingerprints in there. Until then the gate is closed: nothing received is decoded or
+//! played, nothing recorded is sent. On a mismatch it stays closed for ever and the call fails.
+//!
+//! Threads: one voice thread for each open call (it must not wait for anything else), and one
+//! for each sound device in use. Sockets and timers run on the caller's tokio runtime.
+
+mod binding;
+mod codec;
+mod config;
+mod device;
+mod engine;
+mod error;
+mod gate;
+mod jitter;
+mod level;
+mod negotiation;
+mod net;
+mod peer;
+mod playout;
+mod resample;
+mod session;
+mod sink;
+mod source;
+mod stats;
+mod supervisor;
+mod tone;
+mod usage;
+mod voice;
+mod wav;
+
+pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker};
+pub use device::{DeviceInfo, DeviceState, Direction};
+pub use engine::{MediaEngine, OPEN_CALLS};
+pub use error::{FailReason, MediaError, MediaEvent};
+pub use session::CallMedia;
+pub use stats::CallStats;
+pub use tone::TonePlayer;
+pub use usage::InUse;
+
+/// Samples of one channel in a second, everywhere inside this room.
+pub(crate) const SAMPLE_RATE: u32 = 48_000;
+/// Samples in the 20 ms that one packet carries.
+pub(crate) const FRAME: usize = 960;
+/// How long a frame lasts.
+pub(crate) const FRAME_TIME: std::time::Duration = std::time::Duration::from_millis(20);

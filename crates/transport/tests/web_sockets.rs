@@ -1,7 +1,9 @@
 //! Opens WebSockets to servers of this machine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use transport::tungstenite::Message as Frame;
 use transport::{FetchError, Net, NetConfig, Reach};
 use url::Url;
@@ -35,7 +37,6 @@ async fn echo() -> Url {
     });
     Url::parse(&format!("ws://b.localhost:{port}/wire")).unwrap()
 }
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 fn net() -> Net {
     Net::new(NetConfig::default()).unwrap()

@@ -175,13 +175,10 @@ async fn answer(mut tcp: TcpStream, files: Arc<Mutex<HashMap<String, Served>>>, 
         Served::Endless | Served::Drops => "HTTP/1.1 200 OK\r\n\r\n".into(),
     };
     let _gone = tcp.write_all(text.as_bytes()).await;
-    match served_pace(&files, &path) {
-        Some(pace) => {
-            while tcp.write_all(if pace.is_zero() { &[b'x'; 4096] } else { b"x" }).await.is_ok() {
-                tokio::time::sleep(pace).await;
-            }
+    if let Some(pace) = served_pace(&files, &path) {
+        while tcp.write_all(if pace.is_zero() { &[b'x'; 4096] } else { b"x" }).await.is_ok() {
+            tokio::time::sleep(pace).await;
         }
-        None => {}
     }
 }
 

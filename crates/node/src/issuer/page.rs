@@ -83,7 +83,8 @@ fn document(status: StatusCode, title: &str, body: &str) -> Response {
     };
     set(header::CONTENT_SECURITY_POLICY, policy());
     set(header::CACHE_CONTROL, "no-store");
-    set(header::REFERRER_POLICY, "no-referrer");
+    // Not `no-referrer`: with that, browsers send the form with `Origin: null`, which we must refuse.
+    set(header::REFERRER_POLICY, "same-origin");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
     response

@@ -1,0 +1,243 @@
+//! Which microphone, which speaker, which addresses: what a call is to use.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the engine uses for calls; read when a call opens.
+#[derive(Debug, Clone, Default)]
+pub struct AudioConfig {
+    /// Where our voice comes from.
+    pub microphone: Microphone,
+    /// Where the peer's voice goes.
+    pub speaker: Speaker,
+    /// Writes what is played into this WAV file as well.
+    pub record: Option<PathBuf>,
+    /// How packets leave.
+    pub network: NetworkConfig,
+}
+
+/// Where our voice comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Microphone {
+    /// What the system calls its default.
+    #[default]
+    Default,
+    /// A device by its stable id, as `pulseaudio:vmic`.
+    Device(String),
+    /// A file instead of a person.
+    Wav {
+        /// The file.
+        path: PathBuf,
+        /// Begin again at its end; silence otherwise.
+        looped: bool,
+    },
+    /// Nothing; the call works and the peer hears silence.
+    Silence,
+}
+
+/// Where the peer's voice goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Speaker {
+    /// What the system calls its default.
+    #[default]
+    Default,
+    /// A device by its stable id, as `pulseaudio:vspk`.
+    Device(String),
+    /// Into a file.
+    Wav(PathBuf),
+    /// Nowhere.
+    Null,
+}
+
+/// How packets leave this device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// The local addresses to use; empty means every interface. Port 0 is any port.
+    pub addresses: Vec<SocketAddr>,
+    /// Offers and accepts candidates inside this machine (tests, two accounts on one machine).
+    pub include_loopback: bool,
+    /// STUN servers, as `stun:host:port`; none by default, so that nobody learns of a call.
+    pub stun: Vec<String>,
+    /// Binds each socket to this interface, whatever the routing table says (Linux).
+    pub bind_device: Option<String>,
+    /// Marks packets as expedited (DSCP 46).
+    pub expedited: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            include_loopback: false,
+            stun: Vec::new(),
+            bind_device: None,
+            expedited: true,
+        }
+    }
+}
+
+impl NetworkConfig {
+    /// Only this machine: for tests.
+    pub fn loopback_only() -> Self {
+        Self {
+            addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            include_loopback: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why the environment does not describe a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} must be {expected}")]
+pub struct ConfigError {
+    /// The variable.
+    pub variable: &'static str,
+    /// What it may be.
+    pub expected: &'static str,
+}
+
+const MICROPHONE: &str = "PARLANCE_MICROPHONE";
+const SPEAKER: &str = "PARLANCE_SPEAKER";
+const RECORD: &str = "PARLANCE_RECORD";
+const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
+const STUN: &str = "PARLANCE_STUN";
+
+/// The most STUN servers that are asked.
+const STUN_SERVERS: usize = 4;
+
+impl AudioConfig {
+    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK`
+    /// (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name| lookup(name).filter(|value| !value.is_empty());
+        let mut config = Self::default();
+        if let Some(text) = set(MICROPHONE) {
+            config.microphone = Microphone::parse(&text)?;
+        }
+        if let Some(text) = set(SPEAKER) {
+            config.speaker = Speaker::parse(&text)?;
+        }
+        config.record = set(RECORD).map(PathBuf::from);
+        config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");
+        if let Some(text) = set(STUN) {
+            config.network.stun = stun_servers(&text)?;
+        }
+        Ok(config)
+    }
+}
+
+impl Microphone {
+    /// Reads `default`, `device:<id>`, `wav:<path>` (again and again), `wav-once:<path>` or `none`.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let refused = ConfigError {
+            variable: MICROPHONE,
+            expected: "default, device:<id>, wav:<path>, wav-once:<path> or none",
+        };
+        match text.split_once(':') {
+            None if text == "default" => Ok(Self::Default),
+            None if text == "none" => Ok(Self::Silence),
+            Some(("device", id)) if !id.is_empty() => Ok(Self::Device(id.to_owned())),
+            Some(("wav", path)) if !path.is_empty() => Ok(Self::Wav {
+                path: path.into(),
+                looped: true,
+            }),
+            Some(("wav-once", path)) if !path.is_empty() => Ok(Self::Wav {
+                path: path.into(),
+                looped: false,
+            }),
+            _ => Err(refused),
+        }
+    }
+}
+
+impl Speaker {
+    /// Reads `default`, `device:<id>`, `wav:<path>` or `none`.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let refused = ConfigError {
+            variable: SPEAKER,
+            expected: "default, device:<id>, wav:<path> or none",
+        };
+        match text.split_once(':') {
+            None if text == "default" => Ok(Self::Default),
+            None if text == "none" => Ok(Self::Null),
+            Some(("device", id)) if !id.is_empty() => Ok(Self::Device(id.to_owned())),
+            Some(("wav", path)) if !path.is_empty() => Ok(Self::Wav(path.into())),
+            _ => Err(refused),
+        }
+    }
+}
+
+fn stun_servers(text: &str) -> Result<Vec<String>, ConfigError> {
+    let servers: Vec<String> = text
+        .split(',')
+        .map(|server| server.trim().to_owned())
+        .collect();
+    if servers.len() > STUN_SERVERS || !servers.iter().all(|server| server.starts_with("stun:")) {
+        return Err(ConfigError {
+            variable: STUN,
+            expected: "up to four of stun:<host>:<port>, with commas",
+        });
+    }
+    Ok(servers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<AudioConfig, ConfigError> {
+        AudioConfig::from_lookup(|name| {
+            pairs
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_means_the_default_devices_and_no_stranger() {
+        let config = read(&[]).unwrap();
+        assert_eq!(
+            (config.microphone, config.speaker),
+            (Microphone::Default, Speaker::Default)
+        );
+        assert!(config.network.stun.is_empty() && !config.network.include_loopback);
+    }
+
+    #[test]
+    fn a_headless_demo_speaks_from_a_file() {
+        let config = read(&[
+            ("PARLANCE_MICROPHONE", "wav:/tmp/ana.wav"),
+            ("PARLANCE_SPEAKER", "device:pulseaudio:vspk"),
+            ("PARLANCE_RECORD", "/tmp/heard.wav"),
+            ("PARLANCE_MEDIA_LOOPBACK", "1"),
+            ("PARLANCE_STUN", "stun:stun.example.org:3478"),
+        ])
+        .unwrap();
+        assert_eq!(
+            config.microphone,
+            Microphone::Wav {
+                path: "/tmp/ana.wav".into(),
+                looped: true
+            }
+        );
+        assert_eq!(config.speaker, Speaker::Device("pulseaudio:vspk".into()));
+        assert_eq!(config.record, Some("/tmp/heard.wav".into()));
+        assert!(config.network.include_loopback);
+        assert_eq!(config.network.stun.len(), 1);
+    }
+
+    #[test]
+    fn a_typing_error_is_told_not_guessed() {
+        for text in ["wave:/x", "wav:", "device:", "mic", ""] {
+            assert!(Microphone::parse(text).is_err(), "{text}");
+            assert!(Speaker::parse(text).is_err(), "{text}");
+        }
+        assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! Opens the media of calls.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Instant;
+
+use call::Tone;
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::AudioConfig;
+use crate::device::{self, DeviceInfo};
+use crate::error::{MediaError, MediaEvent};
+use crate::net::CallRuntime;
+use crate::peer::Peer;
+use crate::session::{CallMedia, Parts, Vouched};
+use crate::stats::Shared;
+use crate::supervisor::{Stage, Supervisor};
+use crate::tone::TonePlayer;
+use crate::usage::{Held, Hold, InUse, Usage};
+use crate::voice::{INBOUND, Queues, Voice};
+
+/// Calls that may be open at once: one that is spoken in, one that knocks, and those that are closing.
+pub const OPEN_CALLS: usize = 4;
+/// What the engine may tell us before we look.
+const SIGNALS: usize = 256;
+/// Device news and first sounds.
+const NEWS: usize = 32;
+/// Voice frames that may wait for the network: 320 ms.
+const OUTBOUND: usize = 16;
+
+/// Opens the media of calls. One for each runtime.
+pub struct MediaEngine {
+    config: Mutex<AudioConfig>,
+    usage: Arc<Usage>,
+}
+
+impl MediaEngine {
+    /// Makes an engine; nothing is opened yet.
+    pub fn new(config: AudioConfig) -> Arc<Self> {
+        Arc::new(Self {
+            config: Mutex::new(config),
+            usage: Arc::default(),
+        })
+    }
+
+    /// What the next call will use.
+    pub fn config(&self) -> AudioConfig {
+        self.config
+            .lock()
+            .expect("no holder of this lock can panic")
+            .clone()
+    }
+
+    /// Changes what the next call will use.
+    pub fn set_config(&self, config: AudioConfig) {
+        *self
+            .config
+            .lock()
+            .expect("no holder of this lock can panic") = config;
+    }
+
+    /// Opens the media of a call: sockets and devices, with everything behind a closed gate.
+    ///
+    /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
+    pub async fn open_call(
+        &self,
+        id: impl Into<String>,
+        events: Sender<MediaEvent>,
+    ) -> Result<CallMedia, MediaError> {
+        let opened = Instant::now();
+        let full = MediaError::TooManyCalls { limit: OPEN_CALLS };
+        let call = self.usage.hold_up_to(Held::Call, OPEN_CALLS).ok_or(full)?;
+        let config = self.config();
+        let shared = Arc::new(Shared::default());
+        let (signals, signals_in) = tokio::sync::mpsc::channel(SIGNALS);
+
+        let runtime = CallRuntime::new(&config.network, Arc::clone(&self.usage), signals.clone());
+        let peer = Peer::open(&config.network, runtime, signals.clone())
+            .await
+            .map_err(|_| MediaError::Engine("open its sockets"))?;
+
+        let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
+        let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
+        let (news, news_in) = tokio::sync::mpsc::channel(NEWS);
+        let (orders, orders_in) = mpsc::channel();
+        let queues = Queues {
+            inbound: inbound_in,
+            outbound,
+            news,
+            orders: orders_in,
+        };
+        let loopback = config.network.include_loopback;
+        let voice = self.start_voice(config, queues, &shared, opened)?;
+
+        let stop = CancellationToken::new();
+        let (closed_out, closed) = tokio::sync::watch::channel(false);
+        let vouched = Vouched::default();
+        let supervisor = Supervisor {
+            peer: peer.clone(),
+            shared: Arc::clone(&shared),
+            vouched: Arc::clone(&vouched),
+            events,
+            signals: signals_in,
+            news: news_in,
+            outbound: Some(outbound_in),
+            inbound,
+            voice: Some(voice),
+            stop: stop.clone(),
+            closed: closed_out,
+            usage: Arc::clone(&self.usage),
+            call,
+            stage: Stage::Negotiating,
+        };
+        tokio::spawn(supervisor.run());
+        let id = id.into();
+        Ok(CallMedia::new(Parts {
+            id,
+            peer,
+            shared,
+            vouched,
+            loopback,
+            signals,
+            orders,
+            stop,
+            closed,
+        }))
+    }
+
+    fn start_voice(
+        &self,
+        config: AudioConfig,
+        queues: Queues,
+        shared: &Arc<Shared>,
+        opened: Instant,
+    ) -> Result<std::thread::JoinHandle<()>, MediaError> {
+        let (shared, usage) = (Arc::clone(shared), Arc::clone(&self.usage));
+        let hold: Hold = usage.hold(Held::Thread);
+        let work = move || {
+            if Voice::run(&config, queues, shared, usage, opened, hold).is_err() {
+                tracing::error!("the voice codec could not be opened");
+            }
+        };
+        let thread = std::thread::Builder::new().name("voice".to_owned());
+        thread
+            .spawn(work)
+            .map_err(|_| MediaError::Engine("start its voice thread"))
+    }
+
+    /// Plays a tone on the speaker until the result is dropped.
+    pub fn play_tone(&self, tone: Tone) -> TonePlayer {
+        TonePlayer::start(tone, &self.config().speaker, &self.usage)
+    }
+
+    /// The microphones and speakers there are.
+    pub async fn devices(&self) -> Vec<DeviceInfo> {
+        tokio::task::spawn_blocking(device::list)
+            .await
+            .unwrap_or_default()
+    }
+
+    /// What all calls hold at this moment.
+    pub fn in_use(&self) -> InUse {
+        self.usage.now()
+    }
+}
+
+impl std::fmt::Debug for MediaEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MediaEngine")
+            .field("in_use", &self.in_use())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,0 +1,211 @@
+//! Stories of packets on bad roads.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A sender of a frame each 20 ms, a road, and a listener who wants a frame each 20 ms.
+struct Road {
+    buffer: JitterBuffer,
+    /// Arrival time and number of packets on their way.
+    travelling: Vec<(f64, u16)>,
+    heard: Vec<Pick>,
+}
+
+impl Road {
+    fn new() -> Self {
+        Self {
+            buffer: JitterBuffer::new(),
+            travelling: Vec::new(),
+            heard: Vec::new(),
+        }
+    }
+
+    /// Sends `count` packets; `delay` says how long each travels, or that it is lost.
+    fn run(mut self, count: u16, delay: impl Fn(u16) -> Option<f64>) -> Self {
+        for number in 0..count {
+            let sent = f64::from(number) * 20.0;
+            self.travelling
+                .extend(delay(number).map(|delay| (sent + delay, number)));
+        }
+        self.travelling.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut arrivals = std::mem::take(&mut self.travelling).into_iter().peekable();
+        for frame in 0..count + 20 {
+            let now = f64::from(frame) * 20.0 + 5.0;
+            while let Some((at, number)) = arrivals.next_if(|(at, _)| *at <= now) {
+                self.buffer.insert(
+                    at,
+                    number.wrapping_add(65_500),
+                    u32::from(number) * 960,
+                    packet(number),
+                );
+            }
+            self.heard.push(self.buffer.pick(now));
+        }
+        self
+    }
+
+    fn played(&self) -> usize {
+        self.heard
+            .iter()
+            .filter(|pick| matches!(pick, Pick::Play(_)))
+            .count()
+    }
+
+    fn count(&self, wanted: &Pick) -> usize {
+        self.heard.iter().filter(|pick| *pick == wanted).count()
+    }
+}
+
+fn packet(number: u16) -> Bytes {
+    Bytes::copy_from_slice(&[1, (number >> 8) as u8, number as u8])
+}
+
+#[test]
+fn on_a_good_road_every_packet_is_played_and_nothing_is_invented() {
+    let road = Road::new().run(500, |_| Some(30.0));
+    assert_eq!(road.played(), 500);
+    assert_eq!(
+        road.buffer.counters(),
+        Counters {
+            received: 500,
+            concealed: 3,
+            ..Counters::default()
+        }
+    );
+    assert_eq!(road.count(&Pick::Conceal), 3, "only after the last packet");
+    assert!(road.buffer.target_and_jitter().0 < 60.0);
+}
+
+#[test]
+fn packets_that_overtake_each_other_are_put_in_order() {
+    let road = Road::new().run(400, |number| {
+        Some(if number % 10 == 3 { 65.0 } else { 20.0 })
+    });
+    let order: Vec<_> = road
+        .heard
+        .iter()
+        .filter_map(|pick| match pick {
+            Pick::Play(packet) => Some(packet.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert_eq!(order, sorted);
+    assert!(road.played() > 395, "{}", road.played());
+}
+
+#[test]
+fn one_lost_packet_is_recovered_from_the_next() {
+    let road = Road::new().run(200, |number| (number % 20 != 7).then_some(30.0));
+    assert_eq!(road.buffer.counters().lost, 10);
+    assert_eq!(
+        road.heard
+            .iter()
+            .filter(|pick| matches!(pick, Pick::Recover(_)))
+            .count(),
+        10
+    );
+    assert_eq!(road.played(), 190);
+}
+
+#[test]
+fn a_longer_hole_is_guessed_three_times_then_silent() {
+    let road = Road::new().run(200, |number| {
+        (!(100..108).contains(&number)).then_some(30.0)
+    });
+    let begin = road
+        .heard
+        .iter()
+        .position(|pick| *pick == Pick::Conceal)
+        .unwrap();
+    assert_eq!(
+        road.heard[begin..begin + 3],
+        [Pick::Conceal, Pick::Conceal, Pick::Conceal]
+    );
+    assert_eq!(road.played(), 192);
+    assert_eq!(road.buffer.counters().lost, 8);
+}
+
+#[test]
+fn the_delay_grows_with_unsteady_packets_and_stays_bounded() {
+    let unsteady = |number: u16| Some(f64::from(number.wrapping_mul(7_919) % 90));
+    let road = Road::new().run(1_000, unsteady);
+    let (target, jitter) = road.buffer.target_and_jitter();
+    assert!((70.0..=130.0).contains(&target), "{target}");
+    assert!((60.0..=95.0).contains(&jitter), "{jitter}");
+    assert!(road.played() > 930, "{}", road.played());
+    let road = Road::new().run(1_000, |number| {
+        Some(f64::from(number.wrapping_mul(7_919) % 900))
+    });
+    assert!(road.buffer.target_and_jitter().0 <= 200.0);
+}
+
+#[test]
+fn a_pause_of_the_road_is_survived() {
+    let road = Road::new().run(400, |number| {
+        Some(if (150..200).contains(&number) {
+            30.0 + f64::from(200 - number) * 20.0
+        } else {
+            30.0
+        })
+    });
+    assert!(
+        road.played() > 365,
+        "all but what still waits: {}",
+        road.played()
+    );
+    assert!(
+        road.buffer.surplus_ms() > 100.0,
+        "and what waits too long is known: {}",
+        road.buffer.surplus_ms()
+    );
+}
+
+#[test]
+fn a_sender_that_begins_elsewhere_is_believed_the_second_time() {
+    let mut buffer = JitterBuffer::new();
+    buffer.insert(0.0, 10, 0, packet(1));
+    buffer.insert(20.0, 9_000, 960, packet(2));
+    assert!(
+        buffer.stream.is_some(),
+        "one strange packet changes nothing"
+    );
+    buffer.insert(40.0, 9_001, 1_920, packet(3));
+    buffer.insert(60.0, 9_002, 2_880, packet(4));
+    assert!(matches!(buffer.pick(200.0), Pick::Play(payload) if payload == packet(4)));
+}
+
+#[test]
+fn an_empty_or_oversized_packet_is_refused() {
+    let mut buffer = JitterBuffer::new();
+    buffer.insert(0.0, 1, 0, Bytes::new());
+    buffer.insert(0.0, 1, 0, Bytes::from(vec![0; 1_276]));
+    assert_eq!(
+        buffer.counters(),
+        Counters {
+            refused: 2,
+            ..Counters::default()
+        }
+    );
+    assert_eq!(buffer.pick(1_000.0), Pick::Nothing);
+}
+
+proptest! {
+    #[test]
+    fn no_packets_make_it_grow_or_panic(
+        packets in prop::collection::vec((0u32..200, any::<u16>(), any::<u32>(), 0usize..1_300, any::<bool>()), 0..400)
+    ) {
+        let mut buffer = JitterBuffer::new();
+        let (mut now, mut last) = (0.0, 0u16);
+        for (wait, sequence, timestamp, length, near) in packets {
+            now += f64::from(wait);
+            last = if near { last.wrapping_add(sequence % 8) } else { sequence };
+            buffer.insert(now, last, timestamp, Bytes::from(vec![7; length]));
+            prop_assert!(buffer.waiting.len() <= WAITING);
+            buffer.pick(now);
+            prop_assert!(DELAY_MS.contains(&buffer.delay.target));
+        }
+    }
+}

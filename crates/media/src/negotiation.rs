@@ -1,0 +1,205 @@
+//! The order of descriptions and candidates in one call.
+
+use call::{Candidate, CandidateError, Fingerprint, Sdp, Setup};
+
+use crate::error::MediaError;
+
+/// Candidates we take from a peer for one call.
+const CANDIDATES: usize = 64;
+
+/// Where the negotiation is. There is one round: a call has one offer and one answer.
+#[derive(Debug, Default)]
+pub(crate) struct Negotiation {
+    phase: Phase,
+    ufrag: Option<String>,
+    early: Vec<Candidate>,
+    taken: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Fresh,
+    Offered,
+    /// The peer's description is being read or was read.
+    Settled,
+}
+
+impl Negotiation {
+    pub(crate) fn offer(&mut self) -> Result<(), MediaError> {
+        self.step(
+            Phase::Fresh,
+            Phase::Offered,
+            "an offer was made or read already",
+        )
+    }
+
+    pub(crate) fn read_offer(&mut self, text: &str) -> Result<Sdp, MediaError> {
+        let sdp = Sdp::parse(text)?;
+        self.step(
+            Phase::Fresh,
+            Phase::Settled,
+            "an offer was made or read already",
+        )?;
+        self.settle(&sdp);
+        Ok(sdp)
+    }
+
+    pub(crate) fn read_answer(&mut self, text: &str) -> Result<Sdp, MediaError> {
+        let sdp = Sdp::parse(text)?;
+        if sdp.setup() == Setup::ActPass {
+            return Err(MediaError::OutOfOrder("an answer must decide who begins"));
+        }
+        self.step(
+            Phase::Offered,
+            Phase::Settled,
+            "there is no offer to answer",
+        )?;
+        self.settle(&sdp);
+        Ok(sdp)
+    }
+
+    /// Takes a candidate in; gives it back if it can be used now.
+    pub(crate) fn candidate(&mut self, text: &str) -> Result<Option<Candidate>, MediaError> {
+        let Some(candidate) = Candidate::parse(text)? else {
+            return Ok(None);
+        };
+        self.count()?;
+        if self.phase != Phase::Settled {
+            self.early.push(candidate);
+            return Ok(None);
+        }
+        self.belongs(&candidate)?;
+        Ok(Some(candidate))
+    }
+
+    /// The candidates that came before the description, and those that stood in it.
+    pub(crate) fn waiting(&mut self, sdp: &Sdp) -> Vec<Candidate> {
+        let early = std::mem::take(&mut self.early);
+        let early = early
+            .into_iter()
+            .filter(|candidate| self.belongs(candidate).is_ok());
+        early.chain(sdp.candidates().iter().cloned()).collect()
+    }
+
+    fn step(&mut self, from: Phase, to: Phase, otherwise: &'static str) -> Result<(), MediaError> {
+        if self.phase != from {
+            return Err(MediaError::OutOfOrder(otherwise));
+        }
+        self.phase = to;
+        Ok(())
+    }
+
+    fn settle(&mut self, sdp: &Sdp) {
+        self.ufrag = Some(sdp.ice_ufrag().to_owned());
+    }
+
+    fn count(&mut self) -> Result<(), MediaError> {
+        if self.taken == CANDIDATES {
+            return Err(MediaError::TooManyCandidates { limit: CANDIDATES });
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// A candidate that names another ICE session than the signed description is refused.
+    fn belongs(&self, candidate: &Candidate) -> Result<(), MediaError> {
+        match (&candidate.username_fragment, &self.ufrag) {
+            (Some(theirs), Some(signed)) if theirs != signed => Err(MediaError::Candidate(
+                CandidateError::Malformed("usernameFragment"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The fingerprints a description vouches for.
+pub(crate) fn vouched(sdp: &Sdp) -> Vec<Fingerprint> {
+    sdp.fingerprints().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANDIDATE: &str = "candidate:1 1 udp 2130706431 10.1.2.3 50000 typ host";
+
+    fn description(setup: &str) -> String {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+             a=setup:{setup}\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\n\
+             a=rtpmap:111 opus/48000/2\r\na=fingerprint:sha-256 {}\r\n",
+            vec!["AB"; 32].join(":")
+        )
+    }
+
+    #[test]
+    fn an_early_candidate_waits_for_the_description() {
+        let mut negotiation = Negotiation::default();
+        negotiation.offer().unwrap();
+        assert_eq!(negotiation.candidate(CANDIDATE).unwrap(), None);
+        let sdp = negotiation.read_answer(&description("active")).unwrap();
+        assert_eq!(negotiation.waiting(&sdp).len(), 1);
+        assert!(negotiation.candidate(CANDIDATE).unwrap().is_some());
+    }
+
+    #[test]
+    fn descriptions_come_in_one_order_only() {
+        let mut negotiation = Negotiation::default();
+        assert!(matches!(
+            negotiation.read_answer(&description("active")),
+            Err(MediaError::OutOfOrder(_))
+        ));
+        negotiation.read_offer(&description("actpass")).unwrap();
+        assert!(matches!(
+            negotiation.read_offer(&description("actpass")),
+            Err(MediaError::OutOfOrder(_))
+        ));
+        assert!(matches!(
+            negotiation.offer(),
+            Err(MediaError::OutOfOrder(_))
+        ));
+        let mut negotiation = Negotiation::default();
+        negotiation.offer().unwrap();
+        assert!(matches!(
+            negotiation.read_answer(&description("actpass")),
+            Err(MediaError::OutOfOrder(_))
+        ));
+        assert!(negotiation.read_answer(&description("passive")).is_ok());
+        assert!(
+            negotiation.read_answer(&description("passive")).is_err(),
+            "an answer is given once"
+        );
+    }
+
+    #[test]
+    fn a_candidate_of_another_session_is_refused() {
+        let mut negotiation = Negotiation::default();
+        let foreign = format!(r#"{{"candidate":"{CANDIDATE}","usernameFragment":"wxyz"}}"#);
+        negotiation.candidate(&foreign).unwrap();
+        let sdp = negotiation.read_offer(&description("actpass")).unwrap();
+        assert!(negotiation.waiting(&sdp).is_empty());
+        assert!(matches!(
+            negotiation.candidate(&foreign),
+            Err(MediaError::Candidate(_))
+        ));
+        assert!(
+            negotiation
+                .candidate(&foreign.replace("wxyz", "abcd"))
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_flood_of_candidates_ends() {
+        let mut negotiation = Negotiation::default();
+        for _ in 0..CANDIDATES {
+            negotiation.candidate(CANDIDATE).unwrap();
+        }
+        assert_eq!(
+            negotiation.candidate(CANDIDATE),
+            Err(MediaError::TooManyCandidates { limit: CANDIDATES })
+        );
+    }
+}

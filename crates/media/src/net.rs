@@ -1,0 +1,238 @@
+//! The sockets of a call: our own, so that buffers, interface, marking and alerts are ours.
+
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::sync::mpsc;
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
+    TokioRuntime, Transmit,
+};
+
+use crate::config::NetworkConfig;
+use crate::supervisor::Signal;
+use crate::usage::{Held, Hold, Usage};
+
+/// What we ask the system for; with its default, bursts overflow.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+/// DSCP 46, "expedited forwarding", in its place in the traffic class byte.
+const EXPEDITED: u32 = 46 << 2;
+
+/// The tokio runtime with our sockets, counting what one call holds.
+#[derive(Debug)]
+pub(crate) struct CallRuntime {
+    tokio: TokioRuntime,
+    bind_device: Option<String>,
+    expedited: bool,
+    usage: Arc<Usage>,
+    signals: mpsc::Sender<Signal>,
+}
+
+impl CallRuntime {
+    pub(crate) fn new(
+        network: &NetworkConfig,
+        usage: Arc<Usage>,
+        signals: mpsc::Sender<Signal>,
+    ) -> Self {
+        Self {
+            tokio: TokioRuntime,
+            bind_device: network.bind_device.clone(),
+            expedited: network.expedited,
+            usage,
+            signals,
+        }
+    }
+
+    fn tune(&self, socket: &std::net::UdpSocket) -> io::Result<()> {
+        let v6 = socket.local_addr()?.is_ipv6();
+        let socket = socket2::SockRef::from(socket);
+        // Best effort: the system may give less.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        if self.expedited {
+            let _ = if v6 {
+                socket.set_tclass_v6(EXPEDITED)
+            } else {
+                socket.set_tos_v4(EXPEDITED)
+            };
+        }
+        // An address alone does not choose the interface on Linux: the routing table does.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(device) = &self.bind_device {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        if self.bind_device.is_some() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Ok(())
+    }
+}
+
+impl Runtime for CallRuntime {
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
+        let watched = Watched {
+            _hold: self.usage.hold(Held::Task),
+            signals: self.signals.clone(),
+        };
+        self.tokio.spawn(Box::pin(async move {
+            let _watched = watched;
+            future.await;
+        }))
+    }
+
+    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        self.tune(&socket)?;
+        socket.set_nonblocking(true)?;
+        Ok(Arc::new(CallSocket {
+            io: tokio::net::UdpSocket::from_std(socket)?,
+            signals: self.signals.clone(),
+            _hold: self.usage.hold(Held::Socket),
+        }))
+    }
+
+    fn wrap_tcp_listener(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        self.tokio.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        remote_addr: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
+        self.tokio.connect_tcp(remote_addr)
+    }
+
+    fn resolve_host<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        self.tokio.resolve_host(host)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.tokio.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        self.tokio.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        self.tokio.block_on(future);
+    }
+
+    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.tokio.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        "parlance"
+    }
+}
+
+/// Tells when a task of the engine broke; a silent death would leave a call that only looks alive.
+struct Watched {
+    _hold: Hold,
+    signals: mpsc::Sender<Signal>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.signals.try_send(Signal::EngineBroke);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct CallSocket {
+    io: tokio::net::UdpSocket,
+    signals: mpsc::Sender<Signal>,
+    _hold: Hold,
+}
+
+impl AsyncUdpSocket for CallSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        if refuses_certificate(transmit.contents) {
+            let _ = self.signals.try_send(Signal::CertificateRefused);
+        }
+        self.io
+            .poll_send_to(cx, transmit.contents, transmit.destination)
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
+            return Poll::Ready(Ok(0));
+        };
+        let mut buffer = ReadBuf::new(buffer);
+        let sender = ready!(self.io.poll_recv_from(cx, &mut buffer))?;
+        *meta = RecvMeta::default();
+        meta.len = buffer.filled().len();
+        meta.stride = meta.len.max(1);
+        meta.addr = sender;
+        Poll::Ready(Ok(1))
+    }
+}
+
+/// Whether an outgoing datagram is our own DTLS alert "fatal, bad certificate".
+///
+/// The engine checks the certificate against the description during the handshake, but it
+/// tells nobody that it refused: it sends this alert (in the clear, epoch 0) and stays
+/// "connecting". Only what *we* send is looked at; a peer cannot forge it.
+fn refuses_certificate(datagram: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const EPOCH_AND_LEVEL: std::ops::Range<usize> = 3..5;
+    const FATAL_BAD_CERTIFICATE: [u8; 2] = [2, 42];
+    datagram.first() == Some(&ALERT)
+        && datagram.get(EPOCH_AND_LEVEL) == Some(&[0, 0])
+        && datagram.get(13..15) == Some(&FATAL_BAD_CERTIFICATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_refusal_is_recognised() {
+        let alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2, 2, 42];
+        assert!(refuses_certificate(&alert));
+        let mut farewell = alert;
+        farewell[13..].copy_from_slice(&[1, 0]);
+        assert!(!refuses_certificate(&farewell));
+        assert!(!refuses_certificate(&alert[..14]));
+        assert!(!refuses_certificate(&[]));
+        assert!(!refuses_certificate(&[128; 200]));
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_marked_and_counted() {
+        let usage = Arc::new(Usage::default());
+        let (signals, _kept) = mpsc::channel(1);
+        let runtime = CallRuntime::new(&NetworkConfig::default(), Arc::clone(&usage), signals);
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let probe = socket.try_clone().unwrap();
+        let wrapped = runtime.wrap_udp_socket(socket).unwrap();
+        assert_eq!(socket2::SockRef::from(&probe).tos_v4().unwrap(), EXPEDITED);
+        assert_eq!(usage.now().sockets, 1);
+        drop(wrapped);
+        assert_eq!(usage.now().sockets, 0);
+    }
+}

@@ -1,0 +1,186 @@
+//! One WebRTC connection, set up for a voice call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RtpCodecKind,
+};
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
+    RTCConfigurationBuilder, RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState, Registry, SettingEngineBuilder, configure_rtcp_reports,
+};
+use webrtc::rtp_transceiver::RtpSender;
+
+use crate::config::NetworkConfig;
+use crate::net::CallRuntime;
+use crate::supervisor::Signal;
+
+/// What browsers use for Opus too.
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+/// No sign of the peer for so long: tell the person.
+const DISCONNECTED: Duration = Duration::from_secs(3);
+/// …and for so much longer: give up.
+const FAILED: Duration = Duration::from_secs(12);
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// How quickly paths are tried; the default of 200 ms is felt when someone answers.
+const TRY_EVERY: Duration = Duration::from_millis(50);
+/// Tries for each path: together the same time as the default (7 × 200 ms) and more.
+const TRIES: u16 = 60;
+
+/// The connection, and the two ends of our own voice in it. Clones are the same connection.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) connection: Arc<dyn PeerConnection>,
+    pub(crate) sender: Arc<dyn RtpSender>,
+    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) ssrc: u32,
+}
+
+impl Peer {
+    /// Opens sockets and makes a fresh certificate: calls cannot be linked by it.
+    pub(crate) async fn open(
+        network: &NetworkConfig,
+        runtime: CallRuntime,
+        signals: mpsc::Sender<Signal>,
+    ) -> webrtc::error::Result<Self> {
+        let mut media = MediaEngine::default();
+        media.register_codec(
+            RTCRtpCodecParameters {
+                rtp_codec: opus(),
+                payload_type: OPUS_PAYLOAD_TYPE,
+            },
+            RtpCodecKind::Audio,
+        )?;
+        let settings = SettingEngineBuilder::new()
+            .with_include_loopback_candidate(network.include_loopback)
+            // A name that only resolves on the local network would tell that network about the call.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
+            .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
+            .build();
+        let servers = network.stun.iter().map(|url| RTCIceServer {
+            urls: vec![url.clone()],
+            ..Default::default()
+        });
+        let connection = PeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::new()
+                    .with_ice_servers(servers.collect())
+                    .build(),
+            )
+            .with_media_engine(media)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .with_runtime(Arc::new(runtime))
+            .with_handler(Arc::new(Ears {
+                signals,
+                loopback: network.include_loopback,
+            }))
+            .with_udp_addrs(addresses(network))
+            .build()
+            .await?;
+        let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+
+        let ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
+        let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
+        let sender = connection.add_track(Arc::clone(&track) as _).await?;
+        Ok(Self {
+            connection,
+            sender,
+            track,
+            ssrc,
+        })
+    }
+}
+
+fn addresses(network: &NetworkConfig) -> Vec<SocketAddr> {
+    if !network.addresses.is_empty() {
+        return network.addresses.clone();
+    }
+    // The engine puts every interface in the place of a wildcard.
+    let mut addresses = vec![
+        SocketAddr::from(([0, 0, 0, 0], 0)),
+        SocketAddr::from(([0u16; 8], 0)),
+    ];
+    if network.include_loopback {
+        addresses.push(SocketAddr::from(([127, 0, 0, 1], 0)));
+    }
+    addresses
+}
+
+fn opus() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: crate::SAMPLE_RATE,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        rtcp_feedback: vec![],
+    }
+}
+
+fn voice_track(ssrc: u32) -> MediaStreamTrack {
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(ssrc),
+            ..Default::default()
+        },
+        codec: opus(),
+        ..Default::default()
+    };
+    let (stream, track, label) = ("call".to_owned(), "voice".to_owned(), "voice".to_owned());
+    MediaStreamTrack::new(stream, track, label, RtpCodecKind::Audio, vec![encoding])
+}
+
+/// Passes on what the engine says. It is called on the engine's own task, so it never waits.
+struct Ears {
+    signals: mpsc::Sender<Signal>,
+    loopback: bool,
+}
+
+impl Ears {
+    fn pass(&self, signal: Signal) {
+        let _ = self.signals.try_send(signal);
+    }
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for Ears {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let Ok(init) = event.candidate.to_json() else {
+            return;
+        };
+        // Our own candidates go through the same door as a peer's: what a peer would refuse stays here.
+        let Ok(Some(mut candidate)) = call::Candidate::parse(&init.candidate) else {
+            return;
+        };
+        if candidate.is_loopback() && !self.loopback {
+            return;
+        }
+        candidate.mid = Some("0".to_owned());
+        candidate.line_index = Some(0);
+        self.pass(Signal::Candidate(candidate.to_json()));
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        self.pass(Signal::Ice(state));
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.pass(Signal::Connection(state));
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        self.pass(Signal::Track(track));
+    }
+}

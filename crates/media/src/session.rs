@@ -1,0 +1,258 @@
+//! The media of one call, as its owner holds them.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc};
+
+use call::{Candidate, Fingerprint, Sdp};
+use tokio_util::sync::CancellationToken;
+use webrtc::peer_connection::RTCSessionDescription;
+
+use crate::config::{Microphone, Speaker};
+use crate::error::MediaError;
+use crate::negotiation::{Negotiation, vouched};
+use crate::peer::Peer;
+use crate::stats::{CallStats, Shared};
+use crate::supervisor::Signal;
+use crate::voice::VoiceOrder;
+
+/// The media of one call. Clones are the same call; when the last is dropped, it closes.
+#[derive(Clone)]
+pub struct CallMedia {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    peer: Peer,
+    shared: Arc<Shared>,
+    negotiation: tokio::sync::Mutex<Negotiation>,
+    vouched: Vouched,
+    loopback: bool,
+    signals: tokio::sync::mpsc::Sender<Signal>,
+    orders: mpsc::Sender<VoiceOrder>,
+    stop: CancellationToken,
+    closed: tokio::sync::watch::Receiver<bool>,
+}
+
+/// The fingerprints of the peer's sealed description, as the supervisor needs them.
+pub(crate) type Vouched = Arc<Mutex<Vec<Fingerprint>>>;
+
+/// What a session is made of.
+pub(crate) struct Parts {
+    pub(crate) id: String,
+    pub(crate) peer: Peer,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) vouched: Vouched,
+    pub(crate) loopback: bool,
+    pub(crate) signals: tokio::sync::mpsc::Sender<Signal>,
+    pub(crate) orders: mpsc::Sender<VoiceOrder>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) closed: tokio::sync::watch::Receiver<bool>,
+}
+
+impl CallMedia {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            id,
+            peer,
+            shared,
+            vouched,
+            loopback,
+            signals,
+            orders,
+            stop,
+            closed,
+        } = parts;
+        let negotiation = tokio::sync::Mutex::default();
+        Self {
+            inner: Arc::new(Inner {
+                id,
+                peer,
+                shared,
+                negotiation,
+                vouched,
+                loopback,
+                signals,
+                orders,
+                stop,
+                closed,
+            }),
+        }
+    }
+
+    /// The call's name, as it was given.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Makes the offer of a call we place.
+    pub async fn create_offer(&self) -> Result<String, MediaError> {
+        self.check_open()?;
+        self.inner.negotiation.lock().await.offer()?;
+        let connection = Arc::clone(&self.inner.peer.connection);
+        contained("make an offer", async move {
+            let offer = connection.create_offer(None).await?;
+            let text = offer.sdp.clone();
+            connection.set_local_description(offer).await?;
+            Ok(text)
+        })
+        .await
+    }
+
+    /// Reads the offer of a call that came in (out of the sealed object!) and makes the answer.
+    pub async fn accept_offer(&self, sdp: &str) -> Result<String, MediaError> {
+        self.check_open()?;
+        let mut negotiation = self.inner.negotiation.lock().await;
+        let sdp = negotiation.read_offer(sdp)?;
+        self.trust(&sdp);
+        let connection = Arc::clone(&self.inner.peer.connection);
+        let text = sdp.text().to_owned();
+        let answer = contained("read the offer", async move {
+            connection
+                .set_remote_description(RTCSessionDescription::offer(text)?)
+                .await?;
+            let answer = connection.create_answer(None).await?;
+            let text = answer.sdp.clone();
+            connection.set_local_description(answer).await?;
+            Ok(text)
+        })
+        .await?;
+        self.settle(negotiation.waiting(&sdp)).await;
+        Ok(answer)
+    }
+
+    /// Reads the answer to our offer (out of the sealed object!).
+    pub async fn accept_answer(&self, sdp: &str) -> Result<(), MediaError> {
+        self.check_open()?;
+        let mut negotiation = self.inner.negotiation.lock().await;
+        let sdp = negotiation.read_answer(sdp)?;
+        self.trust(&sdp);
+        let connection = Arc::clone(&self.inner.peer.connection);
+        let text = sdp.text().to_owned();
+        contained("read the answer", async move {
+            connection
+                .set_remote_description(RTCSessionDescription::answer(text)?)
+                .await
+        })
+        .await?;
+        self.settle(negotiation.waiting(&sdp)).await;
+        Ok(())
+    }
+
+    /// Reads a candidate of the peer: a browser's JSON or a bare line. It may come early.
+    pub async fn add_candidate(&self, candidate: &str) -> Result<(), MediaError> {
+        self.check_open()?;
+        let candidate = self.inner.negotiation.lock().await.candidate(candidate)?;
+        match candidate {
+            Some(candidate) => self.use_candidate(candidate).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends silence instead of our voice, or our voice again.
+    pub fn set_muted(&self, muted: bool) {
+        self.inner.shared.muted.store(muted, Ordering::Relaxed);
+    }
+
+    /// Whether our voice is muted.
+    pub fn is_muted(&self) -> bool {
+        self.inner.shared.muted.load(Ordering::Relaxed)
+    }
+
+    /// Takes another microphone, in the middle of the call.
+    pub fn set_microphone(&self, microphone: Microphone) {
+        let _ = self.inner.orders.send(VoiceOrder::Microphone(microphone));
+    }
+
+    /// Takes another speaker, in the middle of the call.
+    pub fn set_speaker(&self, speaker: Speaker) {
+        let _ = self.inner.orders.send(VoiceOrder::Speaker(speaker));
+    }
+
+    /// How the call is doing.
+    pub fn stats(&self) -> CallStats {
+        self.inner.shared.stats()
+    }
+
+    /// Hangs up and waits until sockets, tasks, threads and devices are released.
+    pub async fn close(&self) {
+        self.inner.stop.cancel();
+        let mut closed = self.inner.closed.clone();
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    fn check_open(&self) -> Result<(), MediaError> {
+        if self.inner.stop.is_cancelled() {
+            Err(MediaError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Remembers whom the sealed description vouches for, before any handshake can begin.
+    fn trust(&self, sdp: &Sdp) {
+        let mut known = self
+            .inner
+            .vouched
+            .lock()
+            .expect("no holder of this lock can panic");
+        *known = vouched(sdp);
+    }
+
+    async fn settle(&self, candidates: Vec<Candidate>) {
+        let _ = self.inner.signals.send(Signal::Settled).await;
+        for candidate in candidates {
+            // One address that cannot be used does not spoil the others.
+            let _ = self.use_candidate(candidate).await;
+        }
+    }
+
+    async fn use_candidate(&self, candidate: Candidate) -> Result<(), MediaError> {
+        if candidate.is_loopback() && !self.inner.loopback {
+            return Ok(());
+        }
+        let connection = Arc::clone(&self.inner.peer.connection);
+        contained("use the candidate", async move {
+            let init = serde_json::from_str(&candidate.to_json())
+                .map_err(|_| webrtc::error::Error::Other("candidate".to_owned()))?;
+            connection.add_ice_candidate(init).await
+        })
+        .await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn vouched_for_tests(&self) -> Vouched {
+        Arc::clone(&self.inner.vouched)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl std::fmt::Debug for CallMedia {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallMedia")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a step of the engine on its own task, so that a panic in there stays in there.
+async fn contained<T, Work>(what: &'static str, work: Work) -> Result<T, MediaError>
+where
+    T: Send + 'static,
+    Work: Future<Output = webrtc::error::Result<T>> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(_)) => Err(MediaError::Engine(what)),
+        Err(_) => {
+            tracing::error!(what, "the media engine broke");
+            Err(MediaError::Engine(what))
+        }
+    }
+}

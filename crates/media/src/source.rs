@@ -1,0 +1,216 @@
+//! Where our voice comes from: a frame each 20 ms, whatever the device does.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::Microphone;
+use crate::device::{self, DeviceState, DeviceThread, News};
+use crate::resample::Resampler;
+use crate::usage::Usage;
+use crate::wav::WavVoice;
+use crate::{FRAME, FRAME_TIME, SAMPLE_RATE};
+
+/// A device that is silent for so long is replaced by silence of our own.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Sound that piled up beyond 300 ms is dropped down to 100 ms.
+const BACKLOG: usize = SAMPLE_RATE as usize * 3 / 10;
+const KEPT: usize = SAMPLE_RATE as usize / 10;
+/// How far a clock may be behind before it forgets: ten frames.
+const CATCH_UP: Duration = Duration::from_millis(200);
+
+pub(crate) struct Source {
+    kind: Kind,
+    pace: Pace,
+    state: Option<DeviceState>,
+}
+
+enum Kind {
+    Device(Box<Captured>),
+    Wav(WavVoice),
+    Silence,
+}
+
+struct Captured {
+    device: DeviceThread<rtrb::Consumer<f32>>,
+    ring: Option<rtrb::Consumer<f32>>,
+    resampler: Resampler,
+    ready: VecDeque<f32>,
+}
+
+impl Source {
+    pub(crate) fn open(microphone: &Microphone, usage: &Arc<Usage>, now: Instant) -> Self {
+        let mut state = None;
+        let kind = match microphone {
+            Microphone::Default => Kind::Device(Box::new(Captured::open(None, usage))),
+            Microphone::Device(id) => {
+                Kind::Device(Box::new(Captured::open(Some(id.clone()), usage)))
+            }
+            Microphone::Silence => Kind::Silence,
+            Microphone::Wav { path, looped } => match WavVoice::open(path, *looped) {
+                Ok(voice) => Kind::Wav(voice),
+                Err(_) => {
+                    state = Some(DeviceState::Unreadable);
+                    Kind::Silence
+                }
+            },
+        };
+        Self {
+            kind,
+            pace: Pace::from(now),
+            state,
+        }
+    }
+
+    /// What there is to tell about the device, once.
+    pub(crate) fn news(&mut self) -> Option<DeviceState> {
+        if let Kind::Device(captured) = &mut self.kind {
+            captured.read_news(&mut self.state);
+        }
+        self.state.take()
+    }
+
+    /// The next frame, if its time has come. While not `live` it is only kept from piling up.
+    pub(crate) fn frame(&mut self, now: Instant, live: bool) -> Option<[f32; FRAME]> {
+        if let Kind::Device(captured) = &mut self.kind
+            && let Some(frame) = captured.frame()
+        {
+            self.pace.hold_off(now, PATIENCE);
+            return Some(frame);
+        }
+        if !self.pace.due(now) {
+            return None;
+        }
+        match &mut self.kind {
+            Kind::Wav(voice) if live => Some(voice.frame()),
+            _ => Some([0.0; FRAME]),
+        }
+    }
+}
+
+impl Captured {
+    fn open(id: Option<String>, usage: &Arc<Usage>) -> Self {
+        Self {
+            device: device::microphone(id, usage),
+            ring: None,
+            resampler: Resampler::new(SAMPLE_RATE, SAMPLE_RATE),
+            ready: VecDeque::new(),
+        }
+    }
+
+    fn read_news(&mut self, state: &mut Option<DeviceState>) {
+        while let Ok(news) = self.device.news.try_recv() {
+            match news {
+                News::Opened { ring, rate } => {
+                    self.resampler = Resampler::new(rate, SAMPLE_RATE);
+                    self.ring = Some(ring);
+                }
+                News::State(new) => {
+                    *state = Some(new);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self) -> Option<[f32; FRAME]> {
+        let ring = self.ring.as_mut()?;
+        while let Ok(sample) = ring.pop() {
+            self.resampler
+                .push(sample, |value| self.ready.push_back(value));
+        }
+        if self.ready.len() > BACKLOG {
+            self.ready.drain(..self.ready.len() - KEPT);
+        }
+        if self.ready.len() < FRAME {
+            return None;
+        }
+        let mut frame = [0.0; FRAME];
+        frame
+            .iter_mut()
+            .zip(self.ready.drain(..FRAME))
+            .for_each(|(slot, sample)| *slot = sample);
+        Some(frame)
+    }
+}
+
+/// A clock that ticks every 20 ms, for what has no clock of its own.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    next: Instant,
+}
+
+impl Pace {
+    pub(crate) fn from(now: Instant) -> Self {
+        Self { next: now }
+    }
+
+    /// Whether a frame is due; asking counts as taking it.
+    pub(crate) fn due(&mut self, now: Instant) -> bool {
+        if now < self.next {
+            return false;
+        }
+        if now.duration_since(self.next) > CATCH_UP {
+            self.next = now;
+        }
+        self.next += FRAME_TIME;
+        true
+    }
+
+    /// Nothing is due before `wait` has passed.
+    pub(crate) fn hold_off(&mut self, now: Instant, wait: Duration) {
+        self.next = now + wait;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_keeps_fifty_frames_a_second_even_when_asked_late() {
+        let begin = Instant::now();
+        let mut pace = Pace::from(begin);
+        let mut frames = 0;
+        for tick in 0..34 {
+            let now = begin + Duration::from_millis(30 * tick);
+            while pace.due(now) {
+                frames += 1;
+            }
+        }
+        assert!((49..=51).contains(&frames), "{frames}");
+        let long_after = begin + Duration::from_secs(60);
+        assert!(
+            pace.due(long_after) && !pace.due(long_after),
+            "a minute of sleep is not caught up"
+        );
+    }
+
+    #[test]
+    fn without_a_microphone_there_is_silence_in_time() {
+        let usage = Arc::new(Usage::default());
+        let begin = Instant::now();
+        let mut source = Source::open(&Microphone::Silence, &usage, begin);
+        let frames = (0..100)
+            .filter(|n| {
+                source
+                    .frame(begin + Duration::from_millis(10 * n), true)
+                    .is_some()
+            })
+            .count();
+        assert_eq!(frames, 50);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_and_is_silence() {
+        let usage = Arc::new(Usage::default());
+        let begin = Instant::now();
+        let microphone = Microphone::Wav {
+            path: "/nowhere/voice.wav".into(),
+            looped: true,
+        };
+        let mut source = Source::open(&microphone, &usage, begin);
+        assert_eq!(source.news(), Some(DeviceState::Unreadable));
+        assert_eq!(source.frame(begin, true), Some([0.0; FRAME]));
+    }
+}

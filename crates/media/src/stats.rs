@@ -1,0 +1,90 @@
+//! What a call's media can say about themselves.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::gate::Gate;
+use crate::level::Meter;
+
+/// Figures of one call, for a curious person and for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallStats {
+    /// Voice packets sent.
+    pub sent: u64,
+    /// Voice packets received.
+    pub received: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Frames that were guessed.
+    pub concealed: u64,
+    /// Packets that were refused: too large, before their time, or too many.
+    pub refused: u64,
+    /// How unsteady packets come.
+    pub jitter_ms: f32,
+    /// How long voice is held back to even that out.
+    pub delay_ms: f32,
+    /// Round trip on the path, once known.
+    pub round_trip_ms: Option<f32>,
+    /// Our microphone is muted.
+    pub muted: bool,
+    /// The certificate was verified.
+    pub secured: bool,
+    /// Milliseconds from opening to the first sound, once it came.
+    pub first_audio_ms: Option<u64>,
+}
+
+/// What the threads and tasks of one call share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) gate: Gate,
+    pub(crate) muted: AtomicBool,
+    pub(crate) stopping: AtomicBool,
+    /// A track of the peer is being read.
+    pub(crate) reading: AtomicBool,
+    pub(crate) input: Meter,
+    pub(crate) output: Meter,
+    pub(crate) sent: AtomicU64,
+    pub(crate) received: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) late: AtomicU64,
+    pub(crate) concealed: AtomicU64,
+    /// Refused by the jitter buffer.
+    pub(crate) refused: AtomicU64,
+    /// Refused before they came that far.
+    pub(crate) turned_away: AtomicU64,
+    pub(crate) jitter_us: AtomicU32,
+    pub(crate) delay_us: AtomicU32,
+    /// Zero while it is not known.
+    pub(crate) round_trip_us: AtomicU32,
+    /// Zero while there was none; else the time plus one.
+    pub(crate) first_audio: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn stats(&self) -> CallStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let ms = |counter: &AtomicU32| counter.load(Ordering::Relaxed) as f32 / 1_000.0;
+        CallStats {
+            sent: count(&self.sent),
+            received: count(&self.received),
+            lost: count(&self.lost),
+            late: count(&self.late),
+            concealed: count(&self.concealed),
+            refused: count(&self.refused) + count(&self.turned_away),
+            jitter_ms: ms(&self.jitter_us),
+            delay_ms: ms(&self.delay_us),
+            round_trip_ms: Some(ms(&self.round_trip_us)).filter(|ms| *ms > 0.0),
+            muted: self.muted.load(Ordering::Relaxed),
+            secured: self.gate.is_open(),
+            first_audio_ms: count(&self.first_audio).checked_sub(1),
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}

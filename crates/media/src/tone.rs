@@ -1,0 +1,121 @@
+//! Sounds that are not the peer's: ringing, ringing there, busy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use call::Tone;
+
+use crate::config::Speaker;
+use crate::sink::Sink;
+use crate::usage::{Held, Usage};
+use crate::{FRAME, SAMPLE_RATE};
+
+const TICK: Duration = Duration::from_millis(10);
+const LOUDNESS: f32 = 0.2;
+/// Samples over which a tone fades in and out, so that it does not click.
+const FADE: f32 = 480.0;
+
+/// Plays a tone until it is dropped.
+pub struct TonePlayer {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TonePlayer {
+    pub(crate) fn start(tone: Tone, speaker: &Speaker, usage: &Arc<Usage>) -> Self {
+        // A recording is of what people say.
+        let speaker = if let Speaker::Wav(_) = speaker {
+            Speaker::Null
+        } else {
+            speaker.clone()
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let (hold, usage, stopping) = (
+            usage.hold(Held::Thread),
+            Arc::clone(usage),
+            Arc::clone(&stop),
+        );
+        let play = move || {
+            let _hold = hold;
+            let mut sink = Sink::open(&speaker, None, &usage, Instant::now());
+            let mut at = 0;
+            while !stopping.load(Ordering::Acquire) {
+                let now = Instant::now();
+                while sink.news(now).is_some() {}
+                while sink.wants(now) {
+                    sink.write(&std::array::from_fn::<_, FRAME, _>(|n| {
+                        sample(tone, at + n)
+                    }));
+                    at += FRAME;
+                }
+                std::thread::sleep(TICK);
+            }
+        };
+        Self {
+            stop,
+            thread: std::thread::Builder::new()
+                .name("tone".to_owned())
+                .spawn(play)
+                .ok(),
+        }
+    }
+}
+
+impl Drop for TonePlayer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // The thread ends by itself; a slow device must not hold up whoever answers the call.
+        self.thread.take();
+    }
+}
+
+/// Hertz (two at once), and seconds of sound and of silence.
+fn shape(tone: Tone) -> ([f32; 2], f32, f32) {
+    match tone {
+        Tone::Ring => ([440.0, 554.0], 1.0, 2.0),
+        Tone::Ringback => ([425.0, 425.0], 1.0, 4.0),
+        Tone::Busy => ([425.0, 425.0], 0.5, 0.5),
+    }
+}
+
+fn sample(tone: Tone, at: usize) -> f32 {
+    let ([low, high], on, off) = shape(tone);
+    let rate = SAMPLE_RATE as f32;
+    let (sounding, period) = (on * rate, (on + off) * rate);
+    let at = at % period as usize;
+    let position = at as f32;
+    if position >= sounding {
+        return 0.0;
+    }
+    let fade = (position / FADE).min((sounding - position) / FADE).min(1.0);
+    let wave = |hz: f32| (position * hz * std::f32::consts::TAU / rate).sin();
+    (wave(low) + wave(high)) * 0.5 * LOUDNESS * fade
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tone_sounds_and_pauses_in_its_rhythm_and_never_too_loud() {
+        for (tone, on, off) in [
+            (Tone::Ring, 24_000, 72_000),
+            (Tone::Ringback, 24_000, 96_000),
+            (Tone::Busy, 12_000, 36_000),
+        ] {
+            let around = |at: usize| {
+                crate::level::rms(&std::array::from_fn::<_, FRAME, _>(|n| {
+                    sample(tone, at + n)
+                }))
+            };
+            assert!(around(on) > 0.03, "{tone:?}");
+            assert_eq!(around(off), 0.0, "{tone:?}");
+            assert!(
+                (0..200_000).all(|at| sample(tone, at).abs() <= LOUDNESS),
+                "{tone:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Two people with files for mouths and ears, and what they heard.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use media::{AudioConfig, CallMedia, MediaEngine, MediaEvent, Microphone, NetworkConfig, Speaker};
+use tokio::sync::{mpsc, watch};
+
+pub const RATE: u32 = 48_000;
+/// Longer than anything here may take, even on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Someone in a call.
+pub struct Person {
+    pub engine: Arc<MediaEngine>,
+    pub media: CallMedia,
+    events: Arc<Mutex<Vec<MediaEvent>>>,
+    seen: watch::Receiver<usize>,
+    candidates: Option<mpsc::Receiver<String>>,
+}
+
+impl Person {
+    pub async fn with(config: AudioConfig) -> Self {
+        Self::on(MediaEngine::new(config)).await
+    }
+
+    pub async fn on(engine: Arc<MediaEngine>) -> Self {
+        let (sender, mut receiver) = mpsc::channel(64);
+        let media = engine.open_call("call-1", sender).await.unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (seen_out, seen) = watch::channel(0);
+        let (candidates_out, candidates) = mpsc::channel(64);
+        let log = Arc::clone(&events);
+        tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                match event {
+                    MediaEvent::Candidate(candidate) => drop(candidates_out.try_send(candidate)),
+                    MediaEvent::Level { .. } => {}
+                    other => {
+                        log.lock().unwrap().push(other);
+                        seen_out.send_modify(|seen| *seen += 1);
+                    }
+                }
+            }
+        });
+        Self {
+            engine,
+            media,
+            events,
+            seen,
+            candidates: Some(candidates),
+        }
+    }
+
+    /// Says something into `mouth`, hears into `ears`.
+    pub async fn speaking(mouth: &Path, ears: &Path) -> Self {
+        Self::with(files(mouth, ears)).await
+    }
+
+    pub fn events(&self) -> Vec<MediaEvent> {
+        self.events.lock().unwrap().clone()
+    }
+
+    /// Waits for an event and gives it.
+    pub async fn until(&self, wanted: impl Fn(&MediaEvent) -> bool) -> MediaEvent {
+        let mut seen = self.seen.clone();
+        let wait = async {
+            loop {
+                if let Some(event) = self.events().into_iter().find(&wanted) {
+                    return event;
+                }
+                if seen.changed().await.is_err() {
+                    panic!("the call ended with {:?}", self.events());
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(event) => event,
+            Err(_) => panic!("only these came: {:?}", self.events()),
+        }
+    }
+
+    pub async fn until_heard(&self) -> u64 {
+        match self
+            .until(|event| matches!(event, MediaEvent::FirstAudio { .. }))
+            .await
+        {
+            MediaEvent::FirstAudio { after_ms } => after_ms,
+            _ => unreachable!(),
+        }
+    }
+
+    /// Carries this person's candidates to the other.
+    fn tell_candidates_to(&mut self, other: &Person) {
+        let (mut candidates, media) = (self.candidates.take().unwrap(), other.media.clone());
+        tokio::spawn(async move {
+            while let Some(candidate) = candidates.recv().await {
+                let _ = media.add_candidate(&candidate).await;
+            }
+        });
+    }
+}
+
+/// Carries descriptions and candidates between two people, changing them on the way.
+pub async fn introduce(
+    ana: &mut Person,
+    ben: &mut Person,
+    on_offer: impl Fn(String) -> String,
+    on_answer: impl Fn(String) -> String,
+) {
+    let offer = on_offer(ana.media.create_offer().await.unwrap());
+    ana.tell_candidates_to(ben);
+    let answer = on_answer(ben.media.accept_offer(&offer).await.unwrap());
+    ben.tell_candidates_to(ana);
+    ana.media.accept_answer(&answer).await.unwrap();
+}
+
+pub async fn connect(ana: &mut Person, ben: &mut Person) {
+    introduce(ana, ben, |offer| offer, |answer| answer).await;
+    ana.until(|event| *event == MediaEvent::Connected).await;
+    ben.until(|event| *event == MediaEvent::Connected).await;
+}
+
+pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
+    AudioConfig {
+        microphone: Microphone::Wav {
+            path: mouth.to_owned(),
+            looped: true,
+        },
+        speaker: Speaker::Wav(ears.to_owned()),
+        record: None,
+        network: NetworkConfig::loopback_only(),
+    }
+}
+
+pub fn quiet() -> AudioConfig {
+    AudioConfig {
+        microphone: Microphone::Silence,
+        speaker: Speaker::Null,
+        record: None,
+        network: NetworkConfig::loopback_only(),
+    }
+}
+
+/// Writes a tone of one second.
+pub fn tone(folder: &Path, hz: f32) -> PathBuf {
+    long_tone(folder, hz, 1)
+}
+
+pub fn long_tone(folder: &Path, hz: f32, seconds: u32) -> PathBuf {
+    let path = folder.join(format!("tone-{hz}.wav"));
+    let samples = (0..RATE * seconds)
+        .map(|n| (n as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.4);
+    write(&path, samples);
+    path
+}
+
+pub fn write(path: &Path, samples: impl Iterator<Item = f32>) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.for_each(|sample| writer.write_sample((sample * 32_767.0) as i16).unwrap());
+    writer.finalize().unwrap();
+}
+
+pub fn read(path: &Path) -> Vec<f32> {
+    let mut reader = hound::WavReader::open(path).unwrap();
+    reader
+        .samples::<i16>()
+        .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
+        .collect()
+}
+
+/// Seconds of 20 ms windows in which `hz` makes up most of the sound.
+pub fn seconds_of(samples: &[f32], hz: f32) -> f32 {
+    samples
+        .chunks_exact(960)
+        .filter(|window| share(window, hz) > 0.5)
+        .count() as f32
+        * 0.02
+}
+
+/// Seconds of 20 ms windows that are louder than a whisper.
+pub fn seconds_of_sound(samples: &[f32]) -> f32 {
+    samples
+        .chunks_exact(960)
+        .filter(|window| energy(window) > 1e-4)
+        .count() as f32
+        * 0.02
+}
+
+fn energy(window: &[f32]) -> f32 {
+    window.iter().map(|sample| sample * sample).sum::<f32>() / window.len() as f32
+}
+
+/// The part of a window's energy that is at `hz` (Goertzel).
+fn share(window: &[f32], hz: f32) -> f32 {
+    let total = energy(window);
+    if total < 1e-4 {
+        return 0.0;
+    }
+    let turn = hz * std::f32::consts::TAU / RATE as f32;
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, sample) in window.iter().enumerate() {
+        re += sample * (turn * n as f32).cos();
+        im += sample * (turn * n as f32).sin();
+    }
+    let length = window.len() as f32;
+    2.0 * (re * re + im * im) / (length * length) / total
+}
+
+/// How alike two sounds are in how loud they are, at the best shift: 1 is the same.
+pub fn likeness(said: &[f32], heard: &[f32]) -> f32 {
+    let (said, heard) = (loudness(said), loudness(heard));
+    let shifts = heard.len().saturating_sub(said.len() / 2);
+    (0..=shifts)
+        .map(|shift| correlation(&said, &heard[shift..]))
+        .fold(0.0, f32::max)
+}
+
+fn loudness(samples: &[f32]) -> Vec<f32> {
+    samples
+        .chunks_exact(480)
+        .map(|window| energy(window).sqrt())
+        .collect()
+}
+
+fn correlation(one: &[f32], other: &[f32]) -> f32 {
+    let length = one.len().min(other.len());
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / length.max(1) as f32;
+    let (one, other) = (&one[..length], &other[..length]);
+    let (mean_one, mean_other) = (mean(one), mean(other));
+    let (mut product, mut square_one, mut square_other) = (0.0, 0.0, 0.0);
+    for (a, b) in one.iter().zip(other) {
+        product += (a - mean_one) * (b - mean_other);
+        square_one += (a - mean_one).powi(2);
+        square_other += (b - mean_other).powi(2);
+    }
+    product / (square_one * square_other).sqrt().max(1e-9)
+}

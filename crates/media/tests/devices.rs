@@ -1,0 +1,243 @@
+//! A call through real sound devices: a PulseAudio server of our own with virtual ones.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Person, connect, long_tone, read, seconds_of, tone};
+use media::{
+    AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker,
+};
+use tokio::time::sleep;
+
+/// A sound server with two people's virtual microphones and speakers. Ends with its owner.
+struct SoundServer {
+    server: Child,
+    players: Vec<Child>,
+    _folder: tempfile::TempDir,
+}
+
+impl SoundServer {
+    fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        let mut command = Command::new("pulseaudio");
+        command.args([
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--disallow-exit",
+            "--realtime=no",
+        ]);
+        command.args([
+            "--high-priority=yes",
+            "--log-target=null",
+            "--use-pid-file=no",
+        ]);
+        let socket = run.join("native");
+        command.args([
+            "-L",
+            &format!(
+                "module-native-protocol-unix socket={} auth-anonymous=1",
+                socket.display()
+            ),
+        ]);
+        for person in ["ana", "ben"] {
+            command.args([
+                "-L",
+                &format!("module-null-sink sink_name={person}_mouth rate=48000 channels=1"),
+            ]);
+            command.args(["-L", &format!("module-remap-source source_name={person}_mic master={person}_mouth.monitor rate=48000 channels=1")]);
+            command.args([
+                "-L",
+                &format!("module-null-sink sink_name={person}_ears rate=48000 channels=1"),
+            ]);
+        }
+        command
+            .env("XDG_RUNTIME_DIR", &run)
+            .env("HOME", folder.path());
+        let server = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        // One process for each test (nextest), so nobody else reads the environment now.
+        // SAFETY: no other thread exists yet: this runs first in the test, before its runtime.
+        unsafe {
+            std::env::set_var("PULSE_SERVER", format!("unix:{}", socket.display()));
+            std::env::set_var("XDG_RUNTIME_DIR", &run);
+            std::env::set_var("HOME", folder.path());
+        }
+        let this = Self {
+            server,
+            players: Vec::new(),
+            _folder: folder,
+        };
+        let begin = Instant::now();
+        while !this.answers() {
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "the sound server does not start"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Some(this)
+    }
+
+    fn answers(&self) -> bool {
+        let info = Command::new("pactl")
+            .arg("info")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        info.is_ok_and(|status| status.success())
+    }
+
+    /// Someone speaks into a microphone.
+    fn say(&mut self, device: &str, what: &Path) {
+        let player = Command::new("paplay")
+            .arg(format!("--device={device}"))
+            .arg("--latency-msec=40")
+            .arg(what)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.players.push(player);
+    }
+
+    /// What a speaker plays, as raw samples.
+    fn listen(&mut self, device: &str, seconds: u64) -> Vec<f32> {
+        let seconds = format!("{seconds}");
+        let heard = Command::new("timeout")
+            .args([
+                &seconds,
+                "parec",
+                "-d",
+                device,
+                "--rate=48000",
+                "--channels=1",
+                "--format=s16le",
+                "--latency-msec=20",
+            ])
+            .output()
+            .unwrap();
+        heard
+            .stdout
+            .chunks_exact(2)
+            .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0)
+            .collect()
+    }
+}
+
+impl Drop for SoundServer {
+    fn drop(&mut self) {
+        for process in self.players.iter_mut().chain([&mut self.server]) {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn person(name: &str, record: &Path) -> AudioConfig {
+    AudioConfig {
+        microphone: Microphone::Device(format!("pulseaudio:{name}_mic")),
+        speaker: Speaker::Device(format!("pulseaudio:{name}_ears")),
+        record: Some(record.to_owned()),
+        network: NetworkConfig::loopback_only(),
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(3)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn two_people_hear_each_other_through_their_sound_devices() {
+    let Some(mut server) = SoundServer::start() else {
+        eprintln!("skipped: there is no pulseaudio");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    server.say("ana_mouth", &long_tone(folder.path(), 440.0, 60));
+    server.say("ben_mouth", &long_tone(folder.path(), 1_000.0, 60));
+    runtime().block_on(async {
+        let (at_ana, at_ben) = (folder.path().join("ana.wav"), folder.path().join("ben.wav"));
+        let mut ana = Person::with(person("ana", &at_ana)).await;
+        let mut ben = Person::with(person("ben", &at_ben)).await;
+        connect(&mut ana, &mut ben).await;
+        println!("first audio: ana {} ms, ben {} ms", ana.until_heard().await, ben.until_heard().await);
+        for direction in [Direction::Input, Direction::Output] {
+            ana.until(|event| matches!(event, MediaEvent::Device { direction: told, state: DeviceState::Working { .. } } if *told == direction)).await;
+        }
+        let devices = ana.engine.devices().await;
+        assert!(devices.iter().any(|device| device.id == "pulseaudio:ana_mic" && device.direction == Direction::Input), "{devices:?}");
+        sleep(Duration::from_secs(1)).await;
+        let out_of_the_speaker = tokio::task::spawn_blocking(move || server.listen("ben_ears.monitor", 3)).await.unwrap();
+        println!("ana {:?}\nben {:?}", ana.media.stats(), ben.media.stats());
+        ana.media.close().await;
+        ben.media.close().await;
+
+        // How much of it is whole depends on how much time a busy machine gives the sound server.
+        let played = seconds_of(&out_of_the_speaker, 440.0);
+        let (ana_heard, ben_heard) = (seconds_of(&read(&at_ana), 1_000.0), seconds_of(&read(&at_ben), 440.0));
+        println!("speaker {played} s; ana {ana_heard} s, ben {ben_heard} s");
+        assert!(played > 0.4, "the speaker played 440 Hz for {played} s");
+        assert!(ana_heard > 0.5 && ben_heard > 0.5, "ana {ana_heard} s, ben {ben_heard} s");
+        assert_eq!(ana.engine.in_use(), InUse::default());
+    });
+}
+
+#[test]
+fn a_sound_server_that_dies_does_not_end_the_call() {
+    let Some(mut server) = SoundServer::start() else {
+        eprintln!("skipped: there is no pulseaudio");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let heard = folder.path().join("ana.wav");
+        let mut ana = Person::with(person("ana", &heard)).await;
+        let mut ben =
+            Person::speaking(&tone(folder.path(), 440.0), &folder.path().join("ben.wav")).await;
+        connect(&mut ana, &mut ben).await;
+        ana.until_heard().await;
+        server.server.kill().unwrap();
+        server.server.wait().unwrap();
+        ana.until(|event| {
+            matches!(
+                event,
+                MediaEvent::Device {
+                    state: DeviceState::Lost | DeviceState::Missing | DeviceState::Broken,
+                    ..
+                }
+            )
+        })
+        .await;
+        let (heard_before, sent_before) = (read(&heard).len(), ana.media.stats().sent);
+        sleep(Duration::from_secs(3)).await;
+        assert!(
+            ana.media.stats().sent > sent_before + 50,
+            "silence goes on in place of the microphone"
+        );
+        ana.media.close().await;
+        assert!(
+            read(&heard).len() > heard_before + 48_000,
+            "the recording goes on"
+        );
+        assert!(
+            !ana.events()
+                .iter()
+                .any(|event| matches!(event, MediaEvent::Failed { .. })),
+            "{:?}",
+            ana.events()
+        );
+        assert_eq!(ana.engine.in_use(), InUse::default());
+    });
+}
