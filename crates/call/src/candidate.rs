@@ -101,12 +101,7 @@ impl Candidate {
         let init = if text.starts_with('{') {
             serde_json::from_str(text).map_err(|_| CandidateError::Malformed("JSON"))?
         } else {
-            Init {
-                candidate: text.to_owned(),
-                sdp_mid: None,
-                sdp_m_line_index: None,
-                username_fragment: None,
-            }
+            Init { candidate: text.to_owned(), sdp_mid: None, sdp_m_line_index: None, username_fragment: None }
         };
         if init.candidate.trim().is_empty() {
             return Ok(None);
@@ -119,16 +114,12 @@ impl Candidate {
         if let Some(mid) = init.sdp_mid {
             candidate.mid = Some(token(&mid, 0..=32).ok_or(CandidateError::Malformed("sdpMid"))?);
         }
-        if init
-            .sdp_m_line_index
-            .is_some_and(|index| usize::from(index) >= crate::SDP_SECTIONS)
-        {
+        if init.sdp_m_line_index.is_some_and(|index| usize::from(index) >= crate::SDP_SECTIONS) {
             return Err(CandidateError::Malformed("sdpMLineIndex"));
         }
         candidate.line_index = init.sdp_m_line_index;
         if let Some(fragment) = init.username_fragment {
-            let fragment =
-                token(&fragment, 0..=256).ok_or(CandidateError::Malformed("usernameFragment"))?;
+            let fragment = token(&fragment, 0..=256).ok_or(CandidateError::Malformed("usernameFragment"))?;
             candidate.username_fragment = Some(fragment).filter(|fragment| !fragment.is_empty());
         }
         Ok(candidate)
@@ -136,27 +127,16 @@ impl Candidate {
 
     fn parse_line(line: &str) -> Result<Self, CandidateError> {
         let line = line.strip_prefix("a=").unwrap_or(line);
-        let fields = line
-            .strip_prefix("candidate:")
-            .ok_or(CandidateError::Malformed("prefix"))?;
+        let fields = line.strip_prefix("candidate:").ok_or(CandidateError::Malformed("prefix"))?;
         let mut words = fields.split(' ');
-        let mut next = |name| {
-            words
-                .next()
-                .filter(|word| !word.is_empty())
-                .ok_or(CandidateError::Malformed(name))
-        };
+        let mut next = |name| words.next().filter(|word| !word.is_empty()).ok_or(CandidateError::Malformed(name));
 
         token(next("foundation")?, 1..=32).ok_or(CandidateError::Malformed("foundation"))?;
         number::<u16>(next("component")?, 1..=256).ok_or(CandidateError::Malformed("component"))?;
         let transport = transport(next("transport")?)?;
-        number::<u32>(next("priority")?, 1..=u32::MAX)
-            .ok_or(CandidateError::Malformed("priority"))?;
-        let address = next("address")?
-            .parse::<IpAddr>()
-            .map_err(|_| CandidateError::NotAnAddress)?;
-        let port =
-            number::<u16>(next("port")?, 0..=u16::MAX).ok_or(CandidateError::Malformed("port"))?;
+        number::<u32>(next("priority")?, 1..=u32::MAX).ok_or(CandidateError::Malformed("priority"))?;
+        let address = next("address")?.parse::<IpAddr>().map_err(|_| CandidateError::NotAnAddress)?;
+        let port = number::<u16>(next("port")?, 0..=u16::MAX).ok_or(CandidateError::Malformed("port"))?;
         if next("type")? != "typ" {
             return Err(CandidateError::Malformed("type"));
         }
@@ -225,16 +205,9 @@ fn extensions<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<bool, Cand
     }
 }
 
-fn refuse_absurd(
-    address: IpAddr,
-    port: u16,
-    transport: Transport,
-    active: bool,
-) -> Result<(), CandidateError> {
+fn refuse_absurd(address: IpAddr, port: u16, transport: Transport, active: bool) -> Result<(), CandidateError> {
     let absurd = match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0
-        }
+        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0,
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
     };
     if absurd {
@@ -279,10 +252,7 @@ where
     N: std::str::FromStr + PartialOrd,
 {
     let digits = (1..=10).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit());
-    digits
-        .then(|| word.parse().ok())
-        .flatten()
-        .filter(|number| range.contains(number))
+    digits.then(|| word.parse().ok()).flatten().filter(|number| range.contains(number))
 }
 
 #[cfg(test)]
@@ -318,58 +288,23 @@ mod tests {
     #[test]
     fn the_end_of_candidates_is_no_candidate() {
         assert_eq!(Candidate::parse("").unwrap(), None);
-        assert_eq!(
-            Candidate::parse(r#"{"candidate":"","sdpMid":"0"}"#).unwrap(),
-            None
-        );
+        assert_eq!(Candidate::parse(r#"{"candidate":"","sdpMid":"0"}"#).unwrap(), None);
     }
 
     #[test]
     fn absurd_addresses_and_ports_are_refused() {
-        for address in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "ff02::1",
-            "::ffff:0.0.0.0",
-        ] {
-            assert_eq!(
-                refused(&HOST.replace("10.1.2.3", address)),
-                CandidateError::AbsurdAddress,
-                "{address}"
-            );
+        for address in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "::ffff:0.0.0.0"] {
+            assert_eq!(refused(&HOST.replace("10.1.2.3", address)), CandidateError::AbsurdAddress, "{address}");
         }
-        assert_eq!(
-            refused(&HOST.replace("50000", "0")),
-            CandidateError::AbsurdPort(0)
-        );
-        assert_eq!(
-            refused(&HOST.replace("50000", "9")),
-            CandidateError::AbsurdPort(9)
-        );
-        assert!(
-            Candidate::parse("candidate:1 1 tcp 1 10.1.2.3 9 typ host tcptype active")
-                .unwrap()
-                .is_some()
-        );
+        assert_eq!(refused(&HOST.replace("50000", "0")), CandidateError::AbsurdPort(0));
+        assert_eq!(refused(&HOST.replace("50000", "9")), CandidateError::AbsurdPort(9));
+        assert!(Candidate::parse("candidate:1 1 tcp 1 10.1.2.3 9 typ host tcptype active").unwrap().is_some());
     }
 
     #[test]
     fn names_are_not_resolved_for_a_peer() {
-        for name in [
-            "9b1e.local",
-            "localhost",
-            "10.0.0",
-            "010.0.0.1",
-            "fe80::1%eth0",
-        ] {
-            assert_eq!(
-                refused(&HOST.replace("10.1.2.3", name)),
-                CandidateError::NotAnAddress,
-                "{name}"
-            );
+        for name in ["9b1e.local", "localhost", "10.0.0", "010.0.0.1", "fe80::1%eth0"] {
+            assert_eq!(refused(&HOST.replace("10.1.2.3", name)), CandidateError::NotAnAddress, "{name}");
         }
     }
 
@@ -389,25 +324,17 @@ mod tests {
             "{",
             "hello",
         ] {
-            assert!(
-                matches!(refused(broken), CandidateError::Malformed(_)),
-                "{broken}"
-            );
+            assert!(matches!(refused(broken), CandidateError::Malformed(_)), "{broken}");
         }
         let endless = format!("{HOST}{}", " a b".repeat(17));
         assert_eq!(refused(&endless), CandidateError::Malformed("extension"));
-        assert!(matches!(
-            refused(&"x".repeat(5_000)),
-            CandidateError::TooLong { got: 5_000 }
-        ));
+        assert!(matches!(refused(&"x".repeat(5_000)), CandidateError::TooLong { got: 5_000 }));
     }
 
     #[test]
     fn loopback_is_told_apart() {
         for address in ["127.0.0.1", "::1", "::ffff:127.0.0.9"] {
-            let candidate = Candidate::parse(&HOST.replace("10.1.2.3", address))
-                .unwrap()
-                .unwrap();
+            let candidate = Candidate::parse(&HOST.replace("10.1.2.3", address)).unwrap().unwrap();
             assert!(candidate.is_loopback(), "{address}");
         }
         assert!(!Candidate::parse(HOST).unwrap().unwrap().is_loopback());

@@ -168,10 +168,7 @@ impl ByeReason {
             Self::NotPermitted => EndReason::NotPermitted,
             Self::FingerprintMismatch => EndReason::FingerprintMismatch,
             Self::Dropped => EndReason::Dropped,
-            Self::Failed => EndReason::Failed {
-                stage,
-                code: FailureCode::AtPeer,
-            },
+            Self::Failed => EndReason::Failed { stage, code: FailureCode::AtPeer },
         }
     }
 }

@@ -57,9 +57,7 @@ impl Fingerprint {
 
 fn hex_pair(pair: &str) -> Option<u8> {
     let well_formed = pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-    well_formed
-        .then(|| u8::from_str_radix(pair, 16).ok())
-        .flatten()
+    well_formed.then(|| u8::from_str_radix(pair, 16).ok()).flatten()
 }
 
 impl fmt::Display for Fingerprint {
@@ -100,17 +98,13 @@ mod tests {
     use super::*;
 
     fn text() -> String {
-        (0..32)
-            .map(|n| format!("{n:02x}"))
-            .collect::<Vec<_>>()
-            .join(":")
+        (0..32).map(|n| format!("{n:02x}")).collect::<Vec<_>>().join(":")
     }
 
     #[test]
     fn a_fingerprint_reads_in_either_case_and_prints_in_upper_case() {
         let lower = Fingerprint::parse_attribute(&format!("sha-256 {}", text())).unwrap();
-        let upper =
-            Fingerprint::parse_attribute(&format!("SHA-256 {}", text().to_uppercase())).unwrap();
+        let upper = Fingerprint::parse_attribute(&format!("SHA-256 {}", text().to_uppercase())).unwrap();
         assert_eq!(lower, upper);
         assert_eq!(lower.to_string(), text().to_uppercase());
     }
@@ -126,19 +120,8 @@ mod tests {
     #[test]
     fn half_a_fingerprint_is_refused() {
         let longer = format!("{}:00", text());
-        for broken in [
-            "",
-            "00",
-            &text()[3..],
-            &longer,
-            &text().replace(':', ""),
-            &text().replacen("00", "+1", 1),
-        ] {
-            assert_eq!(
-                Fingerprint::parse(broken),
-                Err(FingerprintError::Malformed),
-                "{broken}"
-            );
+        for broken in ["", "00", &text()[3..], &longer, &text().replace(':', ""), &text().replacen("00", "+1", 1)] {
+            assert_eq!(Fingerprint::parse(broken), Err(FingerprintError::Malformed), "{broken}");
         }
     }
 

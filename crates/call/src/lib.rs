@@ -16,9 +16,7 @@ pub use end::{ByeReason, EndReason, FailureCode};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use machine::{Action, CallMachine, Input, Role, Tone, WakeReason};
 pub use sdp::{
-    MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES,
-    SDP_SECTIONS, Sdp, SdpError, Setup,
+    MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp, SdpError,
+    Setup,
 };
-pub use stage::{
-    CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage,
-};
+pub use stage::{CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage};

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::end::{ByeReason, EndReason, FailureCode};
 use crate::fingerprint::Fingerprint;
-use crate::stage::{
-    CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage,
-};
+use crate::stage::{CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage};
 
 /// Which end of the call this device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,30 +110,14 @@ pub struct CallMachine {
 impl CallMachine {
     /// A call we make.
     pub fn caller(now_ms: u64) -> Self {
-        let state = CallState::Finding {
-            since: now_ms,
-            until: now_ms + STAGE_LIMIT_MS,
-            found: false,
-        };
-        Self {
-            role: Role::Caller,
-            state,
-        }
+        let state = CallState::Finding { since: now_ms, until: now_ms + STAGE_LIMIT_MS, found: false };
+        Self { role: Role::Caller, state }
     }
 
     /// A call that came in: it rings here.
     pub fn callee(now_ms: u64) -> (Self, Vec<Action>) {
-        let state = CallState::Ringing {
-            since: now_ms,
-            until: now_ms + RINGING_LIMIT_MS,
-        };
-        (
-            Self {
-                role: Role::Callee,
-                state,
-            },
-            vec![Action::Play(Tone::Ring), Action::Show],
-        )
+        let state = CallState::Ringing { since: now_ms, until: now_ms + RINGING_LIMIT_MS };
+        (Self { role: Role::Callee, state }, vec![Action::Play(Tone::Ring), Action::Show])
     }
 
     /// Which end this device is.
@@ -163,11 +145,7 @@ impl CallMachine {
             return Vec::new();
         }
         // A deadline that passed while we slept counts before what came after it.
-        if self
-            .state
-            .deadline()
-            .is_some_and(|deadline| now_ms >= deadline)
-        {
+        if self.state.deadline().is_some_and(|deadline| now_ms >= deadline) {
             return self.on_deadline(now_ms);
         }
         match input {
@@ -180,9 +158,7 @@ impl CallMachine {
             Input::Accepted | Input::AnswerReceived => self.on_accepted(now_ms),
             Input::IceConnected => self.on_reachable(),
             Input::FingerprintVerified(fingerprint) => self.on_verified(now_ms, fingerprint),
-            Input::FingerprintMismatch => {
-                self.end(now_ms, EndReason::FingerprintMismatch, Party::Us)
-            }
+            Input::FingerprintMismatch => self.end(now_ms, EndReason::FingerprintMismatch, Party::Us),
             Input::FirstAudio => self.on_first_audio(now_ms),
             Input::Interrupted => self.on_interrupted(now_ms),
             Input::Resumed => self.on_resumed(),
@@ -216,10 +192,7 @@ impl CallMachine {
     fn on_remote_ringing(&mut self, now_ms: u64) -> Vec<Action> {
         match self.state {
             CallState::Finding { .. } => {
-                self.state = CallState::Ringing {
-                    since: now_ms,
-                    until: now_ms + RINGING_LIMIT_MS,
-                };
+                self.state = CallState::Ringing { since: now_ms, until: now_ms + RINGING_LIMIT_MS };
                 vec![Action::Play(Tone::Ringback), Action::Show]
             }
             _ => Vec::new(),
@@ -233,11 +206,7 @@ impl CallMachine {
             _ => return Vec::new(),
         };
         let until = now_ms + STAGE_LIMIT_MS;
-        self.state = CallState::Securing {
-            since: now_ms,
-            until,
-            reachable: false,
-        };
+        self.state = CallState::Securing { since: now_ms, until, reachable: false };
         let mut actions = vec![Action::Show];
         if rang {
             actions.insert(0, Action::Silence);
@@ -260,20 +229,13 @@ impl CallMachine {
         match &self.state {
             CallState::Securing { .. } => {
                 let until = now_ms + STAGE_LIMIT_MS;
-                self.state = CallState::Connecting {
-                    since: now_ms,
-                    until,
-                    fingerprint,
-                };
+                self.state = CallState::Connecting { since: now_ms, until, fingerprint };
                 vec![Action::Show]
             }
             // A certificate never changes within a call.
-            CallState::Connecting {
-                fingerprint: known, ..
-            }
-            | CallState::Connected {
-                fingerprint: known, ..
-            } if *known != fingerprint => {
+            CallState::Connecting { fingerprint: known, .. } | CallState::Connected { fingerprint: known, .. }
+                if *known != fingerprint =>
+            {
                 self.end(now_ms, EndReason::FingerprintMismatch, Party::Us)
             }
             _ => Vec::new(),
@@ -283,11 +245,7 @@ impl CallMachine {
     fn on_first_audio(&mut self, now_ms: u64) -> Vec<Action> {
         match self.state {
             CallState::Connecting { fingerprint, .. } => {
-                self.state = CallState::Connected {
-                    since: now_ms,
-                    fingerprint,
-                    reconnecting_until: None,
-                };
+                self.state = CallState::Connected { since: now_ms, fingerprint, reconnecting_until: None };
                 vec![Action::Show]
             }
             _ => Vec::new(),
@@ -296,10 +254,7 @@ impl CallMachine {
 
     fn on_interrupted(&mut self, now_ms: u64) -> Vec<Action> {
         match &mut self.state {
-            CallState::Connected {
-                reconnecting_until: until @ None,
-                ..
-            } => {
+            CallState::Connected { reconnecting_until: until @ None, .. } => {
                 *until = Some(now_ms + RECONNECT_LIMIT_MS);
                 vec![Action::Show]
             }
@@ -309,9 +264,7 @@ impl CallMachine {
 
     fn on_resumed(&mut self) -> Vec<Action> {
         match &mut self.state {
-            CallState::Connected {
-                reconnecting_until, ..
-            } if reconnecting_until.is_some() => {
+            CallState::Connected { reconnecting_until, .. } if reconnecting_until.is_some() => {
                 *reconnecting_until = None;
                 vec![Action::Show]
             }
@@ -321,11 +274,7 @@ impl CallMachine {
 
     fn on_hangup(&mut self, now_ms: u64) -> Vec<Action> {
         let ringing_here = self.role == Role::Callee && self.state.stage() == Stage::Ringing;
-        let reason = if ringing_here {
-            EndReason::Declined
-        } else {
-            EndReason::HungUp
-        };
+        let reason = if ringing_here { EndReason::Declined } else { EndReason::HungUp };
         self.end(now_ms, reason, Party::Us)
     }
 
@@ -334,16 +283,10 @@ impl CallMachine {
             CallState::Finding { found: true, .. } => EndReason::Offline,
             CallState::Ringing { .. } => EndReason::NoAnswer,
             CallState::Connected { .. } => EndReason::Dropped,
-            CallState::Securing {
-                reachable: false, ..
-            } => EndReason::Failed {
-                stage: Stage::Securing,
-                code: FailureCode::NoRoute,
-            },
-            state => EndReason::Failed {
-                stage: state.stage(),
-                code: FailureCode::TimedOut,
-            },
+            CallState::Securing { reachable: false, .. } => {
+                EndReason::Failed { stage: Stage::Securing, code: FailureCode::NoRoute }
+            }
+            state => EndReason::Failed { stage: state.stage(), code: FailureCode::TimedOut },
         };
         self.end(now_ms, reason, Party::Nobody)
     }
@@ -363,13 +306,7 @@ impl CallMachine {
         };
         let rang = self.state.stage() == Stage::Ringing;
         let code = reason.code().into_owned();
-        self.state = CallState::Ended(Ended {
-            reason,
-            code,
-            by,
-            at: now_ms,
-            spoke_ms,
-        });
+        self.state = CallState::Ended(Ended { reason, code, by, at: now_ms, spoke_ms });
 
         let mut actions = Vec::with_capacity(4);
         if reason == EndReason::Busy && self.role == Role::Caller {

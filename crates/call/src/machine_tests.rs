@@ -16,17 +16,11 @@ struct Story {
 
 impl Story {
     fn ana_calls() -> Self {
-        Self {
-            call: CallMachine::caller(T0),
-            now: T0,
-        }
+        Self { call: CallMachine::caller(T0), now: T0 }
     }
 
     fn ben_is_called() -> Self {
-        Self {
-            call: CallMachine::callee(T0).0,
-            now: T0,
-        }
+        Self { call: CallMachine::callee(T0).0, now: T0 }
     }
 
     fn after(&mut self, ms: u64) -> &mut Self {
@@ -58,12 +52,7 @@ impl Story {
 }
 
 fn to_ringing() -> Story {
-    Story::ana_calls().all([
-        Input::Found,
-        Input::OfferMade,
-        Input::Invited,
-        Input::RemoteRinging,
-    ])
+    Story::ana_calls().all([Input::Found, Input::OfferMade, Input::Invited, Input::RemoteRinging])
 }
 
 fn to_connected() -> Story {
@@ -81,70 +70,40 @@ fn ana_calls_ben_and_they_speak() {
     assert_eq!(story.stage(), Stage::Finding);
     story.then(Input::Found);
     story.then(Input::OfferMade);
-    assert_eq!(
-        story.then(Input::RemoteRinging),
-        [Action::Play(Tone::Ringback), Action::Show]
-    );
+    assert_eq!(story.then(Input::RemoteRinging), [Action::Play(Tone::Ringback), Action::Show]);
     assert_eq!(story.stage(), Stage::Ringing);
-    assert_eq!(
-        story.after(4_000).then(Input::Accepted),
-        [Action::Silence, Action::Show]
-    );
+    assert_eq!(story.after(4_000).then(Input::Accepted), [Action::Silence, Action::Show]);
     assert_eq!(story.stage(), Stage::Securing);
     story.then(Input::AnswerReceived);
     story.then(Input::IceConnected);
-    assert_eq!(
-        story.then(Input::FingerprintVerified(certificate(1))),
-        [Action::Show]
-    );
+    assert_eq!(story.then(Input::FingerprintVerified(certificate(1))), [Action::Show]);
     assert_eq!(story.stage(), Stage::Connecting);
     story.then(Input::FirstAudio);
     assert_eq!(story.stage(), Stage::Connected);
     assert_eq!(story.call.next_wake(), None, "a good call is not woken");
 
     let actions = story.after(60_000).then(Input::LocalHangup);
-    assert_eq!(
-        actions,
-        [
-            Action::SendBye(ByeReason::HungUp),
-            Action::CloseMedia,
-            Action::Show
-        ]
-    );
+    assert_eq!(actions, [Action::SendBye(ByeReason::HungUp), Action::CloseMedia, Action::Show]);
     let ended = story.ended();
-    assert_eq!(
-        (ended.reason, ended.by, ended.spoke_ms),
-        (EndReason::HungUp, Party::Us, Some(60_000))
-    );
+    assert_eq!((ended.reason, ended.by, ended.spoke_ms), (EndReason::HungUp, Party::Us, Some(60_000)));
 }
 
 #[test]
 fn ben_answers_and_they_speak() {
     let (mut call, actions) = CallMachine::callee(T0);
     assert_eq!(actions, [Action::Play(Tone::Ring), Action::Show]);
-    assert_eq!(
-        call.handle(T0 + 1, Input::Accepted),
-        [Action::Silence, Action::Show]
-    );
+    assert_eq!(call.handle(T0 + 1, Input::Accepted), [Action::Silence, Action::Show]);
     call.handle(T0 + 2, Input::IceConnected);
     call.handle(T0 + 3, Input::FingerprintVerified(certificate(1)));
     call.handle(T0 + 4, Input::FirstAudio);
     assert_eq!(call.state().stage(), Stage::Connected);
     let actions = call.handle(T0 + 5, Input::RemoteBye(ByeReason::HungUp));
-    assert_eq!(
-        actions,
-        [Action::CloseMedia, Action::Show],
-        "who said bye needs no bye"
-    );
+    assert_eq!(actions, [Action::CloseMedia, Action::Show], "who said bye needs no bye");
 }
 
 #[test]
 fn nobody_hears_anything_before_the_certificate_is_verified() {
-    let mut story = to_ringing().all([
-        Input::AnswerReceived,
-        Input::IceConnected,
-        Input::FirstAudio,
-    ]);
+    let mut story = to_ringing().all([Input::AnswerReceived, Input::IceConnected, Input::FirstAudio]);
     assert_eq!(story.stage(), Stage::Securing);
     story.then(Input::FingerprintVerified(certificate(1)));
     assert_eq!(story.stage(), Stage::Connecting);
@@ -171,21 +130,10 @@ fn a_certificate_never_changes_within_a_call() {
 fn ben_declines() {
     let mut ben = Story::ben_is_called();
     let actions = ben.then(Input::Declined);
-    assert_eq!(
-        actions,
-        [
-            Action::Silence,
-            Action::SendBye(ByeReason::Declined),
-            Action::CloseMedia,
-            Action::Show
-        ]
-    );
+    assert_eq!(actions, [Action::Silence, Action::SendBye(ByeReason::Declined), Action::CloseMedia, Action::Show]);
     let mut ana = to_ringing();
     ana.then(Input::RemoteBye(ByeReason::parse("declined")));
-    assert_eq!(
-        (ana.ended().reason, ana.ended().by),
-        (EndReason::Declined, Party::Them)
-    );
+    assert_eq!((ana.ended().reason, ana.ended().by), (EndReason::Declined, Party::Them));
 }
 
 #[test]
@@ -204,19 +152,13 @@ fn ben_is_busy() {
     let actions = ana.then(Input::RemoteBye(ByeReason::Busy));
     assert_eq!(actions[0], Action::Play(Tone::Busy));
     let mut ben = Story::ben_is_called();
-    assert!(
-        ben.then(Input::Busy)
-            .contains(&Action::SendBye(ByeReason::Busy))
-    );
+    assert!(ben.then(Input::Busy).contains(&Action::SendBye(ByeReason::Busy)));
 }
 
 #[test]
 fn nobody_answers_for_forty_five_seconds() {
     let mut story = to_ringing();
-    assert_eq!(
-        story.call.next_wake(),
-        Some((story.now + 45_000, WakeReason::StageOver(Stage::Ringing)))
-    );
+    assert_eq!(story.call.next_wake(), Some((story.now + 45_000, WakeReason::StageOver(Stage::Ringing))));
     story.after(44_999).then(Input::Tick);
     assert_eq!(story.stage(), Stage::Ringing);
     let actions = story.after(1).then(Input::Tick);
@@ -230,42 +172,23 @@ fn every_wait_has_an_end() {
         (
             "nothing is found out",
             Story::ana_calls(),
-            EndReason::Failed {
-                stage: Stage::Finding,
-                code: FailureCode::TimedOut,
-            },
+            EndReason::Failed { stage: Stage::Finding, code: FailureCode::TimedOut },
         ),
-        (
-            "no device speaks",
-            Story::ana_calls().all([Input::Found]),
-            EndReason::Offline,
-        ),
+        ("no device speaks", Story::ana_calls().all([Input::Found]), EndReason::Offline),
         (
             "no path is found",
             to_ringing().all([Input::AnswerReceived]),
-            EndReason::Failed {
-                stage: Stage::Securing,
-                code: FailureCode::NoRoute,
-            },
+            EndReason::Failed { stage: Stage::Securing, code: FailureCode::NoRoute },
         ),
         (
             "the handshake stops",
             to_ringing().all([Input::AnswerReceived, Input::IceConnected]),
-            EndReason::Failed {
-                stage: Stage::Securing,
-                code: FailureCode::TimedOut,
-            },
+            EndReason::Failed { stage: Stage::Securing, code: FailureCode::TimedOut },
         ),
         (
             "no sound comes",
-            to_ringing().all([
-                Input::AnswerReceived,
-                Input::FingerprintVerified(certificate(1)),
-            ]),
-            EndReason::Failed {
-                stage: Stage::Connecting,
-                code: FailureCode::TimedOut,
-            },
+            to_ringing().all([Input::AnswerReceived, Input::FingerprintVerified(certificate(1))]),
+            EndReason::Failed { stage: Stage::Connecting, code: FailureCode::TimedOut },
         ),
     ];
     for (name, mut story, reason) in stories {
@@ -314,10 +237,7 @@ fn ben_does_not_exist() {
 fn a_lost_path_that_comes_back_keeps_the_call() {
     let mut story = to_connected();
     assert_eq!(story.then(Input::Interrupted), [Action::Show]);
-    assert_eq!(
-        story.call.next_wake(),
-        Some((story.now + 10_000, WakeReason::ReconnectOver))
-    );
+    assert_eq!(story.call.next_wake(), Some((story.now + 10_000, WakeReason::ReconnectOver)));
     story.after(9_000).then(Input::Resumed);
     assert_eq!(story.call.next_wake(), None);
     assert_eq!(story.stage(), Stage::Connected);
@@ -351,10 +271,7 @@ fn the_view_reads_as_one_flat_object() {
     over.then(Input::Failed(FailureCode::Media));
     let view = serde_json::to_value(over.call.state()).unwrap();
     assert_eq!(view["code"], "failed-ringing-media");
-    assert_eq!(
-        serde_json::from_value::<CallState>(view).unwrap(),
-        *over.call.state()
-    );
+    assert_eq!(serde_json::from_value::<CallState>(view).unwrap(), *over.call.state());
 }
 
 #[test]

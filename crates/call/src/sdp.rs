@@ -150,10 +150,7 @@ impl Sdp {
 // A description holds addresses and ICE passwords.
 impl fmt::Debug for Sdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sdp")
-            .field("setup", &self.setup)
-            .field("kinds", &self.kinds)
-            .finish_non_exhaustive()
+        f.debug_struct("Sdp").field("setup", &self.setup).field("kinds", &self.kinds).finish_non_exhaustive()
     }
 }
 
@@ -233,9 +230,7 @@ impl<'a> Reader<'a> {
             return Err(SdpError::Unprotected);
         }
         let formats = words.map(|word| word.parse::<u8>().ok().filter(|format| *format < 128));
-        let formats = formats
-            .collect::<Option<Vec<_>>>()
-            .filter(|formats| !formats.is_empty());
+        let formats = formats.collect::<Option<Vec<_>>>().filter(|formats| !formats.is_empty());
         if port.is_none() || formats.is_none() {
             return Err(malformed);
         }
@@ -338,10 +333,7 @@ fn agree<T: PartialEq>(slot: &mut Option<T>, value: T, what: &'static str) -> Re
 
 /// A word of RFC 8839's `ice-char`.
 fn ice_word(value: &str, range: std::ops::RangeInclusive<usize>) -> Option<String> {
-    token(value, range).filter(|word| {
-        word.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte))
-    })
+    token(value, range).filter(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)))
 }
 
 #[cfg(test)]

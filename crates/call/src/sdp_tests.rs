@@ -26,72 +26,39 @@ fn refused(text: &str) -> SdpError {
 #[test]
 fn an_honest_offer_is_read() {
     let sdp = Sdp::parse(&offer()).unwrap();
-    assert_eq!(
-        sdp.fingerprints(),
-        [Fingerprint::parse(&fingerprint()).unwrap()]
-    );
+    assert_eq!(sdp.fingerprints(), [Fingerprint::parse(&fingerprint()).unwrap()]);
     assert_eq!((sdp.ice_ufrag(), sdp.setup()), ("abcd", Setup::ActPass));
     assert_eq!(sdp.kinds(), [MediaKind::Audio]);
     assert_eq!(sdp.candidates().len(), 1);
-    assert!(
-        !sdp.text().contains("candidate:"),
-        "addresses are judged apart"
-    );
+    assert!(!sdp.text().contains("candidate:"), "addresses are judged apart");
     assert_eq!(Sdp::parse(sdp.text()).unwrap().text(), sdp.text());
 }
 
 #[test]
 fn a_description_without_a_fingerprint_is_refused() {
-    let without = offer()
-        .lines()
-        .filter(|line| !line.contains("fingerprint"))
-        .collect::<Vec<_>>()
-        .join("\r\n");
+    let without = offer().lines().filter(|line| !line.contains("fingerprint")).collect::<Vec<_>>().join("\r\n");
     assert_eq!(refused(&without), SdpError::Missing("fingerprint"));
 }
 
 #[test]
 fn one_weak_fingerprint_beside_a_good_one_is_refused() {
-    let weak = format!(
-        "{}a=fingerprint:sha-1 {}\r\n",
-        offer(),
-        vec!["AB"; 20].join(":")
-    );
-    assert_eq!(
-        refused(&weak),
-        SdpError::Fingerprint(FingerprintError::NotSha256)
-    );
+    let weak = format!("{}a=fingerprint:sha-1 {}\r\n", offer(), vec!["AB"; 20].join(":"));
+    assert_eq!(refused(&weak), SdpError::Fingerprint(FingerprintError::NotSha256));
 }
 
 #[test]
 fn every_fingerprint_is_found_in_the_session_and_in_the_media() {
     let second = vec!["CD"; 32].join(":");
-    let text = offer().replacen(
-        "t=0 0\r\n",
-        &format!("t=0 0\r\na=fingerprint:sha-256 {second}\r\n"),
-        1,
-    );
+    let text = offer().replacen("t=0 0\r\n", &format!("t=0 0\r\na=fingerprint:sha-256 {second}\r\n"), 1);
     assert_eq!(Sdp::parse(&text).unwrap().fingerprints().len(), 2);
 }
 
 #[test]
 fn media_without_dtls_are_refused() {
-    assert_eq!(
-        refused(&offer().replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")),
-        SdpError::Unprotected
-    );
-    assert_eq!(
-        refused(&offer().replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")),
-        SdpError::Unprotected
-    );
-    assert_eq!(
-        refused(&format!("{}a=crypto:1 AES inline:x\r\n", offer())),
-        SdpError::Unprotected
-    );
-    assert_eq!(
-        refused(&format!("{}k=clear:x\r\n", offer())),
-        SdpError::Unprotected
-    );
+    assert_eq!(refused(&offer().replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")), SdpError::Unprotected);
+    assert_eq!(refused(&offer().replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")), SdpError::Unprotected);
+    assert_eq!(refused(&format!("{}a=crypto:1 AES inline:x\r\n", offer())), SdpError::Unprotected);
+    assert_eq!(refused(&format!("{}k=clear:x\r\n", offer())), SdpError::Unprotected);
 }
 
 #[test]
@@ -99,10 +66,7 @@ fn other_media_stay_outside_until_the_door_is_opened() {
     let video = format!("{}m=video 9 UDP/TLS/RTP/SAVPF 96\r\n", offer());
     assert_eq!(refused(&video), SdpError::UnsupportedMedia);
     assert!(Sdp::parse_with(&video, &[MediaKind::Audio, MediaKind::Video]).is_ok());
-    let data = format!(
-        "{}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
-        offer()
-    );
+    let data = format!("{}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", offer());
     assert_eq!(refused(&data), SdpError::UnsupportedMedia);
     let twice = format!("{}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", offer());
     assert_eq!(refused(&twice), SdpError::UnsupportedMedia);
@@ -110,47 +74,20 @@ fn other_media_stay_outside_until_the_door_is_opened() {
 
 #[test]
 fn a_description_that_contradicts_itself_is_refused() {
-    assert_eq!(
-        refused(&format!("{}a=ice-ufrag:wxyz\r\n", offer())),
-        SdpError::Disagrees("ICE user name")
-    );
-    assert_eq!(
-        refused(&format!("{}a=setup:active\r\n", offer())),
-        SdpError::Disagrees("setup")
-    );
+    assert_eq!(refused(&format!("{}a=ice-ufrag:wxyz\r\n", offer())), SdpError::Disagrees("ICE user name"));
+    assert_eq!(refused(&format!("{}a=setup:active\r\n", offer())), SdpError::Disagrees("setup"));
 }
 
 #[test]
 fn the_limits_hold() {
-    assert!(matches!(
-        refused(&"v=0\r\n".repeat(20_000)),
-        SdpError::TooLong { .. }
-    ));
-    assert!(matches!(
-        refused(&format!("{}{}", offer(), "a=x\r\n".repeat(600))),
-        SdpError::TooManyLines { .. }
-    ));
-    assert!(matches!(
-        refused(&format!("{}a={}\r\n", offer(), "x".repeat(5_000))),
-        SdpError::TooManyLines { .. }
-    ));
+    assert!(matches!(refused(&"v=0\r\n".repeat(20_000)), SdpError::TooLong { .. }));
+    assert!(matches!(refused(&format!("{}{}", offer(), "a=x\r\n".repeat(600))), SdpError::TooManyLines { .. }));
+    assert!(matches!(refused(&format!("{}a={}\r\n", offer(), "x".repeat(5_000))), SdpError::TooManyLines { .. }));
     let candidates = "a=candidate:1 1 udp 7 10.0.0.1 4000 typ host\r\n".repeat(64);
-    assert_eq!(
-        refused(&format!("{}{candidates}", offer())),
-        SdpError::TooMany("candidates")
-    );
-    let fingerprints: String = (0..9)
-        .map(|n| {
-            format!(
-                "a=fingerprint:sha-256 {}\r\n",
-                vec![format!("{n:02X}"); 32].join(":")
-            )
-        })
-        .collect();
-    assert_eq!(
-        refused(&format!("{}{fingerprints}", offer())),
-        SdpError::TooMany("fingerprints")
-    );
+    assert_eq!(refused(&format!("{}{candidates}", offer())), SdpError::TooMany("candidates"));
+    let fingerprints: String =
+        (0..9).map(|n| format!("a=fingerprint:sha-256 {}\r\n", vec![format!("{n:02X}"); 32].join(":"))).collect();
+    assert_eq!(refused(&format!("{}{fingerprints}", offer())), SdpError::TooMany("fingerprints"));
 }
 
 #[test]
@@ -159,22 +96,10 @@ fn broken_lines_are_refused_with_their_number() {
     assert_eq!(refused("hello"), SdpError::Malformed { line: 1 });
     assert_eq!(refused("v=1\r\n"), SdpError::Malformed { line: 1 });
     assert_eq!(refused("v=0\r\nv=0\r\n"), SdpError::Malformed { line: 2 });
-    assert_eq!(
-        refused(&offer().replace("a=setup:actpass", "a=setup:holdconn")),
-        SdpError::Malformed { line: 8 }
-    );
-    assert_eq!(
-        refused(&offer().replace("s=-", "s=\u{7}")),
-        SdpError::Malformed { line: 3 }
-    );
-    assert_eq!(
-        refused(&offer().replace(" 111\r\nc=", " 300\r\nc=")),
-        SdpError::Malformed { line: 6 }
-    );
-    assert_eq!(
-        refused(&offer().replace("abcd", "a b c d")),
-        SdpError::Malformed { line: 10 }
-    );
+    assert_eq!(refused(&offer().replace("a=setup:actpass", "a=setup:holdconn")), SdpError::Malformed { line: 8 });
+    assert_eq!(refused(&offer().replace("s=-", "s=\u{7}")), SdpError::Malformed { line: 3 });
+    assert_eq!(refused(&offer().replace(" 111\r\nc=", " 300\r\nc=")), SdpError::Malformed { line: 6 });
+    assert_eq!(refused(&offer().replace("abcd", "a b c d")), SdpError::Malformed { line: 10 });
 }
 
 #[test]
@@ -182,19 +107,13 @@ fn a_hidden_address_is_of_no_use_but_no_crime() {
     let hidden = offer().replace("10.0.0.1", "4f3a.local");
     assert!(Sdp::parse(&hidden).unwrap().candidates().is_empty());
     let absurd = offer().replace("10.0.0.1", "255.255.255.255");
-    assert_eq!(
-        refused(&absurd),
-        SdpError::Candidate(CandidateError::AbsurdAddress)
-    );
+    assert_eq!(refused(&absurd), SdpError::Candidate(CandidateError::AbsurdAddress));
 }
 
 #[test]
 fn a_log_line_never_shows_what_it_says() {
     let shown = format!("{:?}", Sdp::parse(&offer()).unwrap());
-    assert!(
-        !shown.contains("abcd") && !shown.contains("10.0.0.1"),
-        "{shown}"
-    );
+    assert!(!shown.contains("abcd") && !shown.contains("10.0.0.1"), "{shown}");
 }
 
 proptest! {

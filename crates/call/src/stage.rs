@@ -14,11 +14,7 @@ pub const RECONNECT_LIMIT_MS: u64 = 10_000;
 
 /// Where a call is. What only makes sense there is in there; times are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "stage",
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "stage", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum CallState {
     /// Looking for the callee. Leaves when a device of the callee rings or answers.
     Finding {
@@ -147,9 +143,7 @@ impl CallState {
             | Self::Ringing { until, .. }
             | Self::Securing { until, .. }
             | Self::Connecting { until, .. } => Some(*until),
-            Self::Connected {
-                reconnecting_until, ..
-            } => *reconnecting_until,
+            Self::Connected { reconnecting_until, .. } => *reconnecting_until,
             Self::Ended(_) => None,
         }
     }

@@ -20,16 +20,12 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     pub(crate) fn new() -> Result<Self, opus::Error> {
-        let mut opus =
-            opus::Encoder::new(SAMPLE_RATE, opus::Channels::Mono, opus::Application::Voip)?;
+        let mut opus = opus::Encoder::new(SAMPLE_RATE, opus::Channels::Mono, opus::Application::Voip)?;
         opus.set_bitrate(opus::Bitrate::Bits(BITRATE))?;
         opus.set_inband_fec(true)?;
         opus.set_packet_loss_perc(EXPECTED_LOSS_PERCENT)?;
         opus.set_signal(opus::Signal::Voice)?;
-        Ok(Self {
-            opus,
-            packet: [0; PACKET_BYTES],
-        })
+        Ok(Self { opus, packet: [0; PACKET_BYTES] })
     }
 
     pub(crate) fn encode(&mut self, frame: &[f32; FRAME]) -> Option<Bytes> {
@@ -46,10 +42,7 @@ pub(crate) struct Decoder {
 impl Decoder {
     pub(crate) fn new() -> Result<Self, opus::Error> {
         let opus = opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)?;
-        Ok(Self {
-            opus,
-            pcm: vec![0.0; LONGEST_PACKET],
-        })
+        Ok(Self { opus, pcm: vec![0.0; LONGEST_PACKET] })
     }
 
     /// The sound of a packet; nothing if the packet is not Opus.
@@ -66,10 +59,7 @@ impl Decoder {
         if following.is_empty() || following.len() > PACKET_BYTES {
             return None;
         }
-        let samples = self
-            .opus
-            .decode_float(following, &mut self.pcm[..FRAME], true)
-            .ok()?;
+        let samples = self.opus.decode_float(following, &mut self.pcm[..FRAME], true).ok()?;
         self.pcm.get(..samples).filter(|pcm| !pcm.is_empty())
     }
 
@@ -90,11 +80,8 @@ mod tests {
     use super::*;
 
     fn frames(count: usize) -> Vec<[f32; FRAME]> {
-        let tone =
-            |n: usize| (n as f32 * 300.0 * std::f32::consts::TAU / SAMPLE_RATE as f32).sin() * 0.5;
-        (0..count)
-            .map(|frame| std::array::from_fn(|n| tone(frame * FRAME + n)))
-            .collect()
+        let tone = |n: usize| (n as f32 * 300.0 * std::f32::consts::TAU / SAMPLE_RATE as f32).sin() * 0.5;
+        (0..count).map(|frame| std::array::from_fn(|n| tone(frame * FRAME + n))).collect()
     }
 
     #[test]
@@ -112,10 +99,7 @@ mod tests {
     #[test]
     fn a_lost_frame_is_recovered_from_the_next() {
         let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
-        let packets: Vec<_> = frames(30)
-            .iter()
-            .map(|frame| encoder.encode(frame).unwrap())
-            .collect();
+        let packets: Vec<_> = frames(30).iter().map(|frame| encoder.encode(frame).unwrap()).collect();
         for packet in &packets[..28] {
             decoder.decode(packet).unwrap();
         }

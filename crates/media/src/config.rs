@@ -66,24 +66,14 @@ pub struct NetworkConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self {
-            addresses: Vec::new(),
-            include_loopback: false,
-            stun: Vec::new(),
-            bind_device: None,
-            expedited: true,
-        }
+        Self { addresses: Vec::new(), include_loopback: false, stun: Vec::new(), bind_device: None, expedited: true }
     }
 }
 
 impl NetworkConfig {
     /// Only this machine: for tests.
     pub fn loopback_only() -> Self {
-        Self {
-            addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-            include_loopback: true,
-            ..Self::default()
-        }
+        Self { addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))], include_loopback: true, ..Self::default() }
     }
 }
 
@@ -134,22 +124,14 @@ impl AudioConfig {
 impl Microphone {
     /// Reads `default`, `device:<id>`, `wav:<path>` (again and again), `wav-once:<path>` or `none`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let refused = ConfigError {
-            variable: MICROPHONE,
-            expected: "default, device:<id>, wav:<path>, wav-once:<path> or none",
-        };
+        let refused =
+            ConfigError { variable: MICROPHONE, expected: "default, device:<id>, wav:<path>, wav-once:<path> or none" };
         match text.split_once(':') {
             None if text == "default" => Ok(Self::Default),
             None if text == "none" => Ok(Self::Silence),
             Some(("device", id)) if !id.is_empty() => Ok(Self::Device(id.to_owned())),
-            Some(("wav", path)) if !path.is_empty() => Ok(Self::Wav {
-                path: path.into(),
-                looped: true,
-            }),
-            Some(("wav-once", path)) if !path.is_empty() => Ok(Self::Wav {
-                path: path.into(),
-                looped: false,
-            }),
+            Some(("wav", path)) if !path.is_empty() => Ok(Self::Wav { path: path.into(), looped: true }),
+            Some(("wav-once", path)) if !path.is_empty() => Ok(Self::Wav { path: path.into(), looped: false }),
             _ => Err(refused),
         }
     }
@@ -158,10 +140,7 @@ impl Microphone {
 impl Speaker {
     /// Reads `default`, `device:<id>`, `wav:<path>` or `none`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let refused = ConfigError {
-            variable: SPEAKER,
-            expected: "default, device:<id>, wav:<path> or none",
-        };
+        let refused = ConfigError { variable: SPEAKER, expected: "default, device:<id>, wav:<path> or none" };
         match text.split_once(':') {
             None if text == "default" => Ok(Self::Default),
             None if text == "none" => Ok(Self::Null),
@@ -173,15 +152,9 @@ impl Speaker {
 }
 
 fn stun_servers(text: &str) -> Result<Vec<String>, ConfigError> {
-    let servers: Vec<String> = text
-        .split(',')
-        .map(|server| server.trim().to_owned())
-        .collect();
+    let servers: Vec<String> = text.split(',').map(|server| server.trim().to_owned()).collect();
     if servers.len() > STUN_SERVERS || !servers.iter().all(|server| server.starts_with("stun:")) {
-        return Err(ConfigError {
-            variable: STUN,
-            expected: "up to four of stun:<host>:<port>, with commas",
-        });
+        return Err(ConfigError { variable: STUN, expected: "up to four of stun:<host>:<port>, with commas" });
     }
     Ok(servers)
 }
@@ -192,20 +165,14 @@ mod tests {
 
     fn read(pairs: &[(&str, &str)]) -> Result<AudioConfig, ConfigError> {
         AudioConfig::from_lookup(|name| {
-            pairs
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
+            pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
     fn an_empty_environment_means_the_default_devices_and_no_stranger() {
         let config = read(&[]).unwrap();
-        assert_eq!(
-            (config.microphone, config.speaker),
-            (Microphone::Default, Speaker::Default)
-        );
+        assert_eq!((config.microphone, config.speaker), (Microphone::Default, Speaker::Default));
         assert!(config.network.stun.is_empty() && !config.network.include_loopback);
     }
 
@@ -219,13 +186,7 @@ mod tests {
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
         ])
         .unwrap();
-        assert_eq!(
-            config.microphone,
-            Microphone::Wav {
-                path: "/tmp/ana.wav".into(),
-                looped: true
-            }
-        );
+        assert_eq!(config.microphone, Microphone::Wav { path: "/tmp/ana.wav".into(), looped: true });
         assert_eq!(config.speaker, Speaker::Device("pulseaudio:vspk".into()));
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
         assert!(config.network.include_loopback);

@@ -96,10 +96,7 @@ enum Order {
     Lost,
 }
 
-pub(crate) fn microphone(
-    id: Option<String>,
-    usage: &Arc<Usage>,
-) -> DeviceThread<rtrb::Consumer<f32>> {
+pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Consumer<f32>> {
     DeviceThread::start("voice-in", usage, move |orders, _| {
         let (device, config, format) = choose(id.as_deref(), Direction::Input)?;
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
@@ -111,12 +108,7 @@ pub(crate) fn microphone(
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
-        Ok(Opened {
-            _stream: stream,
-            ring: consumer,
-            rate: config.sample_rate,
-            name: name(&device),
-        })
+        Ok(Opened { _stream: stream, ring: consumer, rate: config.sample_rate, name: name(&device) })
     })
 }
 
@@ -132,12 +124,7 @@ pub(crate) fn speaker(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rt
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
-        Ok(Opened {
-            _stream: stream,
-            ring: producer,
-            rate: config.sample_rate,
-            name: name(&device),
-        })
+        Ok(Opened { _stream: stream, ring: producer, rate: config.sample_rate, name: name(&device) })
     })
 }
 
@@ -151,9 +138,7 @@ struct Opened<End> {
 impl<End: Send + 'static> DeviceThread<End> {
     fn start<Open>(thread_name: &str, usage: &Arc<Usage>, open: Open) -> Self
     where
-        Open: Fn(mpsc::Sender<Order>, Arc<AtomicU64>) -> Result<Opened<End>, cpal::Error>
-            + Send
-            + 'static,
+        Open: Fn(mpsc::Sender<Order>, Arc<AtomicU64>) -> Result<Opened<End>, cpal::Error> + Send + 'static,
     {
         let (news_out, news) = mpsc::channel();
         let (orders, orders_in) = mpsc::channel();
@@ -166,16 +151,8 @@ impl<End: Send + 'static> DeviceThread<End> {
                 keep_open(&open, &news_out, &orders, &orders_in, &starved);
             }
         };
-        let thread = std::thread::Builder::new()
-            .name(thread_name.to_owned())
-            .spawn(work)
-            .ok();
-        Self {
-            news,
-            orders,
-            thread,
-            starved,
-        }
+        let thread = std::thread::Builder::new().name(thread_name.to_owned()).spawn(work).ok();
+        Self { news, orders, thread, starved }
     }
 }
 
@@ -206,12 +183,7 @@ fn keep_open<End>(
     loop {
         match open(orders_out.clone(), Arc::clone(starved)) {
             Ok(opened) => {
-                let Opened {
-                    _stream,
-                    ring,
-                    rate,
-                    name,
-                } = opened;
+                let Opened { _stream, ring, rate, name } = opened;
                 tell(DeviceState::Working { name });
                 let _ = news.send(News::Opened { ring, rate });
                 match orders.recv() {
@@ -297,17 +269,12 @@ fn on_error(orders: mpsc::Sender<Order>) -> impl FnMut(cpal::Error) + Send + 'st
     }
 }
 
-fn choose(
-    id: Option<&str>,
-    direction: Direction,
-) -> Result<(cpal::Device, StreamConfig, SampleFormat), cpal::Error> {
+fn choose(id: Option<&str>, direction: Direction) -> Result<(cpal::Device, StreamConfig, SampleFormat), cpal::Error> {
     let missing = || cpal::Error::from(ErrorKind::DeviceNotAvailable);
     let device = match id {
         Some(id) => {
             let id: cpal::DeviceId = id.parse().map_err(|_| missing())?;
-            cpal::host_from_id(id.host())?
-                .device_by_id(&id)
-                .ok_or_else(missing)?
+            cpal::host_from_id(id.host())?.device_by_id(&id).ok_or_else(missing)?
         }
         None => {
             let host = cpal::default_host();
@@ -320,24 +287,15 @@ fn choose(
     };
     let supported = best_config(&device, direction)?;
     let buffer_size = match supported.buffer_size() {
-        cpal::SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&PERIOD) => {
-            BufferSize::Fixed(PERIOD)
-        }
+        cpal::SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&PERIOD) => BufferSize::Fixed(PERIOD),
         _ => BufferSize::Default,
     };
-    let config = StreamConfig {
-        channels: supported.channels(),
-        sample_rate: supported.sample_rate(),
-        buffer_size,
-    };
+    let config = StreamConfig { channels: supported.channels(), sample_rate: supported.sample_rate(), buffer_size };
     Ok((device, config, supported.sample_format()))
 }
 
 /// Prefers 48 kHz, then floats, then few channels; else what the device says itself.
-fn best_config(
-    device: &cpal::Device,
-    direction: Direction,
-) -> Result<cpal::SupportedStreamConfig, cpal::Error> {
+fn best_config(device: &cpal::Device, direction: Direction) -> Result<cpal::SupportedStreamConfig, cpal::Error> {
     let ranges: Vec<_> = match direction {
         Direction::Input => device.supported_input_configs()?.collect(),
         Direction::Output => device.supported_output_configs()?.collect(),
@@ -355,11 +313,7 @@ fn best_config(
         };
         (format, range.channels())
     };
-    let best = ranges
-        .into_iter()
-        .filter(usable)
-        .min_by_key(cost)
-        .filter(|range| cost(range).0 < 100);
+    let best = ranges.into_iter().filter(usable).min_by_key(cost).filter(|range| cost(range).0 < 100);
     match (best, direction) {
         (Some(range), _) => Ok(range.with_sample_rate(SAMPLE_RATE)),
         (None, Direction::Input) => device.default_input_config(),
@@ -368,32 +322,22 @@ fn best_config(
 }
 
 fn name(device: &cpal::Device) -> String {
-    device
-        .description()
-        .map(|description| description.name().to_owned())
-        .unwrap_or_default()
+    device.description().map(|description| description.name().to_owned()).unwrap_or_default()
 }
 
 /// The devices to choose from. Asks the system and may take a while: not for an async task.
 pub(crate) fn list() -> Vec<DeviceInfo> {
     let host = cpal::default_host();
     let id_of = |device: cpal::Device| device.id().map(|id| id.to_string()).ok();
-    let (default_input, default_output) = (
-        host.default_input_device().and_then(id_of),
-        host.default_output_device().and_then(id_of),
-    );
+    let (default_input, default_output) =
+        (host.default_input_device().and_then(id_of), host.default_output_device().and_then(id_of));
     let mut found = Vec::new();
     let mut add = |device: cpal::Device, direction, default: &Option<String>| {
         let Ok(id) = device.id().map(|id| id.to_string()) else {
             return;
         };
         let default = default.as_ref() == Some(&id);
-        found.push(DeviceInfo {
-            name: name(&device),
-            id,
-            direction,
-            default,
-        });
+        found.push(DeviceInfo { name: name(&device), id, direction, default });
     };
     for device in host.input_devices().into_iter().flatten().take(LISTED) {
         add(device, Direction::Input, &default_input);

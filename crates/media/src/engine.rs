@@ -37,36 +37,23 @@ pub struct MediaEngine {
 impl MediaEngine {
     /// Makes an engine; nothing is opened yet.
     pub fn new(config: AudioConfig) -> Arc<Self> {
-        Arc::new(Self {
-            config: Mutex::new(config),
-            usage: Arc::default(),
-        })
+        Arc::new(Self { config: Mutex::new(config), usage: Arc::default() })
     }
 
     /// What the next call will use.
     pub fn config(&self) -> AudioConfig {
-        self.config
-            .lock()
-            .expect("no holder of this lock can panic")
-            .clone()
+        self.config.lock().expect("no holder of this lock can panic").clone()
     }
 
     /// Changes what the next call will use.
     pub fn set_config(&self, config: AudioConfig) {
-        *self
-            .config
-            .lock()
-            .expect("no holder of this lock can panic") = config;
+        *self.config.lock().expect("no holder of this lock can panic") = config;
     }
 
     /// Opens the media of a call: sockets and devices, with everything behind a closed gate.
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
-    pub async fn open_call(
-        &self,
-        id: impl Into<String>,
-        events: Sender<MediaEvent>,
-    ) -> Result<CallMedia, MediaError> {
+    pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
         let opened = Instant::now();
         let full = MediaError::TooManyCalls { limit: OPEN_CALLS };
         let call = self.usage.hold_up_to(Held::Call, OPEN_CALLS).ok_or(full)?;
@@ -83,12 +70,7 @@ impl MediaEngine {
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
         let (news, news_in) = tokio::sync::mpsc::channel(NEWS);
         let (orders, orders_in) = mpsc::channel();
-        let queues = Queues {
-            inbound: inbound_in,
-            outbound,
-            news,
-            orders: orders_in,
-        };
+        let queues = Queues { inbound: inbound_in, outbound, news, orders: orders_in };
         let loopback = config.network.include_loopback;
         let voice = self.start_voice(config, queues, &shared, opened)?;
 
@@ -113,17 +95,7 @@ impl MediaEngine {
         };
         tokio::spawn(supervisor.run());
         let id = id.into();
-        Ok(CallMedia::new(Parts {
-            id,
-            peer,
-            shared,
-            vouched,
-            loopback,
-            signals,
-            orders,
-            stop,
-            closed,
-        }))
+        Ok(CallMedia::new(Parts { id, peer, shared, vouched, loopback, signals, orders, stop, closed }))
     }
 
     fn start_voice(
@@ -141,9 +113,7 @@ impl MediaEngine {
             }
         };
         let thread = std::thread::Builder::new().name("voice".to_owned());
-        thread
-            .spawn(work)
-            .map_err(|_| MediaError::Engine("start its voice thread"))
+        thread.spawn(work).map_err(|_| MediaError::Engine("start its voice thread"))
     }
 
     /// Plays a tone on the speaker until the result is dropped.
@@ -153,9 +123,7 @@ impl MediaEngine {
 
     /// The microphones and speakers there are.
     pub async fn devices(&self) -> Vec<DeviceInfo> {
-        tokio::task::spawn_blocking(device::list)
-            .await
-            .unwrap_or_default()
+        tokio::task::spawn_blocking(device::list).await.unwrap_or_default()
     }
 
     /// What all calls hold at this moment.
@@ -166,9 +134,7 @@ impl MediaEngine {
 
 impl std::fmt::Debug for MediaEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MediaEngine")
-            .field("in_use", &self.in_use())
-            .finish_non_exhaustive()
+        f.debug_struct("MediaEngine").field("in_use", &self.in_use()).finish_non_exhaustive()
     }
 }
 

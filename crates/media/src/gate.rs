@@ -13,9 +13,7 @@ pub(crate) struct Gate(AtomicU8);
 impl Gate {
     /// Opens a gate that was never shut; says whether it is open now.
     pub(crate) fn open(&self) -> bool {
-        let _ = self
-            .0
-            .compare_exchange(CLOSED, OPEN, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.0.compare_exchange(CLOSED, OPEN, Ordering::AcqRel, Ordering::Acquire);
         self.is_open()
     }
 

@@ -106,9 +106,7 @@ impl JitterBuffer {
 
     /// How much longer (or, negative, shorter) voice waits than it should.
     pub(crate) fn surplus_ms(&self) -> f64 {
-        self.delay
-            .actual
-            .map_or(0.0, |actual| actual - self.delay.target)
+        self.delay.actual.map_or(0.0, |actual| actual - self.delay.target)
     }
 
     /// The caller cut (negative) or added time, so what waits now waits less or more.
@@ -124,9 +122,7 @@ impl JitterBuffer {
             self.counters.refused += 1;
             return;
         }
-        let stream = self
-            .stream
-            .get_or_insert_with(|| Stream::begin(sequence, timestamp));
+        let stream = self.stream.get_or_insert_with(|| Stream::begin(sequence, timestamp));
         let Some(number) = stream.number(sequence) else {
             self.counters.refused += 1;
             if stream.jumped(sequence) {
@@ -144,9 +140,7 @@ impl JitterBuffer {
             self.delay.came_too_late();
             return;
         }
-        self.waiting
-            .entry(number)
-            .or_insert(Waiting { payload, media_ms });
+        self.waiting.entry(number).or_insert(Waiting { payload, media_ms });
         self.shed();
     }
 
@@ -168,10 +162,7 @@ impl JitterBuffer {
         while self.waiting.len() > WAITING {
             self.waiting.pop_first();
             self.counters.lost += 1;
-            stream.next = self
-                .waiting
-                .first_key_value()
-                .map_or(stream.next, |(number, _)| *number);
+            stream.next = self.waiting.first_key_value().map_or(stream.next, |(number, _)| *number);
         }
     }
 
@@ -198,16 +189,11 @@ impl JitterBuffer {
             self.in_hole = 0;
         }
         let hole = first - stream.next;
-        if hole > 0 {
-            self.in_hole(hole)
-        } else {
-            self.play(now_ms)
-        }
+        if hole > 0 { self.in_hole(hole) } else { self.play(now_ms) }
     }
 
     fn play(&mut self, now_ms: f64) -> Pick {
-        let (Some(stream), Some((number, packet))) = (&mut self.stream, self.waiting.pop_first())
-        else {
+        let (Some(stream), Some((number, packet))) = (&mut self.stream, self.waiting.pop_first()) else {
             return Pick::Nothing;
         };
         stream.next = number + 1;
@@ -231,9 +217,7 @@ impl JitterBuffer {
     }
 
     fn in_hole(&mut self, hole: i64) -> Pick {
-        let (Some(stream), Some((&first, packet))) =
-            (&mut self.stream, self.waiting.first_key_value())
-        else {
+        let (Some(stream), Some((&first, packet))) = (&mut self.stream, self.waiting.first_key_value()) else {
             return Pick::Nothing;
         };
         // Time already filled while nothing was there belongs to this hole.
@@ -269,12 +253,7 @@ impl JitterBuffer {
 impl Stream {
     fn begin(sequence: u16, timestamp: u32) -> Self {
         let first = i64::from(sequence);
-        Self {
-            next: first,
-            highest: first,
-            timestamp: i64::from(timestamp),
-            jump: None,
-        }
+        Self { next: first, highest: first, timestamp: i64::from(timestamp), jump: None }
     }
 
     /// The packet's number without wrap-around, or nothing if it jumps.

@@ -14,31 +14,21 @@ struct Road {
 
 impl Road {
     fn new() -> Self {
-        Self {
-            buffer: JitterBuffer::new(),
-            travelling: Vec::new(),
-            heard: Vec::new(),
-        }
+        Self { buffer: JitterBuffer::new(), travelling: Vec::new(), heard: Vec::new() }
     }
 
     /// Sends `count` packets; `delay` says how long each travels, or that it is lost.
     fn run(mut self, count: u16, delay: impl Fn(u16) -> Option<f64>) -> Self {
         for number in 0..count {
             let sent = f64::from(number) * 20.0;
-            self.travelling
-                .extend(delay(number).map(|delay| (sent + delay, number)));
+            self.travelling.extend(delay(number).map(|delay| (sent + delay, number)));
         }
         self.travelling.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut arrivals = std::mem::take(&mut self.travelling).into_iter().peekable();
         for frame in 0..count + 20 {
             let now = f64::from(frame) * 20.0 + 5.0;
             while let Some((at, number)) = arrivals.next_if(|(at, _)| *at <= now) {
-                self.buffer.insert(
-                    at,
-                    number.wrapping_add(65_500),
-                    u32::from(number) * 960,
-                    packet(number),
-                );
+                self.buffer.insert(at, number.wrapping_add(65_500), u32::from(number) * 960, packet(number));
             }
             self.heard.push(self.buffer.pick(now));
         }
@@ -46,10 +36,7 @@ impl Road {
     }
 
     fn played(&self) -> usize {
-        self.heard
-            .iter()
-            .filter(|pick| matches!(pick, Pick::Play(_)))
-            .count()
+        self.heard.iter().filter(|pick| matches!(pick, Pick::Play(_))).count()
     }
 
     fn count(&self, wanted: &Pick) -> usize {
@@ -65,23 +52,14 @@ fn packet(number: u16) -> Bytes {
 fn on_a_good_road_every_packet_is_played_and_nothing_is_invented() {
     let road = Road::new().run(500, |_| Some(30.0));
     assert_eq!(road.played(), 500);
-    assert_eq!(
-        road.buffer.counters(),
-        Counters {
-            received: 500,
-            concealed: 3,
-            ..Counters::default()
-        }
-    );
+    assert_eq!(road.buffer.counters(), Counters { received: 500, concealed: 3, ..Counters::default() });
     assert_eq!(road.count(&Pick::Conceal), 3, "only after the last packet");
     assert!(road.buffer.target_and_jitter().0 < 60.0);
 }
 
 #[test]
 fn packets_that_overtake_each_other_are_put_in_order() {
-    let road = Road::new().run(400, |number| {
-        Some(if number % 10 == 3 { 65.0 } else { 20.0 })
-    });
+    let road = Road::new().run(400, |number| Some(if number % 10 == 3 { 65.0 } else { 20.0 }));
     let order: Vec<_> = road
         .heard
         .iter()
@@ -100,30 +78,15 @@ fn packets_that_overtake_each_other_are_put_in_order() {
 fn one_lost_packet_is_recovered_from_the_next() {
     let road = Road::new().run(200, |number| (number % 20 != 7).then_some(30.0));
     assert_eq!(road.buffer.counters().lost, 10);
-    assert_eq!(
-        road.heard
-            .iter()
-            .filter(|pick| matches!(pick, Pick::Recover(_)))
-            .count(),
-        10
-    );
+    assert_eq!(road.heard.iter().filter(|pick| matches!(pick, Pick::Recover(_))).count(), 10);
     assert_eq!(road.played(), 190);
 }
 
 #[test]
 fn a_longer_hole_is_guessed_three_times_then_silent() {
-    let road = Road::new().run(200, |number| {
-        (!(100..108).contains(&number)).then_some(30.0)
-    });
-    let begin = road
-        .heard
-        .iter()
-        .position(|pick| *pick == Pick::Conceal)
-        .unwrap();
-    assert_eq!(
-        road.heard[begin..begin + 3],
-        [Pick::Conceal, Pick::Conceal, Pick::Conceal]
-    );
+    let road = Road::new().run(200, |number| (!(100..108).contains(&number)).then_some(30.0));
+    let begin = road.heard.iter().position(|pick| *pick == Pick::Conceal).unwrap();
+    assert_eq!(road.heard[begin..begin + 3], [Pick::Conceal, Pick::Conceal, Pick::Conceal]);
     assert_eq!(road.played(), 192);
     assert_eq!(road.buffer.counters().lost, 8);
 }
@@ -136,31 +99,17 @@ fn the_delay_grows_with_unsteady_packets_and_stays_bounded() {
     assert!((70.0..=130.0).contains(&target), "{target}");
     assert!((60.0..=95.0).contains(&jitter), "{jitter}");
     assert!(road.played() > 930, "{}", road.played());
-    let road = Road::new().run(1_000, |number| {
-        Some(f64::from(number.wrapping_mul(7_919) % 900))
-    });
+    let road = Road::new().run(1_000, |number| Some(f64::from(number.wrapping_mul(7_919) % 900)));
     assert!(road.buffer.target_and_jitter().0 <= 200.0);
 }
 
 #[test]
 fn a_pause_of_the_road_is_survived() {
     let road = Road::new().run(400, |number| {
-        Some(if (150..200).contains(&number) {
-            30.0 + f64::from(200 - number) * 20.0
-        } else {
-            30.0
-        })
+        Some(if (150..200).contains(&number) { 30.0 + f64::from(200 - number) * 20.0 } else { 30.0 })
     });
-    assert!(
-        road.played() > 365,
-        "all but what still waits: {}",
-        road.played()
-    );
-    assert!(
-        road.buffer.surplus_ms() > 100.0,
-        "and what waits too long is known: {}",
-        road.buffer.surplus_ms()
-    );
+    assert!(road.played() > 365, "all but what still waits: {}", road.played());
+    assert!(road.buffer.surplus_ms() > 100.0, "and what waits too long is known: {}", road.buffer.surplus_ms());
 }
 
 #[test]
@@ -168,10 +117,7 @@ fn a_sender_that_begins_elsewhere_is_believed_the_second_time() {
     let mut buffer = JitterBuffer::new();
     buffer.insert(0.0, 10, 0, packet(1));
     buffer.insert(20.0, 9_000, 960, packet(2));
-    assert!(
-        buffer.stream.is_some(),
-        "one strange packet changes nothing"
-    );
+    assert!(buffer.stream.is_some(), "one strange packet changes nothing");
     buffer.insert(40.0, 9_001, 1_920, packet(3));
     buffer.insert(60.0, 9_002, 2_880, packet(4));
     assert!(matches!(buffer.pick(200.0), Pick::Play(payload) if payload == packet(4)));
@@ -182,13 +128,7 @@ fn an_empty_or_oversized_packet_is_refused() {
     let mut buffer = JitterBuffer::new();
     buffer.insert(0.0, 1, 0, Bytes::new());
     buffer.insert(0.0, 1, 0, Bytes::from(vec![0; 1_276]));
-    assert_eq!(
-        buffer.counters(),
-        Counters {
-            refused: 2,
-            ..Counters::default()
-        }
-    );
+    assert_eq!(buffer.counters(), Counters { refused: 2, ..Counters::default() });
     assert_eq!(buffer.pick(1_000.0), Pick::Nothing);
 }
 

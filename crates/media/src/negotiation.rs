@@ -27,20 +27,12 @@ enum Phase {
 
 impl Negotiation {
     pub(crate) fn offer(&mut self) -> Result<(), MediaError> {
-        self.step(
-            Phase::Fresh,
-            Phase::Offered,
-            "an offer was made or read already",
-        )
+        self.step(Phase::Fresh, Phase::Offered, "an offer was made or read already")
     }
 
     pub(crate) fn read_offer(&mut self, text: &str) -> Result<Sdp, MediaError> {
         let sdp = Sdp::parse(text)?;
-        self.step(
-            Phase::Fresh,
-            Phase::Settled,
-            "an offer was made or read already",
-        )?;
+        self.step(Phase::Fresh, Phase::Settled, "an offer was made or read already")?;
         self.settle(&sdp);
         Ok(sdp)
     }
@@ -50,11 +42,7 @@ impl Negotiation {
         if sdp.setup() == Setup::ActPass {
             return Err(MediaError::OutOfOrder("an answer must decide who begins"));
         }
-        self.step(
-            Phase::Offered,
-            Phase::Settled,
-            "there is no offer to answer",
-        )?;
+        self.step(Phase::Offered, Phase::Settled, "there is no offer to answer")?;
         self.settle(&sdp);
         Ok(sdp)
     }
@@ -76,9 +64,7 @@ impl Negotiation {
     /// The candidates that came before the description, and those that stood in it.
     pub(crate) fn waiting(&mut self, sdp: &Sdp) -> Vec<Candidate> {
         let early = std::mem::take(&mut self.early);
-        let early = early
-            .into_iter()
-            .filter(|candidate| self.belongs(candidate).is_ok());
+        let early = early.into_iter().filter(|candidate| self.belongs(candidate).is_ok());
         early.chain(sdp.candidates().iter().cloned()).collect()
     }
 
@@ -105,9 +91,9 @@ impl Negotiation {
     /// A candidate that names another ICE session than the signed description is refused.
     fn belongs(&self, candidate: &Candidate) -> Result<(), MediaError> {
         match (&candidate.username_fragment, &self.ufrag) {
-            (Some(theirs), Some(signed)) if theirs != signed => Err(MediaError::Candidate(
-                CandidateError::Malformed("usernameFragment"),
-            )),
+            (Some(theirs), Some(signed)) if theirs != signed => {
+                Err(MediaError::Candidate(CandidateError::Malformed("usernameFragment")))
+            }
             _ => Ok(()),
         }
     }
@@ -146,30 +132,15 @@ mod tests {
     #[test]
     fn descriptions_come_in_one_order_only() {
         let mut negotiation = Negotiation::default();
-        assert!(matches!(
-            negotiation.read_answer(&description("active")),
-            Err(MediaError::OutOfOrder(_))
-        ));
+        assert!(matches!(negotiation.read_answer(&description("active")), Err(MediaError::OutOfOrder(_))));
         negotiation.read_offer(&description("actpass")).unwrap();
-        assert!(matches!(
-            negotiation.read_offer(&description("actpass")),
-            Err(MediaError::OutOfOrder(_))
-        ));
-        assert!(matches!(
-            negotiation.offer(),
-            Err(MediaError::OutOfOrder(_))
-        ));
+        assert!(matches!(negotiation.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
+        assert!(matches!(negotiation.offer(), Err(MediaError::OutOfOrder(_))));
         let mut negotiation = Negotiation::default();
         negotiation.offer().unwrap();
-        assert!(matches!(
-            negotiation.read_answer(&description("actpass")),
-            Err(MediaError::OutOfOrder(_))
-        ));
+        assert!(matches!(negotiation.read_answer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(negotiation.read_answer(&description("passive")).is_ok());
-        assert!(
-            negotiation.read_answer(&description("passive")).is_err(),
-            "an answer is given once"
-        );
+        assert!(negotiation.read_answer(&description("passive")).is_err(), "an answer is given once");
     }
 
     #[test]
@@ -179,16 +150,8 @@ mod tests {
         negotiation.candidate(&foreign).unwrap();
         let sdp = negotiation.read_offer(&description("actpass")).unwrap();
         assert!(negotiation.waiting(&sdp).is_empty());
-        assert!(matches!(
-            negotiation.candidate(&foreign),
-            Err(MediaError::Candidate(_))
-        ));
-        assert!(
-            negotiation
-                .candidate(&foreign.replace("wxyz", "abcd"))
-                .unwrap()
-                .is_some()
-        );
+        assert!(matches!(negotiation.candidate(&foreign), Err(MediaError::Candidate(_))));
+        assert!(negotiation.candidate(&foreign.replace("wxyz", "abcd")).unwrap().is_some());
     }
 
     #[test]
@@ -197,9 +160,6 @@ mod tests {
         for _ in 0..CANDIDATES {
             negotiation.candidate(CANDIDATE).unwrap();
         }
-        assert_eq!(
-            negotiation.candidate(CANDIDATE),
-            Err(MediaError::TooManyCandidates { limit: CANDIDATES })
-        );
+        assert_eq!(negotiation.candidate(CANDIDATE), Err(MediaError::TooManyCandidates { limit: CANDIDATES }));
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::sync::mpsc;
 use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
-    TokioRuntime, Transmit,
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime, TokioRuntime,
+    Transmit,
 };
 
 use crate::config::NetworkConfig;
@@ -35,11 +35,7 @@ pub(crate) struct CallRuntime {
 }
 
 impl CallRuntime {
-    pub(crate) fn new(
-        network: &NetworkConfig,
-        usage: Arc<Usage>,
-        signals: mpsc::Sender<Signal>,
-    ) -> Self {
+    pub(crate) fn new(network: &NetworkConfig, usage: Arc<Usage>, signals: mpsc::Sender<Signal>) -> Self {
         Self {
             tokio: TokioRuntime,
             bind_device: network.bind_device.clone(),
@@ -56,11 +52,7 @@ impl CallRuntime {
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
         if self.expedited {
-            let _ = if v6 {
-                socket.set_tclass_v6(EXPEDITED)
-            } else {
-                socket.set_tos_v4(EXPEDITED)
-            };
+            let _ = if v6 { socket.set_tclass_v6(EXPEDITED) } else { socket.set_tos_v4(EXPEDITED) };
         }
         // An address alone does not choose the interface on Linux: the routing table does.
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -77,10 +69,7 @@ impl CallRuntime {
 
 impl Runtime for CallRuntime {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        let watched = Watched {
-            _hold: self.usage.hold(Held::Task),
-            signals: self.signals.clone(),
-        };
+        let watched = Watched { _hold: self.usage.hold(Held::Task), signals: self.signals.clone() };
         self.tokio.spawn(Box::pin(async move {
             let _watched = watched;
             future.await;
@@ -97,10 +86,7 @@ impl Runtime for CallRuntime {
         }))
     }
 
-    fn wrap_tcp_listener(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
+    fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
         self.tokio.wrap_tcp_listener(listener)
     }
 
@@ -169,8 +155,7 @@ impl AsyncUdpSocket for CallSocket {
         if refuses_certificate(transmit.contents) {
             let _ = self.signals.try_send(Signal::CertificateRefused);
         }
-        self.io
-            .poll_send_to(cx, transmit.contents, transmit.destination)
+        self.io.poll_send_to(cx, transmit.contents, transmit.destination)
     }
 
     fn poll_recv(

@@ -9,16 +9,15 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCConfigurationBuilder, RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent,
-    RTCPeerConnectionState, Registry, SettingEngineBuilder, configure_rtcp_reports,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent, RTCPeerConnectionState, Registry,
+    SettingEngineBuilder, configure_rtcp_reports,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
@@ -56,10 +55,7 @@ impl Peer {
     ) -> webrtc::error::Result<Self> {
         let mut media = MediaEngine::default();
         media.register_codec(
-            RTCRtpCodecParameters {
-                rtp_codec: opus(),
-                payload_type: OPUS_PAYLOAD_TYPE,
-            },
+            RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS_PAYLOAD_TYPE },
             RtpCodecKind::Audio,
         )?;
         let settings = SettingEngineBuilder::new()
@@ -69,24 +65,14 @@ impl Peer {
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
             .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
             .build();
-        let servers = network.stun.iter().map(|url| RTCIceServer {
-            urls: vec![url.clone()],
-            ..Default::default()
-        });
+        let servers = network.stun.iter().map(|url| RTCIceServer { urls: vec![url.clone()], ..Default::default() });
         let connection = PeerConnectionBuilder::new()
-            .with_configuration(
-                RTCConfigurationBuilder::new()
-                    .with_ice_servers(servers.collect())
-                    .build(),
-            )
+            .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers.collect()).build())
             .with_media_engine(media)
             .with_setting_engine(settings)
             .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
             .with_runtime(Arc::new(runtime))
-            .with_handler(Arc::new(Ears {
-                signals,
-                loopback: network.include_loopback,
-            }))
+            .with_handler(Arc::new(Ears { signals, loopback: network.include_loopback }))
             .with_udp_addrs(addresses(network))
             .build()
             .await?;
@@ -95,12 +81,7 @@ impl Peer {
         let ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
-        Ok(Self {
-            connection,
-            sender,
-            track,
-            ssrc,
-        })
+        Ok(Self { connection, sender, track, ssrc })
     }
 }
 
@@ -109,10 +90,7 @@ fn addresses(network: &NetworkConfig) -> Vec<SocketAddr> {
         return network.addresses.clone();
     }
     // The engine puts every interface in the place of a wildcard.
-    let mut addresses = vec![
-        SocketAddr::from(([0, 0, 0, 0], 0)),
-        SocketAddr::from(([0u16; 8], 0)),
-    ];
+    let mut addresses = vec![SocketAddr::from(([0, 0, 0, 0], 0)), SocketAddr::from(([0u16; 8], 0))];
     if network.include_loopback {
         addresses.push(SocketAddr::from(([127, 0, 0, 1], 0)));
     }
@@ -131,10 +109,7 @@ fn opus() -> RTCRtpCodec {
 
 fn voice_track(ssrc: u32) -> MediaStreamTrack {
     let encoding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters {
-            ssrc: Some(ssrc),
-            ..Default::default()
-        },
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         codec: opus(),
         ..Default::default()
     };

@@ -37,11 +37,7 @@ pub(crate) struct Frame {
 
 impl Playout {
     pub(crate) fn new() -> Result<Self, opus::Error> {
-        Ok(Self {
-            jitter: JitterBuffer::new(),
-            decoder: Decoder::new()?,
-            ready: VecDeque::new(),
-        })
+        Ok(Self { jitter: JitterBuffer::new(), decoder: Decoder::new()?, ready: VecDeque::new() })
     }
 
     pub(crate) fn insert(&mut self, now_ms: f64, sequence: u16, timestamp: u32, payload: Bytes) {
@@ -66,10 +62,7 @@ impl Playout {
             spoken |= self.decode_one(now_ms);
         }
         let mut pcm = [0.0; FRAME];
-        for (slot, sample) in pcm
-            .iter_mut()
-            .zip(self.ready.drain(..FRAME.min(self.ready.len())))
-        {
+        for (slot, sample) in pcm.iter_mut().zip(self.ready.drain(..FRAME.min(self.ready.len()))) {
             *slot = sample;
         }
         Frame { pcm, spoken }
@@ -131,20 +124,15 @@ fn best_step(pcm: &[f32]) -> usize {
         let energy: f32 = later.iter().map(|sample| sample * sample).sum();
         product / energy.sqrt().max(f32::EPSILON)
     };
-    STEPS
-        .max_by(|one, other| likeness(*one).total_cmp(&likeness(*other)))
-        .unwrap_or(*STEPS.end())
+    STEPS.max_by(|one, other| likeness(*one).total_cmp(&likeness(*other))).unwrap_or(*STEPS.end())
 }
 
 fn cross_fade<'a>(from: &'a [f32], to: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
     let length = from.len().max(1) as f32;
-    from.iter()
-        .zip(to)
-        .enumerate()
-        .map(move |(idx, (from, to))| {
-            let weight = idx as f32 / length;
-            from * (1.0 - weight) + to * weight
-        })
+    from.iter().zip(to).enumerate().map(move |(idx, (from, to))| {
+        let weight = idx as f32 / length;
+        from * (1.0 - weight) + to * weight
+    })
 }
 
 #[cfg(test)]
@@ -155,13 +143,7 @@ mod tests {
     fn speech(frames: usize) -> Vec<Bytes> {
         let mut encoder = Encoder::new().unwrap();
         let tone = |n: usize| (n as f32 * 440.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.4;
-        (0..frames)
-            .map(|f| {
-                encoder
-                    .encode(&std::array::from_fn(|n| tone(f * FRAME + n)))
-                    .unwrap()
-            })
-            .collect()
+        (0..frames).map(|f| encoder.encode(&std::array::from_fn(|n| tone(f * FRAME + n))).unwrap()).collect()
     }
 
     #[test]
@@ -183,52 +165,33 @@ mod tests {
         let packets = speech(900);
         // The road stops for 600 ms, then everything comes at once and goes on steadily.
         let arrival = |n: usize| {
-            if (100..130).contains(&n) {
-                130.0 * 20.0
-            } else {
-                n as f64 * 20.0
-            }
+            if (100..130).contains(&n) { 130.0 * 20.0 } else { n as f64 * 20.0 }
         };
         let mut sent = 0;
         for frame in 0..900 {
             let now = frame as f64 * 20.0 + 5.0;
             while sent < packets.len() && arrival(sent) <= now {
-                playout.insert(
-                    arrival(sent),
-                    sent as u16,
-                    (sent * FRAME) as u32,
-                    packets[sent].clone(),
-                );
+                playout.insert(arrival(sent), sent as u16, (sent * FRAME) as u32, packets[sent].clone());
                 sent += 1;
             }
             playout.pull(now);
         }
-        assert!(
-            playout.jitter.surplus_ms() <= ANY_SURPLUS_MS + 5.0,
-            "{}",
-            playout.jitter.surplus_ms()
-        );
+        assert!(playout.jitter.surplus_ms() <= ANY_SURPLUS_MS + 5.0, "{}", playout.jitter.surplus_ms());
     }
 
     #[test]
     fn noise_instead_of_opus_is_concealed() {
         let mut playout = Playout::new().unwrap();
         for n in 0..50u16 {
-            playout.insert(
-                f64::from(n) * 20.0,
-                n,
-                u32::from(n) * 960,
-                Bytes::from(vec![0xff; 900]),
-            );
+            playout.insert(f64::from(n) * 20.0, n, u32::from(n) * 960, Bytes::from(vec![0xff; 900]));
             assert!(!playout.pull(f64::from(n) * 20.0 + 5.0).spoken);
         }
     }
 
     #[test]
     fn cutting_and_stretching_keep_the_pitch() {
-        let tone: [f32; FRAME] = std::array::from_fn(|n| {
-            (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.012
-        });
+        let tone: [f32; FRAME] =
+            std::array::from_fn(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.012);
         for surplus in [100.0, -30.0, 0.0] {
             let mut ready = VecDeque::new();
             let by_ms = append(&mut ready, &tone, surplus);
@@ -236,10 +199,7 @@ mod tests {
             assert_eq!(by_ms < 0.0, surplus > 0.0);
             assert_eq!(ready.len(), (FRAME as f64 + by_ms * 48.0).round() as usize);
             let pcm: Vec<f32> = ready.into();
-            let jump = pcm
-                .windows(2)
-                .map(|pair| (pair[1] - pair[0]).abs())
-                .fold(0.0, f32::max);
+            let jump = pcm.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
             assert!(jump < 0.001, "no click: {jump}");
         }
     }

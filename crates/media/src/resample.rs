@@ -16,12 +16,7 @@ pub(crate) struct Resampler {
 impl Resampler {
     pub(crate) fn new(from: u32, to: u32) -> Self {
         let step = f64::from(from.max(1)) / f64::from(to.max(1));
-        Self {
-            step,
-            position: 0.0,
-            window: [0.0; TAPS],
-            filled: 0,
-        }
+        Self { step, position: 0.0, window: [0.0; TAPS], filled: 0 }
     }
 
     /// Feeds one input sample; `out` receives what falls before it.
@@ -59,47 +54,27 @@ mod tests {
 
     fn tone(rate: u32, hz: f32, seconds: f32) -> Vec<f32> {
         let samples = (rate as f32 * seconds) as usize;
-        (0..samples)
-            .map(|n| (n as f32 * hz * std::f32::consts::TAU / rate as f32).sin())
-            .collect()
+        (0..samples).map(|n| (n as f32 * hz * std::f32::consts::TAU / rate as f32).sin()).collect()
     }
 
     fn resample(input: &[f32], from: u32, to: u32) -> Vec<f32> {
         let mut resampler = Resampler::new(from, to);
         let mut output = Vec::new();
-        input
-            .iter()
-            .for_each(|sample| resampler.push(*sample, |value| output.push(value)));
+        input.iter().for_each(|sample| resampler.push(*sample, |value| output.push(value)));
         output
     }
 
     fn crossings(samples: &[f32]) -> usize {
-        samples
-            .windows(2)
-            .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
-            .count()
+        samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count()
     }
 
     #[test]
     fn a_tone_keeps_its_pitch_and_its_length_at_any_rate() {
-        for (from, to) in [
-            (44_100, 48_000),
-            (48_000, 44_100),
-            (16_000, 48_000),
-            (48_000, 48_000),
-            (96_000, 48_000),
-        ] {
+        for (from, to) in [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000), (48_000, 48_000), (96_000, 48_000)] {
             let output = resample(&tone(from, 440.0, 1.0), from, to);
-            assert!(
-                output.len().abs_diff(to as usize) < 16,
-                "{from} to {to}: {}",
-                output.len()
-            );
+            assert!(output.len().abs_diff(to as usize) < 16, "{from} to {to}: {}", output.len());
             assert!(crossings(&output).abs_diff(440) <= 1, "{from} to {to}");
-            assert!(
-                (crate::level::rms(&output) - 0.707).abs() < 0.02,
-                "{from} to {to}"
-            );
+            assert!((crate::level::rms(&output) - 0.707).abs() < 0.02, "{from} to {to}");
         }
     }
 }

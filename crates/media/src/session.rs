@@ -53,31 +53,10 @@ pub(crate) struct Parts {
 
 impl CallMedia {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
-            id,
-            peer,
-            shared,
-            vouched,
-            loopback,
-            signals,
-            orders,
-            stop,
-            closed,
-        } = parts;
+        let Parts { id, peer, shared, vouched, loopback, signals, orders, stop, closed } = parts;
         let negotiation = tokio::sync::Mutex::default();
         Self {
-            inner: Arc::new(Inner {
-                id,
-                peer,
-                shared,
-                negotiation,
-                vouched,
-                loopback,
-                signals,
-                orders,
-                stop,
-                closed,
-            }),
+            inner: Arc::new(Inner { id, peer, shared, negotiation, vouched, loopback, signals, orders, stop, closed }),
         }
     }
 
@@ -109,9 +88,7 @@ impl CallMedia {
         let connection = Arc::clone(&self.inner.peer.connection);
         let text = sdp.text().to_owned();
         let answer = contained("read the offer", async move {
-            connection
-                .set_remote_description(RTCSessionDescription::offer(text)?)
-                .await?;
+            connection.set_remote_description(RTCSessionDescription::offer(text)?).await?;
             let answer = connection.create_answer(None).await?;
             let text = answer.sdp.clone();
             connection.set_local_description(answer).await?;
@@ -131,9 +108,7 @@ impl CallMedia {
         let connection = Arc::clone(&self.inner.peer.connection);
         let text = sdp.text().to_owned();
         contained("read the answer", async move {
-            connection
-                .set_remote_description(RTCSessionDescription::answer(text)?)
-                .await
+            connection.set_remote_description(RTCSessionDescription::answer(text)?).await
         })
         .await?;
         self.settle(negotiation.waiting(&sdp)).await;
@@ -183,20 +158,12 @@ impl CallMedia {
     }
 
     fn check_open(&self) -> Result<(), MediaError> {
-        if self.inner.stop.is_cancelled() {
-            Err(MediaError::Closed)
-        } else {
-            Ok(())
-        }
+        if self.inner.stop.is_cancelled() { Err(MediaError::Closed) } else { Ok(()) }
     }
 
     /// Remembers whom the sealed description vouches for, before any handshake can begin.
     fn trust(&self, sdp: &Sdp) {
-        let mut known = self
-            .inner
-            .vouched
-            .lock()
-            .expect("no holder of this lock can panic");
+        let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
     }
 
@@ -235,9 +202,7 @@ impl Drop for Inner {
 
 impl std::fmt::Debug for CallMedia {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallMedia")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("CallMedia").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -41,12 +41,7 @@ struct Rendered {
 }
 
 impl Sink {
-    pub(crate) fn open(
-        speaker: &Speaker,
-        record: Option<PathBuf>,
-        usage: &Arc<Usage>,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn open(speaker: &Speaker, record: Option<PathBuf>, usage: &Arc<Usage>, now: Instant) -> Self {
         let mut taps: Vec<_> = record.into_iter().map(WavTap::new).collect();
         let rendered = match speaker {
             Speaker::Default => Some(Box::new(Rendered::open(None, usage, now))),
@@ -57,12 +52,7 @@ impl Sink {
                 None
             }
         };
-        Self {
-            speaker: rendered,
-            taps,
-            pace: Pace::from(now),
-            state: None,
-        }
+        Self { speaker: rendered, taps, pace: Pace::from(now), state: None }
     }
 
     /// Takes another speaker; a recording beside it goes on.

@@ -43,9 +43,7 @@ impl Source {
         let mut state = None;
         let kind = match microphone {
             Microphone::Default => Kind::Device(Box::new(Captured::open(None, usage))),
-            Microphone::Device(id) => {
-                Kind::Device(Box::new(Captured::open(Some(id.clone()), usage)))
-            }
+            Microphone::Device(id) => Kind::Device(Box::new(Captured::open(Some(id.clone()), usage))),
             Microphone::Silence => Kind::Silence,
             Microphone::Wav { path, looped } => match WavVoice::open(path, *looped) {
                 Ok(voice) => Kind::Wav(voice),
@@ -55,11 +53,7 @@ impl Source {
                 }
             },
         };
-        Self {
-            kind,
-            pace: Pace::from(now),
-            state,
-        }
+        Self { kind, pace: Pace::from(now), state }
     }
 
     /// What there is to tell about the device, once.
@@ -116,8 +110,7 @@ impl Captured {
     fn frame(&mut self) -> Option<[f32; FRAME]> {
         let ring = self.ring.as_mut()?;
         while let Ok(sample) = ring.pop() {
-            self.resampler
-                .push(sample, |value| self.ready.push_back(value));
+            self.resampler.push(sample, |value| self.ready.push_back(value));
         }
         if self.ready.len() > BACKLOG {
             self.ready.drain(..self.ready.len() - KEPT);
@@ -126,10 +119,7 @@ impl Captured {
             return None;
         }
         let mut frame = [0.0; FRAME];
-        frame
-            .iter_mut()
-            .zip(self.ready.drain(..FRAME))
-            .for_each(|(slot, sample)| *slot = sample);
+        frame.iter_mut().zip(self.ready.drain(..FRAME)).for_each(|(slot, sample)| *slot = sample);
         Some(frame)
     }
 }
@@ -180,10 +170,7 @@ mod tests {
         }
         assert!((49..=51).contains(&frames), "{frames}");
         let long_after = begin + Duration::from_secs(60);
-        assert!(
-            pace.due(long_after) && !pace.due(long_after),
-            "a minute of sleep is not caught up"
-        );
+        assert!(pace.due(long_after) && !pace.due(long_after), "a minute of sleep is not caught up");
     }
 
     #[test]
@@ -191,13 +178,7 @@ mod tests {
         let usage = Arc::new(Usage::default());
         let begin = Instant::now();
         let mut source = Source::open(&Microphone::Silence, &usage, begin);
-        let frames = (0..100)
-            .filter(|n| {
-                source
-                    .frame(begin + Duration::from_millis(10 * n), true)
-                    .is_some()
-            })
-            .count();
+        let frames = (0..100).filter(|n| source.frame(begin + Duration::from_millis(10 * n), true).is_some()).count();
         assert_eq!(frames, 50);
     }
 
@@ -205,10 +186,7 @@ mod tests {
     fn a_file_that_is_not_there_is_told_and_is_silence() {
         let usage = Arc::new(Usage::default());
         let begin = Instant::now();
-        let microphone = Microphone::Wav {
-            path: "/nowhere/voice.wav".into(),
-            looped: true,
-        };
+        let microphone = Microphone::Wav { path: "/nowhere/voice.wav".into(), looped: true };
         let mut source = Source::open(&microphone, &usage, begin);
         assert_eq!(source.news(), Some(DeviceState::Unreadable));
         assert_eq!(source.frame(begin, true), Some([0.0; FRAME]));

@@ -122,9 +122,7 @@ impl Supervisor {
             Signal::EngineBroke => return Err(FailReason::Engine),
             Signal::Settled => {
                 if matches!(self.stage, Stage::Negotiating) {
-                    self.stage = Stage::Searching {
-                        until: Instant::now() + SETUP,
-                    };
+                    self.stage = Stage::Searching { until: Instant::now() + SETUP };
                 }
             }
             Signal::Ice(RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) => {
@@ -148,9 +146,7 @@ impl Supervisor {
             (RTCPeerConnectionState::Connected, Stage::Live) => {}
             (RTCPeerConnectionState::Connected, _) => return self.on_secured().await,
             (RTCPeerConnectionState::Disconnected, Stage::Live) => {
-                self.stage = Stage::Interrupted {
-                    until: Instant::now() + RECONNECT,
-                };
+                self.stage = Stage::Interrupted { until: Instant::now() + RECONNECT };
                 self.tell(MediaEvent::Interrupted).await;
             }
             (RTCPeerConnectionState::Failed, stage) => return Err(lost_at(stage)),
@@ -162,17 +158,9 @@ impl Supervisor {
 
     /// The handshake is complete. Nothing was played or sent yet; now it is decided whether it may.
     async fn on_secured(&mut self) -> Verdict {
-        let shown = self
-            .shown_certificates()
-            .await
-            .ok_or(FailReason::NotSecured)?;
-        let vouched = self
-            .vouched
-            .lock()
-            .expect("no holder of this lock can panic")
-            .clone();
-        let fingerprint =
-            binding::verify(&shown, &vouched).map_err(|_| FailReason::FingerprintMismatch)?;
+        let shown = self.shown_certificates().await.ok_or(FailReason::NotSecured)?;
+        let vouched = self.vouched.lock().expect("no holder of this lock can panic").clone();
+        let fingerprint = binding::verify(&shown, &vouched).map_err(|_| FailReason::FingerprintMismatch)?;
         self.send_voice().await?;
         if !self.shared.gate.open() {
             return Err(FailReason::Engine);
@@ -204,10 +192,7 @@ impl Supervisor {
     }
 
     async fn tell(&self, event: MediaEvent) {
-        if tokio::time::timeout(TELLING, self.events.send(event))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(TELLING, self.events.send(event)).await.is_err() {
             tracing::warn!("nobody reads the events of a call");
         }
     }
@@ -216,11 +201,7 @@ impl Supervisor {
     async fn check(&mut self) -> Verdict {
         let now = Instant::now();
         match self.stage {
-            Stage::Searching { until }
-            | Stage::Securing { until }
-            | Stage::Interrupted { until }
-                if now >= until =>
-            {
+            Stage::Searching { until } | Stage::Securing { until } | Stage::Interrupted { until } if now >= until => {
                 return Err(lost_at(self.stage));
             }
             Stage::Live | Stage::Interrupted { .. } => {}
@@ -231,19 +212,10 @@ impl Supervisor {
         {
             return Err(FailReason::PeerLeft);
         }
-        let report = self
-            .peer
-            .connection
-            .get_stats(now, StatsSelector::None)
-            .await;
-        let round_trip = report
-            .candidate_pairs()
-            .find(|pair| pair.nominated)
-            .map(|pair| pair.current_round_trip_time);
+        let report = self.peer.connection.get_stats(now, StatsSelector::None).await;
+        let round_trip = report.candidate_pairs().find(|pair| pair.nominated).map(|pair| pair.current_round_trip_time);
         if let Some(seconds) = round_trip.filter(|seconds| (0.0..60.0).contains(seconds)) {
-            self.shared
-                .round_trip_us
-                .store((seconds * 1e6) as u32, Ordering::Relaxed);
+            self.shared.round_trip_us.store((seconds * 1e6) as u32, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -253,16 +225,11 @@ impl Supervisor {
         if self.shared.reading.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (shared, inbound, stop) = (
-            Arc::clone(&self.shared),
-            self.inbound.clone(),
-            self.stop.clone(),
-        );
+        let (shared, inbound, stop) = (Arc::clone(&self.shared), self.inbound.clone(), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(receive(track, shared, inbound))
-                .await;
+            stop.run_until_cancelled(receive(track, shared, inbound)).await;
         });
     }
 
@@ -271,28 +238,14 @@ impl Supervisor {
         let Some(outbound) = self.outbound.take() else {
             return Ok(());
         };
-        let parameters = self
-            .peer
-            .sender
-            .get_parameters()
-            .await
-            .map_err(|_| FailReason::Engine)?;
-        let codec = parameters
-            .rtp_parameters
-            .codecs
-            .first()
-            .ok_or(FailReason::Engine)?;
+        let parameters = self.peer.sender.get_parameters().await.map_err(|_| FailReason::Engine)?;
+        let codec = parameters.rtp_parameters.codecs.first().ok_or(FailReason::Engine)?;
         let payload_type = codec.payload_type;
-        let (peer, shared, stop) = (
-            self.peer.clone(),
-            Arc::clone(&self.shared),
-            self.stop.clone(),
-        );
+        let (peer, shared, stop) = (self.peer.clone(), Arc::clone(&self.shared), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(send(peer, shared, outbound, payload_type))
-                .await;
+            stop.run_until_cancelled(send(peer, shared, outbound, payload_type)).await;
         });
         Ok(())
     }
@@ -315,13 +268,7 @@ impl Supervisor {
                 tracing::warn!("a sound device does not let go");
             }
         }
-        let Self {
-            peer,
-            events,
-            closed,
-            call,
-            ..
-        } = self;
+        let Self { peer, events, closed, call, .. } = self;
         drop((peer, call, task));
         let _ = tokio::time::timeout(TELLING, events.send(MediaEvent::Closed)).await;
         let _ = closed.send(true);
@@ -337,22 +284,12 @@ fn lost_at(stage: Stage) -> FailReason {
 }
 
 /// Passes voice packets to the voice thread. Behind a gate that is not open they are dropped unread.
-async fn receive(
-    track: Arc<dyn TrackRemote>,
-    shared: Arc<Shared>,
-    inbound: std_mpsc::SyncSender<Inbound>,
-) {
+async fn receive(track: Arc<dyn TrackRemote>, shared: Arc<Shared>, inbound: std_mpsc::SyncSender<Inbound>) {
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
-                let (sequence, timestamp) =
-                    (packet.header.sequence_number, packet.header.timestamp);
-                let voice = Inbound {
-                    at: Instant::now(),
-                    sequence,
-                    timestamp,
-                    payload: packet.payload,
-                };
+                let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
+                let voice = Inbound { at: Instant::now(), sequence, timestamp, payload: packet.payload };
                 if !shared.gate.is_open() || inbound.try_send(voice).is_err() {
                     shared.turned_away.fetch_add(1, Ordering::Relaxed);
                 }
@@ -364,21 +301,10 @@ async fn receive(
 }
 
 /// Sends our voice while the gate is open.
-async fn send(
-    peer: Peer,
-    shared: Arc<Shared>,
-    mut outbound: mpsc::Receiver<Outbound>,
-    payload_type: u8,
-) {
+async fn send(peer: Peer, shared: Arc<Shared>, mut outbound: mpsc::Receiver<Outbound>, payload_type: u8) {
     let first_sequence = getrandom::u32().unwrap_or_default();
     let first_timestamp = getrandom::u32().unwrap_or_default();
-    while let Some(Outbound {
-        payload,
-        sequence,
-        frame,
-        begins,
-    }) = outbound.recv().await
-    {
+    while let Some(Outbound { payload, sequence, frame, begins }) = outbound.recv().await {
         if !shared.gate.is_open() {
             continue;
         }
@@ -392,12 +318,7 @@ async fn send(
             ssrc: peer.ssrc,
             ..Default::default()
         };
-        if peer
-            .track
-            .write_rtp(rtp::Packet { header, payload })
-            .await
-            .is_ok()
-        {
+        if peer.track.write_rtp(rtp::Packet { header, payload }).await.is_ok() {
             shared.sent.fetch_add(1, Ordering::Relaxed);
         }
     }

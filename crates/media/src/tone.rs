@@ -26,17 +26,9 @@ pub struct TonePlayer {
 impl TonePlayer {
     pub(crate) fn start(tone: Tone, speaker: &Speaker, usage: &Arc<Usage>) -> Self {
         // A recording is of what people say.
-        let speaker = if let Speaker::Wav(_) = speaker {
-            Speaker::Null
-        } else {
-            speaker.clone()
-        };
+        let speaker = if let Speaker::Wav(_) = speaker { Speaker::Null } else { speaker.clone() };
         let stop = Arc::new(AtomicBool::new(false));
-        let (hold, usage, stopping) = (
-            usage.hold(Held::Thread),
-            Arc::clone(usage),
-            Arc::clone(&stop),
-        );
+        let (hold, usage, stopping) = (usage.hold(Held::Thread), Arc::clone(usage), Arc::clone(&stop));
         let play = move || {
             let _hold = hold;
             let mut sink = Sink::open(&speaker, None, &usage, Instant::now());
@@ -45,21 +37,13 @@ impl TonePlayer {
                 let now = Instant::now();
                 while sink.news(now).is_some() {}
                 while sink.wants(now) {
-                    sink.write(&std::array::from_fn::<_, FRAME, _>(|n| {
-                        sample(tone, at + n)
-                    }));
+                    sink.write(&std::array::from_fn::<_, FRAME, _>(|n| sample(tone, at + n)));
                     at += FRAME;
                 }
                 std::thread::sleep(TICK);
             }
         };
-        Self {
-            stop,
-            thread: std::thread::Builder::new()
-                .name("tone".to_owned())
-                .spawn(play)
-                .ok(),
-        }
+        Self { stop, thread: std::thread::Builder::new().name("tone".to_owned()).spawn(play).ok() }
     }
 }
 
@@ -100,22 +84,13 @@ mod tests {
 
     #[test]
     fn a_tone_sounds_and_pauses_in_its_rhythm_and_never_too_loud() {
-        for (tone, on, off) in [
-            (Tone::Ring, 24_000, 72_000),
-            (Tone::Ringback, 24_000, 96_000),
-            (Tone::Busy, 12_000, 36_000),
-        ] {
-            let around = |at: usize| {
-                crate::level::rms(&std::array::from_fn::<_, FRAME, _>(|n| {
-                    sample(tone, at + n)
-                }))
-            };
+        for (tone, on, off) in
+            [(Tone::Ring, 24_000, 72_000), (Tone::Ringback, 24_000, 96_000), (Tone::Busy, 12_000, 36_000)]
+        {
+            let around = |at: usize| crate::level::rms(&std::array::from_fn::<_, FRAME, _>(|n| sample(tone, at + n)));
             assert!(around(on) > 0.03, "{tone:?}");
             assert_eq!(around(off), 0.0, "{tone:?}");
-            assert!(
-                (0..200_000).all(|at| sample(tone, at).abs() <= LOUDNESS),
-                "{tone:?}"
-            );
+            assert!((0..200_000).all(|at| sample(tone, at).abs() <= LOUDNESS), "{tone:?}");
         }
     }
 }

@@ -45,10 +45,7 @@ impl Usage {
     /// Counts one more until the result is dropped.
     pub(crate) fn hold(self: &Arc<Self>, held: Held) -> Hold {
         self.counter(held).fetch_add(1, Ordering::AcqRel);
-        Hold {
-            usage: Arc::clone(self),
-            held,
-        }
+        Hold { usage: Arc::clone(self), held }
     }
 
     /// The same, but not more than `limit`.

@@ -99,12 +99,8 @@ impl Numbering {
         if behind {
             self.frame = passed;
         }
-        let outbound = Outbound {
-            payload,
-            sequence: self.sequence,
-            frame: self.frame,
-            begins: behind || self.sequence == 0,
-        };
+        let outbound =
+            Outbound { payload, sequence: self.sequence, frame: self.frame, begins: behind || self.sequence == 0 };
         self.sequence = self.sequence.wrapping_add(1);
         self.frame = self.frame.wrapping_add(1);
         outbound
@@ -166,23 +162,15 @@ impl Voice {
     fn take_orders(&mut self, now: Instant) {
         while let Ok(order) = self.queues.orders.try_recv() {
             match order {
-                VoiceOrder::Microphone(microphone) => {
-                    self.source = Source::open(&microphone, &self.usage, now)
-                }
+                VoiceOrder::Microphone(microphone) => self.source = Source::open(&microphone, &self.usage, now),
                 VoiceOrder::Speaker(speaker) => self.sink.change(&speaker, &self.usage, now),
             }
         }
     }
 
     fn tell_news(&mut self, now: Instant) {
-        let input = self
-            .source
-            .news()
-            .map(|state| VoiceNews::Device(Direction::Input, state));
-        let output = self
-            .sink
-            .news(now)
-            .map(|state| VoiceNews::Device(Direction::Output, state));
+        let input = self.source.news().map(|state| VoiceNews::Device(Direction::Input, state));
+        let output = self.sink.news(now).map(|state| VoiceNews::Device(Direction::Output, state));
         for news in input.into_iter().chain(output) {
             let _ = self.queues.news.try_send(news);
         }
@@ -201,10 +189,7 @@ impl Voice {
                 continue;
             }
             if let Some(payload) = self.encoder.encode(&frame) {
-                let _ = self
-                    .queues
-                    .outbound
-                    .try_send(self.numbering.next(now, payload));
+                let _ = self.queues.outbound.try_send(self.numbering.next(now, payload));
             }
         }
     }
@@ -216,8 +201,7 @@ impl Voice {
             };
             if live {
                 let at = self.ms(packet.at);
-                self.playout
-                    .insert(at, packet.sequence, packet.timestamp, packet.payload);
+                self.playout.insert(at, packet.sequence, packet.timestamp, packet.payload);
             }
         }
     }
@@ -231,15 +215,9 @@ impl Voice {
             self.shared.output.hear(&frame.pcm);
             self.sink.write(&frame.pcm);
             if frame.spoken && self.shared.first_audio.load(Ordering::Relaxed) == 0 {
-                let after_ms = u64::try_from(now.duration_since(self.opened).as_millis())
-                    .unwrap_or(u64::MAX - 1);
-                self.shared
-                    .first_audio
-                    .store(after_ms + 1, Ordering::Relaxed);
-                let _ = self
-                    .queues
-                    .news
-                    .try_send(VoiceNews::FirstAudio { after_ms });
+                let after_ms = u64::try_from(now.duration_since(self.opened).as_millis()).unwrap_or(u64::MAX - 1);
+                self.shared.first_audio.store(after_ms + 1, Ordering::Relaxed);
+                let _ = self.queues.news.try_send(VoiceNews::FirstAudio { after_ms });
             }
         }
     }
@@ -251,16 +229,10 @@ impl Voice {
         shared.received.store(counters.received, Ordering::Relaxed);
         shared.lost.store(counters.lost, Ordering::Relaxed);
         shared.late.store(counters.late, Ordering::Relaxed);
-        shared
-            .concealed
-            .store(counters.concealed, Ordering::Relaxed);
+        shared.concealed.store(counters.concealed, Ordering::Relaxed);
         shared.refused.store(counters.refused, Ordering::Relaxed);
-        shared
-            .jitter_us
-            .store((jitter * 1_000.0) as u32, Ordering::Relaxed);
-        shared
-            .delay_us
-            .store((target * 1_000.0) as u32, Ordering::Relaxed);
+        shared.jitter_us.store((jitter * 1_000.0) as u32, Ordering::Relaxed);
+        shared.delay_us.store((target * 1_000.0) as u32, Ordering::Relaxed);
     }
 
     fn ms(&self, at: Instant) -> f64 {

@@ -22,12 +22,7 @@ pub(crate) fn read_voice(path: &Path) -> Result<Vec<f32>, hound::Error> {
         hound::SampleFormat::Float => mix(spec, reader.into_samples::<f32>()),
         hound::SampleFormat::Int => {
             let scale = 1.0 / (1u64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
-            mix(
-                spec,
-                reader
-                    .into_samples::<i32>()
-                    .map(move |sample| sample.map(|value| value as f32 * scale)),
-            )
+            mix(spec, reader.into_samples::<i32>().map(move |sample| sample.map(|value| value as f32 * scale)))
         }
     }
 }
@@ -44,9 +39,7 @@ fn mix(
         sum += sample?;
         summed += 1;
         if summed == channels {
-            resampler.push(sum / channels as f32, |value| {
-                voice.push(value.clamp(-1.0, 1.0))
-            });
+            resampler.push(sum / channels as f32, |value| voice.push(value.clamp(-1.0, 1.0)));
             (sum, summed) = (0.0, 0);
         }
         if voice.len() >= LONGEST_VOICE {
@@ -65,11 +58,7 @@ pub(crate) struct WavVoice {
 
 impl WavVoice {
     pub(crate) fn open(path: &Path, looped: bool) -> Result<Self, hound::Error> {
-        Ok(Self {
-            samples: read_voice(path)?,
-            at: 0,
-            looped,
-        })
+        Ok(Self { samples: read_voice(path)?, at: 0, looped })
     }
 
     pub(crate) fn frame(&mut self) -> [f32; FRAME] {
@@ -94,12 +83,7 @@ pub(crate) struct WavTap {
 
 impl WavTap {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            writer: None,
-            written: 0,
-            failed: false,
-        }
+        Self { path, writer: None, written: 0, failed: false }
     }
 
     pub(crate) fn write(&mut self, frame: &[f32]) {
@@ -157,11 +141,7 @@ mod tests {
     fn a_stereo_file_of_another_rate_is_heard_as_one_voice() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stereo.wav");
-        let spec = hound::WavSpec {
-            channels: 2,
-            sample_rate: 22_050,
-            ..recording_spec()
-        };
+        let spec = hound::WavSpec { channels: 2, sample_rate: 22_050, ..recording_spec() };
         let mut writer = hound::WavWriter::create(&path, spec).unwrap();
         for _ in 0..22_050 {
             writer.write_sample(16_384i16).unwrap();

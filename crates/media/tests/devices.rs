@@ -1,5 +1,7 @@
 //! A call through real sound devices: a PulseAudio server of our own with virtual ones.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use std::path::Path;
@@ -7,9 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Person, connect, long_tone, read, seconds_of, tone};
-use media::{
-    AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker,
-};
+use media::{AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker};
 use tokio::time::sleep;
 
 /// A sound server with two people's virtual microphones and speakers. Ends with its owner.
@@ -25,45 +25,22 @@ impl SoundServer {
         let run = folder.path().join("run");
         std::fs::create_dir(&run).unwrap();
         let mut command = Command::new("pulseaudio");
-        command.args([
-            "-n",
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--disallow-exit",
-            "--realtime=no",
-        ]);
-        command.args([
-            "--high-priority=yes",
-            "--log-target=null",
-            "--use-pid-file=no",
-        ]);
+        command.args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--realtime=no"]);
+        command.args(["--high-priority=yes", "--log-target=null", "--use-pid-file=no"]);
         let socket = run.join("native");
-        command.args([
-            "-L",
-            &format!(
-                "module-native-protocol-unix socket={} auth-anonymous=1",
-                socket.display()
-            ),
-        ]);
+        command.args(["-L", &format!("module-native-protocol-unix socket={} auth-anonymous=1", socket.display())]);
         for person in ["ana", "ben"] {
+            command.args(["-L", &format!("module-null-sink sink_name={person}_mouth rate=48000 channels=1")]);
             command.args([
                 "-L",
-                &format!("module-null-sink sink_name={person}_mouth rate=48000 channels=1"),
+                &format!(
+                    "module-remap-source source_name={person}_mic master={person}_mouth.monitor rate=48000 channels=1"
+                ),
             ]);
-            command.args(["-L", &format!("module-remap-source source_name={person}_mic master={person}_mouth.monitor rate=48000 channels=1")]);
-            command.args([
-                "-L",
-                &format!("module-null-sink sink_name={person}_ears rate=48000 channels=1"),
-            ]);
+            command.args(["-L", &format!("module-null-sink sink_name={person}_ears rate=48000 channels=1")]);
         }
-        command
-            .env("XDG_RUNTIME_DIR", &run)
-            .env("HOME", folder.path());
-        let server = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
+        command.env("XDG_RUNTIME_DIR", &run).env("HOME", folder.path());
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         // One process for each test (nextest), so nobody else reads the environment now.
         // SAFETY: no other thread exists yet: this runs first in the test, before its runtime.
         unsafe {
@@ -71,28 +48,17 @@ impl SoundServer {
             std::env::set_var("XDG_RUNTIME_DIR", &run);
             std::env::set_var("HOME", folder.path());
         }
-        let this = Self {
-            server,
-            players: Vec::new(),
-            _folder: folder,
-        };
+        let this = Self { server, players: Vec::new(), _folder: folder };
         let begin = Instant::now();
         while !this.answers() {
-            assert!(
-                begin.elapsed() < Duration::from_secs(20),
-                "the sound server does not start"
-            );
+            assert!(begin.elapsed() < Duration::from_secs(20), "the sound server does not start");
             std::thread::sleep(Duration::from_millis(100));
         }
         Some(this)
     }
 
     fn answers(&self) -> bool {
-        let info = Command::new("pactl")
-            .arg("info")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        let info = Command::new("pactl").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
         info.is_ok_and(|status| status.success())
     }
 
@@ -124,11 +90,7 @@ impl SoundServer {
             ])
             .output()
             .unwrap();
-        heard
-            .stdout
-            .chunks_exact(2)
-            .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0)
-            .collect()
+        heard.stdout.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0).collect()
     }
 }
 
@@ -151,11 +113,7 @@ fn person(name: &str, record: &Path) -> AudioConfig {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(3)
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
 }
 
 #[test]
@@ -204,8 +162,7 @@ fn a_sound_server_that_dies_does_not_end_the_call() {
     runtime().block_on(async {
         let heard = folder.path().join("ana.wav");
         let mut ana = Person::with(person("ana", &heard)).await;
-        let mut ben =
-            Person::speaking(&tone(folder.path(), 440.0), &folder.path().join("ben.wav")).await;
+        let mut ben = Person::speaking(&tone(folder.path(), 440.0), &folder.path().join("ben.wav")).await;
         connect(&mut ana, &mut ben).await;
         ana.until_heard().await;
         server.server.kill().unwrap();
@@ -213,31 +170,16 @@ fn a_sound_server_that_dies_does_not_end_the_call() {
         ana.until(|event| {
             matches!(
                 event,
-                MediaEvent::Device {
-                    state: DeviceState::Lost | DeviceState::Missing | DeviceState::Broken,
-                    ..
-                }
+                MediaEvent::Device { state: DeviceState::Lost | DeviceState::Missing | DeviceState::Broken, .. }
             )
         })
         .await;
         let (heard_before, sent_before) = (read(&heard).len(), ana.media.stats().sent);
         sleep(Duration::from_secs(3)).await;
-        assert!(
-            ana.media.stats().sent > sent_before + 50,
-            "silence goes on in place of the microphone"
-        );
+        assert!(ana.media.stats().sent > sent_before + 50, "silence goes on in place of the microphone");
         ana.media.close().await;
-        assert!(
-            read(&heard).len() > heard_before + 48_000,
-            "the recording goes on"
-        );
-        assert!(
-            !ana.events()
-                .iter()
-                .any(|event| matches!(event, MediaEvent::Failed { .. })),
-            "{:?}",
-            ana.events()
-        );
+        assert!(read(&heard).len() > heard_before + 48_000, "the recording goes on");
+        assert!(!ana.events().iter().any(|event| matches!(event, MediaEvent::Failed { .. })), "{:?}", ana.events());
         assert_eq!(ana.engine.in_use(), InUse::default());
     });
 }

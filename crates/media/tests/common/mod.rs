@@ -1,5 +1,6 @@
 //! Two people with files for mouths and ears, and what they heard.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};
@@ -46,13 +47,7 @@ impl Person {
                 }
             }
         });
-        Self {
-            engine,
-            media,
-            events,
-            seen,
-            candidates: Some(candidates),
-        }
+        Self { engine, media, events, seen, candidates: Some(candidates) }
     }
 
     /// Says something into `mouth`, hears into `ears`.
@@ -84,10 +79,7 @@ impl Person {
     }
 
     pub async fn until_heard(&self) -> u64 {
-        match self
-            .until(|event| matches!(event, MediaEvent::FirstAudio { .. }))
-            .await
-        {
+        match self.until(|event| matches!(event, MediaEvent::FirstAudio { .. })).await {
             MediaEvent::FirstAudio { after_ms } => after_ms,
             _ => unreachable!(),
         }
@@ -126,10 +118,7 @@ pub async fn connect(ana: &mut Person, ben: &mut Person) {
 
 pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
     AudioConfig {
-        microphone: Microphone::Wav {
-            path: mouth.to_owned(),
-            looped: true,
-        },
+        microphone: Microphone::Wav { path: mouth.to_owned(), looped: true },
         speaker: Speaker::Wav(ears.to_owned()),
         record: None,
         network: NetworkConfig::loopback_only(),
@@ -152,19 +141,14 @@ pub fn tone(folder: &Path, hz: f32) -> PathBuf {
 
 pub fn long_tone(folder: &Path, hz: f32, seconds: u32) -> PathBuf {
     let path = folder.join(format!("tone-{hz}.wav"));
-    let samples = (0..RATE * seconds)
-        .map(|n| (n as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.4);
+    let samples = (0..RATE * seconds).map(|n| (n as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.4);
     write(&path, samples);
     path
 }
 
 pub fn write(path: &Path, samples: impl Iterator<Item = f32>) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     samples.for_each(|sample| writer.write_sample((sample * 32_767.0) as i16).unwrap());
     writer.finalize().unwrap();
@@ -172,28 +156,17 @@ pub fn write(path: &Path, samples: impl Iterator<Item = f32>) {
 
 pub fn read(path: &Path) -> Vec<f32> {
     let mut reader = hound::WavReader::open(path).unwrap();
-    reader
-        .samples::<i16>()
-        .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
-        .collect()
+    reader.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect()
 }
 
 /// Seconds of 20 ms windows in which `hz` makes up most of the sound.
 pub fn seconds_of(samples: &[f32], hz: f32) -> f32 {
-    samples
-        .chunks_exact(960)
-        .filter(|window| share(window, hz) > 0.5)
-        .count() as f32
-        * 0.02
+    samples.chunks_exact(960).filter(|window| share(window, hz) > 0.5).count() as f32 * 0.02
 }
 
 /// Seconds of 20 ms windows that are louder than a whisper.
 pub fn seconds_of_sound(samples: &[f32]) -> f32 {
-    samples
-        .chunks_exact(960)
-        .filter(|window| energy(window) > 1e-4)
-        .count() as f32
-        * 0.02
+    samples.chunks_exact(960).filter(|window| energy(window) > 1e-4).count() as f32 * 0.02
 }
 
 fn energy(window: &[f32]) -> f32 {
@@ -220,16 +193,11 @@ fn share(window: &[f32], hz: f32) -> f32 {
 pub fn likeness(said: &[f32], heard: &[f32]) -> f32 {
     let (said, heard) = (loudness(said), loudness(heard));
     let shifts = heard.len().saturating_sub(said.len() / 2);
-    (0..=shifts)
-        .map(|shift| correlation(&said, &heard[shift..]))
-        .fold(0.0, f32::max)
+    (0..=shifts).map(|shift| correlation(&said, &heard[shift..])).fold(0.0, f32::max)
 }
 
 fn loudness(samples: &[f32]) -> Vec<f32> {
-    samples
-        .chunks_exact(480)
-        .map(|window| energy(window).sqrt())
-        .collect()
+    samples.chunks_exact(480).map(|window| energy(window).sqrt()).collect()
 }
 
 fn correlation(one: &[f32], other: &[f32]) -> f32 {
