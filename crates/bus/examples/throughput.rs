@@ -42,7 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
-    println!("{messages} messages (requests and answers, each judged), {LISTENERS} listeners: {:.0}/s", messages as f64 / seconds);
+    println!(
+        "{messages} messages (requests and answers, each judged), {LISTENERS} listeners: {:.0}/s",
+        messages as f64 / seconds
+    );
     Ok(())
 }
 

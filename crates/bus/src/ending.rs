@@ -82,7 +82,13 @@ impl Bus {
         }
     }
 
-    pub(crate) fn deliver_to(&mut self, ports: &[PortId], message: Message, via: Option<&Domain>, out: &mut Vec<Action>) {
+    pub(crate) fn deliver_to(
+        &mut self,
+        ports: &[PortId],
+        message: Message,
+        via: Option<&Domain>,
+        out: &mut Vec<Action>,
+    ) {
         self.stats.delivered += ports.len() as u64;
         let Some((last, others)) = ports.split_last() else { return };
         for port in others {

@@ -301,7 +301,10 @@ impl Bus {
         let deadline = now.saturating_add(REPLY_DEADLINE_MS);
         let stage = Stage::Answer { request: id, code };
         let question = answer.clone();
-        self.insert(ticket, Entry { port: from, message: answer, via, born: now, deadline, held, provisional: 0, stage });
+        self.insert(
+            ticket,
+            Entry { port: from, message: answer, via, born: now, deadline, held, provisional: 0, stage },
+        );
         self.stats.judged += 1;
         let ticket = Ticket(ticket);
         out.push(Action::Judge { ticket, message: question, from: speaker, to: vec![hearer], answers: Some(kind) });

@@ -22,17 +22,47 @@ const KINDS: [MessageType; 4] = [MessageType::Create, MessageType::Event, Messag
 
 #[derive(Debug, Clone)]
 enum Step {
-    Listen { port: usize, place: usize, below: bool },
-    Unlisten { port: usize, place: usize, below: bool },
-    Post { port: usize, kind: usize, from: usize, to: usize },
+    Listen {
+        port: usize,
+        place: usize,
+        below: bool,
+    },
+    Unlisten {
+        port: usize,
+        place: usize,
+        below: bool,
+    },
+    Post {
+        port: usize,
+        kind: usize,
+        from: usize,
+        to: usize,
+    },
     /// Answers the nth delivered request, rightly or from another port.
-    Answer { nth: usize, port: Option<usize>, code: u16 },
-    Judge { nth: usize, verdict: u8 },
-    RouteReady { domain: usize },
-    RouteAsking { domain: usize },
-    RouteFailed { domain: usize },
-    Remove { port: usize },
-    Wait { ms: u64 },
+    Answer {
+        nth: usize,
+        port: Option<usize>,
+        code: u16,
+    },
+    Judge {
+        nth: usize,
+        verdict: u8,
+    },
+    RouteReady {
+        domain: usize,
+    },
+    RouteAsking {
+        domain: usize,
+    },
+    RouteFailed {
+        domain: usize,
+    },
+    Remove {
+        port: usize,
+    },
+    Wait {
+        ms: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -80,7 +110,8 @@ impl World {
         let mut bus = Bus::new(Domain::parse("a.example").unwrap());
         let guest = |speak: usize| PortKind::Guest { speak_as: vec![address(speak)], grants: Grants::none() };
         let stub = PortKind::Stub { domain: domains()[0].clone(), address: address(5), grants: Grants::none() };
-        let kinds = [PortKind::Core { name: "sm".into() }, guest(1), guest(3), stub, PortKind::Core { name: "ua".into() }];
+        let kinds =
+            [PortKind::Core { name: "sm".into() }, guest(1), guest(3), stub, PortKind::Core { name: "ua".into() }];
         let ports = kinds.map(|kind| bus.add_port(kind)).to_vec();
         Self {
             bus,
@@ -114,7 +145,8 @@ impl World {
             }
             Step::Post { port, kind, from, to } => {
                 let id = self.requests.len() as u64;
-                let message = Message { id, kind: KINDS[kind], from: address(from), to: address(to), body: Body::empty() };
+                let message =
+                    Message { id, kind: KINDS[kind], from: address(from), to: address(to), body: Body::empty() };
                 let port = self.ports[port];
                 if message.kind.wants_response() && !self.removed.contains(&port) {
                     self.requests.push((port, id));

@@ -38,11 +38,8 @@ fn home() -> Home {
     let mut bus = Bus::new(domain("a.example"));
     let sm = bus.add_port(PortKind::Core { name: "sm".into() });
     let chat = bus.add_port(PortKind::Guest { speak_as: vec![address(CHAT)], grants: Grants::none() });
-    let stub = bus.add_port(PortKind::Stub {
-        domain: domain("b.example"),
-        address: address(STUB),
-        grants: Grants::none(),
-    });
+    let stub =
+        bus.add_port(PortKind::Stub { domain: domain("b.example"), address: address(STUB), grants: Grants::none() });
     bus.listen(sm, &Place::At(address(SM))).unwrap();
     bus.listen(sm, &Place::At(address("hyperty://a.example/inbox"))).unwrap();
     bus.listen(chat, &Place::Below(address(CHAT))).unwrap();
@@ -273,7 +270,11 @@ fn a_guest_that_floods_gets_429_and_does_not_starve_others() {
 #[test]
 fn a_stub_brings_messages_only_to_local_listeners() {
     let mut home = home();
-    let ok = home.post(NOW, home.stub, message(1, MessageType::Create, "runtime://b.example/v-1", "hyperty://a.example/inbox"));
+    let ok = home.post(
+        NOW,
+        home.stub,
+        message(1, MessageType::Create, "runtime://b.example/v-1", "hyperty://a.example/inbox"),
+    );
     assert!(matches!(&ok[..], [Action::Deliver { via: Some(via), .. }] if via.as_str() == "b.example"));
     for nowhere in ["hyperty://a.example/nobody", "hyperty://c.example/1", "domain://registry.a.example"] {
         let lost = home.post(NOW, home.stub, message(2, MessageType::Create, BEN, nowhere));
@@ -284,7 +285,15 @@ fn a_stub_brings_messages_only_to_local_listeners() {
 #[test]
 fn a_stub_cannot_speak_for_this_runtime_or_another_domain() {
     let mut home = home();
-    for claim in [SM, CHAT, "hyperty://a.example/chat/1", "runtime://a.example/anything", "hyperty://a.example/inbox", "hyperty://c.example/1", "hyperty://evilb.example/1"] {
+    for claim in [
+        SM,
+        CHAT,
+        "hyperty://a.example/chat/1",
+        "runtime://a.example/anything",
+        "hyperty://a.example/inbox",
+        "hyperty://c.example/1",
+        "hyperty://evilb.example/1",
+    ] {
         let refused = home.post(NOW, home.stub, message(2, MessageType::Create, claim, SM));
         assert_eq!(codes(&refused, home.stub), [403], "{claim}");
     }
@@ -309,7 +318,10 @@ fn a_closed_port_leaves_nobody_waiting() {
     let gone = home.bus.remove_port(home.chat);
     assert_eq!(codes(&gone, home.sm), [503]);
     assert_eq!((gone.len(), home.bus.open()), (1, 0));
-    assert_eq!(codes(&home.post(NOW, home.sm, message(3, MessageType::Execute, SM, "runtime://a.example/x")), home.sm), [404]);
+    assert_eq!(
+        codes(&home.post(NOW, home.sm, message(3, MessageType::Execute, SM, "runtime://a.example/x")), home.sm),
+        [404]
+    );
 }
 
 #[test]

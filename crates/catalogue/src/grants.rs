@@ -45,7 +45,12 @@ fn origins(grants: &Grants) -> impl Iterator<Item = (&Origin, [&'static str; 2])
     fetch.chain(grants.web_socket.iter().map(|origin| (origin, ["wss", "ws"])))
 }
 
-fn check_origin(origin: &Origin, [secure, plain]: [&str; 2], domain: &Domain, own_only: bool) -> Result<(), VerifyError> {
+fn check_origin(
+    origin: &Origin,
+    [secure, plain]: [&str; 2],
+    domain: &Domain,
+    own_only: bool,
+) -> Result<(), VerifyError> {
     let refused = || Err(beyond(origin.as_str()));
     let host = origin_host(origin);
     if is_number(host) || (own_only && !belongs_to(host, domain)) {

@@ -125,7 +125,15 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_folder() {
-        for bad in ["protocolstub/..", "protocolstub/a/b", "protocolstub/", "other/default", "default", "hyperty/.x", "hyperty/a%2f"] {
+        for bad in [
+            "protocolstub/..",
+            "protocolstub/a/b",
+            "protocolstub/",
+            "other/default",
+            "default",
+            "hyperty/.x",
+            "hyperty/a%2f",
+        ] {
             assert!(PackageName::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(PackageName::parse("protocolstub/default").unwrap(), PackageName::default_stub());

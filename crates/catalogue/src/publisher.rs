@@ -163,8 +163,7 @@ impl Publisher {
             return Err(bad("the key does not fit the root"));
         }
         let roots = state.roots.into_iter().map(String::into_bytes).collect();
-        let mut publisher =
-            Self::assemble(state.domain, key, state.root, roots, state.snapshot_version, now_ms);
+        let mut publisher = Self::assemble(state.domain, key, state.root, roots, state.snapshot_version, now_ms);
         publisher.refresh(now_ms);
         Ok(publisher)
     }
@@ -280,7 +279,11 @@ impl Publisher {
         }
         let (name, is_source) = rest.strip_suffix("/sourcePackage").map_or((rest, false), |name| (name, true));
         let package = self.packages.get(&PackageName::parse(name).ok()?)?;
-        if is_source { Some(file(path, "text/javascript; charset=utf-8", &package.source)) } else { json(&package.signed) }
+        if is_source {
+            Some(file(path, "text/javascript; charset=utf-8", &package.source))
+        } else {
+            json(&package.signed)
+        }
     }
 
     /// All documents as they are served.
@@ -345,9 +348,7 @@ fn check_successor(now: &Descriptor, next: &Descriptor) -> Result<(), PublishErr
     match next.version.cmp_precedence(&now.version) {
         std::cmp::Ordering::Greater => Ok(()),
         std::cmp::Ordering::Equal => Err(PublishError::SameVersion { version: next.version.clone() }),
-        std::cmp::Ordering::Less => {
-            Err(PublishError::Older { have: now.version.clone(), got: next.version.clone() })
-        }
+        std::cmp::Ordering::Less => Err(PublishError::Older { have: now.version.clone(), got: next.version.clone() }),
     }
 }
 

@@ -80,11 +80,7 @@ fn remember(root: Root, memory: &Memory) -> Memory {
     let no_key_remains =
         memory.root.as_ref().is_some_and(|known| !known.keys.iter().any(|key| root.keys.contains(key)));
     let mut next = if no_key_remains { Memory::default() } else { memory.clone() };
-    next.root = Some(TrustedRoot {
-        version: root.version,
-        keys: root.keys,
-        threshold: root.threshold,
-        expires: root.expires,
-    });
+    next.root =
+        Some(TrustedRoot { version: root.version, keys: root.keys, threshold: root.threshold, expires: root.expires });
     next
 }

@@ -14,7 +14,8 @@ fn domain() -> Domain {
 }
 
 fn stub(version: &str) -> Draft {
-    let grants = Grants { web_socket: vec![Origin::parse("ws://b.localhost:7102").unwrap()], timers: true, ..Grants::none() };
+    let grants =
+        Grants { web_socket: vec![Origin::parse("ws://b.localhost:7102").unwrap()], timers: true, ..Grants::none() };
     Draft { grants, ..Draft::new(PackageKind::ProtoStub, "default", Version::parse(version).unwrap()) }
 }
 
@@ -209,7 +210,10 @@ fn oversized_documents_are_not_even_parsed() {
     assert_eq!(refused, Err(VerifyError::TooLarge { part: Part::Root, limit: ROOT_LIMIT }));
     let mut publisher = publisher();
     let source = "x".repeat(SOURCE_LIMIT + 1);
-    assert!(matches!(publisher.publish(stub("1.0.1"), &source, NOW), Err(PublishError::Unacceptable(VerifyError::TooLarge { .. }))));
+    assert!(matches!(
+        publisher.publish(stub("1.0.1"), &source, NOW),
+        Err(PublishError::Unacceptable(VerifyError::TooLarge { .. }))
+    ));
 }
 
 #[test]
@@ -235,5 +239,8 @@ fn a_publisher_goes_on_after_a_restart() {
     let mut again = Publisher::restore(serde_json::from_str(&kept).unwrap(), NOW).unwrap();
     again.publish(stub("1.0.0"), SOURCE, NOW).unwrap();
     assert!(visit(&again, &memory, NOW).is_ok());
-    assert_eq!(again.publish(stub("0.9.0"), SOURCE, NOW).unwrap_err().to_string(), "version 1.0.0 is already published, 0.9.0 would go back");
+    assert_eq!(
+        again.publish(stub("0.9.0"), SOURCE, NOW).unwrap_err().to_string(),
+        "version 1.0.0 is already published, 0.9.0 would go back"
+    );
 }

@@ -195,7 +195,9 @@ impl StartGuestError {
             FetchError::Status(code) => Self::Unreachable { domain, reason: format!("its server answered {code}") },
             FetchError::Unreachable(reason) => Self::Unreachable { domain, reason },
             FetchError::Tls(reason) => Self::NotSecure { domain, reason },
-            FetchError::NotEncrypted { .. } => Self::NotSecure { domain, reason: "it points to an unencrypted place".into() },
+            FetchError::NotEncrypted { .. } => {
+                Self::NotSecure { domain, reason: "it points to an unencrypted place".into() }
+            }
             FetchError::BadUrl => Self::Malformed { package, part, reason: "its place is not a URL".into() },
         }
     }

@@ -35,12 +35,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// A fetcher that keeps nothing.
     pub fn new(net: Net) -> Self {
-        Self {
-            net,
-            cache: Arc::new(NoCache),
-            document_deadline: DOCUMENT_DEADLINE,
-            source_deadline: SOURCE_DEADLINE,
-        }
+        Self { net, cache: Arc::new(NoCache), document_deadline: DOCUMENT_DEADLINE, source_deadline: SOURCE_DEADLINE }
     }
 
     /// The same, keeping sources.

@@ -51,9 +51,11 @@ impl Supervision {
     }
 
     fn listen(&mut self, Watch { id, life, events }: Watch) {
-        let events = stream::unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) });
+        let events =
+            stream::unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) });
         // A worker that died without a word counts as crashed.
-        let ended = stream::once(future::ready(GuestEvent::Stopped(StopCause::Crash("it ended without a word".into()))));
+        let ended =
+            stream::once(future::ready(GuestEvent::Stopped(StopCause::Crash("it ended without a word".into()))));
         self.lives.push(events.chain(ended).map(move |event| (id, life, event)).boxed());
     }
 

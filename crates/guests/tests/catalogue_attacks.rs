@@ -58,7 +58,10 @@ async fn a_tampered_source_is_refused() {
     let error = refused(&shelf, &Memory::default()).await;
     assert_eq!(error, StartGuestError::TamperedSource { package: package() });
     assert_eq!(error.code(), "package-tampered");
-    assert_eq!(error.to_string(), "the code of protocolstub/default@b.localhost was changed after b.localhost signed it");
+    assert_eq!(
+        error.to_string(),
+        "the code of protocolstub/default@b.localhost was changed after b.localhost signed it"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +72,11 @@ async fn a_tampered_descriptor_is_refused() {
     publisher.0.publish(stub("1.0.1"), shelf::SOURCE, NOW).unwrap();
     let honest = String::from_utf8(shelf.bytes(&descriptor_path())).unwrap();
     let other = String::from_utf8(publisher.0.file(&descriptor_path()).unwrap().bytes).unwrap();
-    let mixed = format!("{}{}", other.split(",\"signatures\"").next().unwrap(), &honest[honest.find(",\"signatures\"").unwrap()..]);
+    let mixed = format!(
+        "{}{}",
+        other.split(",\"signatures\"").next().unwrap(),
+        &honest[honest.find(",\"signatures\"").unwrap()..]
+    );
     shelf.serve(&descriptor_path(), Served::Bytes(mixed.into_bytes()));
     let error = refused(&shelf, &Memory::default()).await;
     assert_eq!(error, StartGuestError::Tampered { package: package(), part: Part::Descriptor });
@@ -193,7 +200,10 @@ async fn a_domain_that_is_away_is_unreachable() {
     let shelf = Shelf::of(publisher()).await;
     shelf.serve(&paths::root(), Served::Failing);
     let error = refused(&shelf, &Memory::default()).await;
-    assert!(matches!(&error, StartGuestError::Unreachable { reason, .. } if reason == "its server answered 503"), "{error}");
+    assert!(
+        matches!(&error, StartGuestError::Unreachable { reason, .. } if reason == "its server answered 503"),
+        "{error}"
+    );
     let net = Shelf::nowhere();
     let error = Fetcher::new(net).fetch(&package(), &Memory::default(), NOW).await.unwrap_err();
     assert_eq!(error.code(), "domain-unreachable");

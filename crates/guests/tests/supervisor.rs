@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use catalogue::{Draft, Memory, Publisher};
 use guests::{
-    Crash, Fetcher, GuestId, GuestLife, GuestNews, GuestPlan, PackageRef, PostError, Restarts, StartGuestError, Supervisor,
-    VerifiedPackage,
+    Crash, Fetcher, GuestId, GuestLife, GuestNews, GuestPlan, PackageRef, PostError, Restarts, StartGuestError,
+    Supervisor, VerifiedPackage,
 };
 use keys::SigningKey;
 use message::{Address, AddressPattern, Body, Grants, Message, MessageType};
@@ -63,7 +63,8 @@ impl Stage {
         let publisher = TestPublisher(Publisher::new(domain(), SigningKey::generate(), NOW));
         let shelf = Shelf::of(publisher.clone_for_test()).await;
         let rule = Restarts { pauses: pauses.map(Duration::from_millis), ..Restarts::default() };
-        let (supervisor, supervision, news) = Supervisor::restarting(Engine::new().unwrap(), shelf.net(), Handle::current(), rule);
+        let (supervisor, supervision, news) =
+            Supervisor::restarting(Engine::new().unwrap(), shelf.net(), Handle::current(), rule);
         let task = tokio::spawn(supervision.run());
         Self { shelf, publisher, supervisor, news, task }
     }
@@ -116,7 +117,13 @@ impl Stage {
 
 fn message(body: serde_json::Value) -> Message {
     let address = |text| Address::parse(text).unwrap();
-    Message { id: 7, kind: MessageType::Execute, from: address(APP), to: address(GUEST), body: Body::of(&body).unwrap() }
+    Message {
+        id: 7,
+        kind: MessageType::Execute,
+        from: address(APP),
+        to: address(GUEST),
+        body: Body::of(&body).unwrap(),
+    }
 }
 
 fn hello(text: &str) -> serde_json::Value {

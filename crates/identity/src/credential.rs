@@ -165,7 +165,9 @@ impl DeviceCredential {
 
     /// Checks the credential of a leaf that signs with `leaf` against its owner's chain.
     pub fn check(&self, chain: &Sigchain, leaf: &VerifyingKey, now: i64) -> Result<(), CredentialError> {
-        let holds = |seq: u64, hash: Digest| usize::try_from(seq).ok().and_then(|seq| chain.entries().get(seq)).is_some_and(|entry| entry.hash() == hash);
+        let holds = |seq: u64, hash: Digest| {
+            usize::try_from(seq).ok().and_then(|seq| chain.entries().get(seq)).is_some_and(|entry| entry.hash() == hash)
+        };
         let same_persona = self.persona == chain.persona() && self.irk == chain.irk();
         if !same_persona || !holds(self.cert.entry.seq(), self.cert.entry.hash()) || !holds(self.head.0, self.head.1) {
             return Err(CredentialError::ForeignChain);

@@ -6,8 +6,8 @@ use crate::chain::{ChainError, DeviceError, Equivocation};
 use crate::cic::CicError;
 use crate::digest::PersonaId;
 use crate::json::JsonError;
-use crate::jws::Algorithm;
 use crate::jwks::KeyFault;
+use crate::jws::Algorithm;
 use crate::pins::Pin;
 use crate::token::TokenError;
 

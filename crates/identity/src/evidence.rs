@@ -88,7 +88,8 @@ impl Evidence {
         let own = domain_issuer(&self.user.domain());
         let mut found: Vec<String> = Vec::new();
         for token in self.tokens.iter().filter_map(|text| PkToken::parse(text).ok()) {
-            let admission = token.claimed_issuer().and_then(|iss| table.admit(iss, &self.user, own.trim_end_matches('/')));
+            let admission =
+                token.claimed_issuer().and_then(|iss| table.admit(iss, &self.user, own.trim_end_matches('/')));
             if let Some(admission) = admission.filter(|one| !found.contains(&one.entry.issuer)) {
                 found.push(admission.entry.issuer.clone());
             }

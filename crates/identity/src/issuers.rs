@@ -91,7 +91,9 @@ impl IssuerEntry {
             return Err(IssuerTableError::BadIssuer);
         }
         let lists = [&self.aliases, &self.client_ids, &self.acr, &self.amr, &self.email_domains];
-        let fits = |list: &Vec<String>| list.len() <= LIST_LIMIT && list.iter().all(|one| (1..=ISSUER_LIMIT).contains(&one.len()));
+        let fits = |list: &Vec<String>| {
+            list.len() <= LIST_LIMIT && list.iter().all(|one| (1..=ISSUER_LIMIT).contains(&one.len()))
+        };
         let algorithms_fit = !self.algorithms.is_empty() && self.algorithms.len() <= LIST_LIMIT;
         if self.client_ids.is_empty() || !algorithms_fit || !lists.into_iter().all(fits) {
             return Err(IssuerTableError::BadLists);
@@ -113,7 +115,8 @@ fn is_issuer(text: &str) -> bool {
         Some(url::Host::Ipv6(number)) => number.is_loopback(),
         None => return false,
     };
-    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let bare =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     text.len() <= ISSUER_LIMIT && bare && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
 }
 
@@ -194,7 +197,8 @@ impl IssuerTable {
 
 /// Whether the host of `domain_issuer` is the person's domain: a mistaken caller must not widen the rule.
 fn speaks_for(domain_issuer: &str, user: &UserAddress) -> bool {
-    let host_is_domain = url::Url::parse(domain_issuer).is_ok_and(|url| url.host_str() == Some(user.address().domain_str()));
+    let host_is_domain =
+        url::Url::parse(domain_issuer).is_ok_and(|url| url.host_str() == Some(user.address().domain_str()));
     host_is_domain && is_issuer(domain_issuer)
 }
 
@@ -224,7 +228,9 @@ mod tests {
     #[test]
     fn a_domains_own_issuer_speaks_for_its_own_names_only() {
         let table = IssuerTable::new();
-        assert!(table.admit("http://b.localhost:7102", &ben(), "http://b.localhost:7102").is_some_and(|one| one.own_domain));
+        assert!(
+            table.admit("http://b.localhost:7102", &ben(), "http://b.localhost:7102").is_some_and(|one| one.own_domain)
+        );
         assert!(table.admit("http://a.localhost:7101", &ben(), "http://b.localhost:7102").is_none());
         assert!(table.admit("http://a.localhost:7101", &ben(), "http://a.localhost:7101").is_none());
     }
@@ -247,10 +253,20 @@ mod tests {
 
     #[test]
     fn what_is_no_issuer_does_not_enter_the_table() {
-        for issuer in ["", "x", "http://example.org", "https://example.org?x", "https://example.org#x", "https://u@example.org", "ftp://localhost"] {
+        for issuer in [
+            "",
+            "x",
+            "http://example.org",
+            "https://example.org?x",
+            "https://example.org#x",
+            "https://u@example.org",
+            "ftp://localhost",
+        ] {
             assert_eq!(IssuerTable::new().add(IssuerEntry::new(issuer)), Err(IssuerTableError::BadIssuer), "{issuer}");
         }
-        for issuer in ["https://example.org/realms/x", "http://127.0.0.1:16001", "http://[::1]:1", "http://a.localhost:7101"] {
+        for issuer in
+            ["https://example.org/realms/x", "http://127.0.0.1:16001", "http://[::1]:1", "http://a.localhost:7101"]
+        {
             assert_eq!(IssuerTable::new().add(IssuerEntry::new(issuer)), Ok(()), "{issuer}");
         }
     }

@@ -256,7 +256,10 @@ mod tests {
         assert_eq!(Jwks::parse("{}"), Err(JwksError::NoKeys));
         assert_eq!(Jwks::parse("[]"), Err(JwksError::Json(JsonError::NotAnObject)));
         assert_eq!(Jwks::parse(&json!({ "keys": many }).to_string()), Err(JwksError::TooMany));
-        assert_eq!(Jwks::parse(&" ".repeat(JWKS_LIMIT + 1)), Err(JwksError::Json(JsonError::TooLarge { limit: JWKS_LIMIT })));
+        assert_eq!(
+            Jwks::parse(&" ".repeat(JWKS_LIMIT + 1)),
+            Err(JwksError::Json(JsonError::TooLarge { limit: JWKS_LIMIT }))
+        );
     }
 
     #[test]

@@ -100,7 +100,12 @@ fn rsa(parameters: &'static ring_sig::RsaParameters, n: &[u8], e: &[u8], data: &
     ring_sig::RsaPublicKeyComponents { n, e }.verify(parameters, data, signature).is_ok()
 }
 
-fn ecdsa(parameters: &'static ring_sig::EcdsaVerificationAlgorithm, point: &[u8], data: &[u8], signature: &[u8]) -> bool {
+fn ecdsa(
+    parameters: &'static ring_sig::EcdsaVerificationAlgorithm,
+    point: &[u8],
+    data: &[u8],
+    signature: &[u8],
+) -> bool {
     ring_sig::UnparsedPublicKey::new(parameters, point).verify(data, signature).is_ok()
 }
 

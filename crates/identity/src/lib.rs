@@ -26,9 +26,9 @@ mod verified;
 mod verify;
 
 pub use chain::{
-    AddDevice, Attest, Attestation, CHAIN_LIMIT, ChainError, DEVICE_LIFE_LIMIT_S, DEVICE_NAME_LIMIT, Device, DeviceError,
-    ENTRY_LIMIT, Entry, EntryBody, Equivocation, Genesis, Head, IdpLink, NewRoot, RevokeDevice, SealedText, Sigchain,
-    Signer, Standing,
+    AddDevice, Attest, Attestation, CHAIN_LIMIT, ChainError, DEVICE_LIFE_LIMIT_S, DEVICE_NAME_LIMIT, Device,
+    DeviceError, ENTRY_LIMIT, Entry, EntryBody, Equivocation, Genesis, Head, IdpLink, NewRoot, RevokeDevice,
+    SealedText, Sigchain, Signer, Standing,
 };
 pub use cic::{Cic, CicError};
 pub use context::{Context, Policy};

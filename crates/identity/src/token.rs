@@ -83,7 +83,8 @@ impl PkToken {
     /// Joins an id_token (compact) with the client's claims, signed by the root key they name.
     pub fn assemble(id_token: &str, cic: &Cic, irk: &SigningKey) -> Result<Self, TokenError> {
         let mut parts = id_token.split('.');
-        let (Some(protected), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(protected), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(TokenError::NotCompact);
         };

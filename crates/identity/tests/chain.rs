@@ -43,7 +43,10 @@ fn append(ben: &Ben, key: &SigningKey, payload: &serde_json::Value) -> Result<Si
 fn a_chain_travels_as_text_and_keeps_its_name() {
     let ben = ben();
     let read = Sigchain::parse(&ben.chain.texts()).unwrap();
-    assert_eq!((read.persona(), read.head(), read.irk()), (ben.chain.persona(), ben.chain.head(), ben.irk.verifying_key()));
+    assert_eq!(
+        (read.persona(), read.head(), read.irk()),
+        (ben.chain.persona(), ben.chain.head(), ben.irk.verifying_key())
+    );
     let name = read.persona().to_string();
     assert_eq!(name, keys::base32(&keys::sha256(ben.chain.texts()[0].as_bytes())));
     assert_eq!(PersonaId::parse(&name), Ok(read.persona()));
@@ -61,7 +64,8 @@ fn a_handwritten_entry_of_the_documented_form_is_accepted() {
 #[test]
 fn only_the_root_key_adds_devices() {
     let ben = ben();
-    let body = serde_json::json!({ "dsk": SigningKey::generate().verifying_key(), "name": "spy", "expires": NOW + DAY });
+    let body =
+        serde_json::json!({ "dsk": SigningKey::generate().verifying_key(), "name": "spy", "expires": NOW + DAY });
     let mut payload = next(&ben, "add_device", body);
     for key in [&ben.laptop, &ben.rk, &SigningKey::generate()] {
         assert_eq!(append(&ben, key, &payload).unwrap_err(), ChainError::WrongSignature { seq: 2 });
@@ -103,8 +107,18 @@ fn a_device_is_added_for_a_year_at_most_and_under_a_plain_name() {
     let mut ben = ben();
     let phone = SigningKey::generate().verifying_key();
     let long = "x".repeat(DEVICE_NAME_LIMIT + 1);
-    for (name, expires) in [("phone", NOW), ("phone", NOW + DEVICE_LIFE_LIMIT_S + 1), ("phone", i64::MAX), ("", NOW + DAY), (long.as_str(), NOW + DAY), ("a\nb", NOW + DAY)] {
-        assert!(matches!(ben.chain.add_device(&ben.irk, phone, name, expires, NOW), Err(ChainError::Device { .. })), "{name} {expires}");
+    for (name, expires) in [
+        ("phone", NOW),
+        ("phone", NOW + DEVICE_LIFE_LIMIT_S + 1),
+        ("phone", i64::MAX),
+        ("", NOW + DAY),
+        (long.as_str(), NOW + DAY),
+        ("a\nb", NOW + DAY),
+    ] {
+        assert!(
+            matches!(ben.chain.add_device(&ben.irk, phone, name, expires, NOW), Err(ChainError::Device { .. })),
+            "{name} {expires}"
+        );
     }
 }
 
@@ -155,7 +169,15 @@ fn malformed_entries_are_refused() {
     let ben = ben();
     let dsk = ben.laptop.verifying_key();
     let good = next(&ben, "revoke_device", serde_json::json!({ "dsk": dsk }));
-    for (path, odd) in [("/v", 2.into()), ("/iat", "now".into()), ("/seq", (-1).into()), ("/prev", "x".into()), ("/by", "me".into()), ("/body", serde_json::json!({ "dsk": dsk, "x": 1 })), ("/body", serde_json::json!({ "dsk": "AAAA" }))] {
+    for (path, odd) in [
+        ("/v", 2.into()),
+        ("/iat", "now".into()),
+        ("/seq", (-1).into()),
+        ("/prev", "x".into()),
+        ("/by", "me".into()),
+        ("/body", serde_json::json!({ "dsk": dsk, "x": 1 })),
+        ("/body", serde_json::json!({ "dsk": "AAAA" })),
+    ] {
         let mut bad = good.clone();
         match bad.pointer_mut(path) {
             Some(place) => *place = odd,
@@ -195,7 +217,11 @@ fn a_new_persona_enrols_with_what_its_issuer_signed() {
     let new = NewPersona::create("laptop", NOW + DAY, NOW).unwrap();
     let payload = serde_json::json!({ "iss": "https://i.example", "sub": "ben", "iat": NOW, "nonce": new.nonce() });
     let id_token = |payload: &serde_json::Value| {
-        format!("{}.{}.AAAA", keys::b64url(br#"{"alg":"ES256","kid":"k"}"#), keys::b64url(payload.to_string().as_bytes()))
+        format!(
+            "{}.{}.AAAA",
+            keys::b64url(br#"{"alg":"ES256","kid":"k"}"#),
+            keys::b64url(payload.to_string().as_bytes())
+        )
     };
     let enrolled = new.finish(&id_token(&payload), NOW).unwrap();
     let record = enrolled.chain.attestation(&enrolled.token.hash()).unwrap();

@@ -22,7 +22,10 @@ fn a_credential_is_small_and_comes_back_as_it_was() {
     assert!(bytes.len() < 768, "{} bytes", bytes.len());
     let read = DeviceCredential::decode(&bytes).unwrap();
     assert_eq!(read, credential);
-    assert_eq!((read.device().dsk(), read.device().name(), read.pkt_hashes()), (&laptop, "laptop", &[Digest([7; 32])][..]));
+    assert_eq!(
+        (read.device().dsk(), read.device().name(), read.pkt_hashes()),
+        (&laptop, "laptop", &[Digest([7; 32])][..])
+    );
     assert_eq!(read.check(&chain, &laptop, NOW), Ok(()));
 }
 
@@ -58,7 +61,10 @@ fn a_certificate_of_another_key_is_refused() {
     let mut mixed = mine.clone();
     mixed[at..at + 32].copy_from_slice(other_chain.irk().as_bytes());
     assert_eq!(mine.len(), theirs.len());
-    assert_eq!(DeviceCredential::decode(&mixed), Err(CredentialError::Certificate(ChainError::WrongSignature { seq: 1 })));
+    assert_eq!(
+        DeviceCredential::decode(&mixed),
+        Err(CredentialError::Certificate(ChainError::WrongSignature { seq: 1 }))
+    );
 }
 
 #[test]

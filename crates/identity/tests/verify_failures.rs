@@ -69,7 +69,8 @@ fn a_claim_that_stands_twice_is_refused() {
 
 #[test]
 fn what_is_no_token_is_refused() {
-    for text in ["", "x", "[]", "{}", r#"{"payload":"e30","signatures":[]}"#, r#"{"payload":"e30","signatures":[1,2]}"#] {
+    for text in ["", "x", "[]", "{}", r#"{"payload":"e30","signatures":[]}"#, r#"{"payload":"e30","signatures":[1,2]}"#]
+    {
         assert!(["token-not-json", "token-malformed"].contains(&raw(text).code()), "{text}");
     }
 }
@@ -94,7 +95,10 @@ fn a_token_signed_with_nobodys_key_is_refused_first_of_all() {
         });
         assert_eq!(error.fails_at(0), VerifyError::Token(TokenError::ForbiddenAlgorithm), "{alg}");
     }
-    assert_eq!(Story::new().header("alg", json!("RS1")).fails_at(0), VerifyError::Token(TokenError::UnsupportedAlgorithm));
+    assert_eq!(
+        Story::new().header("alg", json!("RS1")).fails_at(0),
+        VerifyError::Token(TokenError::UnsupportedAlgorithm)
+    );
 }
 
 #[test]
@@ -209,7 +213,8 @@ fn a_key_stays_good_after_its_issuer_rotated() {
 fn a_forged_issuer_signature_is_refused() {
     for alg in ["RS256", "PS256", "ES256", "ES384", "EdDSA"] {
         let story = Story::signed_with(alg).with(|story| {
-            story.key = if alg.ends_with("S256") && alg != "ES256" { IssuerKey::other_rsa() } else { IssuerKey::for_alg(alg) };
+            story.key =
+                if alg.ends_with("S256") && alg != "ES256" { IssuerKey::other_rsa() } else { IssuerKey::for_alg(alg) };
         });
         assert_eq!(story.fails_at(4), VerifyError::IssuerSignature, "{alg}");
     }
@@ -252,7 +257,10 @@ fn an_entra_token_is_of_its_issuers_tenant() {
 fn a_token_made_for_another_app_is_refused() {
     let aud = |aud: Value| Story::new().claim("aud", aud);
     assert_eq!(aud(json!("sign-in-to-win")).fails_at(6), VerifyError::ForeignAudience);
-    assert_eq!(aud(json!(["parlance", "sign-in-to-win"])).claim("azp", json!("parlance")).fails_at(6), VerifyError::ForeignAudience);
+    assert_eq!(
+        aud(json!(["parlance", "sign-in-to-win"])).claim("azp", json!("parlance")).fails_at(6),
+        VerifyError::ForeignAudience
+    );
     assert_eq!(aud(json!("parlance")).claim("azp", json!("sign-in-to-win")).fails_at(6), VerifyError::ForeignParty);
     assert_eq!(aud(json!("parlance")).claim("azp", json!(7)).fails_at(6), VerifyError::ForeignParty);
     for none in [json!([]), json!(7), json!([7]), Value::Null] {
@@ -411,7 +419,13 @@ fn a_listed_issuer_of_the_own_domain_is_still_held_to_the_name() {
 
 #[test]
 fn claims_for_display_are_bounded_and_plain() {
-    for (name, odd) in [("name", json!(7)), ("name", json!("x".repeat(257))), ("email", json!("nobody")), ("email", json!("a b@c.de")), ("picture", json!([]))] {
+    for (name, odd) in [
+        ("name", json!(7)),
+        ("name", json!("x".repeat(257))),
+        ("email", json!("nobody")),
+        ("email", json!("a b@c.de")),
+        ("picture", json!([])),
+    ] {
         assert_eq!(Story::new().claim(name, odd).fails_at(11), VerifyError::BadDisplayClaim(name));
     }
     let ben = Story::new().claim("name", json!("Ben\u{202e} \nBrown\u{200b}")).tell().unwrap();
@@ -458,7 +472,10 @@ fn a_chain_from_the_future_is_refused() {
     let token = story.token_text();
     story.attest(&token);
     story.chain.add_device(&irk, device, "later", NOW + DAY, NOW + CLOCK_SKEW_S + 1).unwrap();
-    assert_eq!(story.verify(&story.showing(vec![token])), Err(VerifyError::ChainFromTheFuture { by_s: CLOCK_SKEW_S + 1 }));
+    assert_eq!(
+        story.verify(&story.showing(vec![token])),
+        Err(VerifyError::ChainFromTheFuture { by_s: CLOCK_SKEW_S + 1 })
+    );
 }
 
 #[test]
@@ -487,7 +504,8 @@ fn a_token_its_owner_did_not_record_is_refused() {
 fn a_token_recorded_for_another_subject_is_refused() {
     let mut story = Story::new();
     let token = story.token_text();
-    let attest = Attest { pkt_hash: Digest::of(token.as_bytes()), iss: ISSUER.into(), sub: "ana-3".into(), until: NOW + DAY };
+    let attest =
+        Attest { pkt_hash: Digest::of(token.as_bytes()), iss: ISSUER.into(), sub: "ana-3".into(), until: NOW + DAY };
     story.chain.attest(&story.irk, attest, NOW).unwrap();
     assert_eq!(story.verify(&story.showing(vec![token])), Err(VerifyError::NotAttested));
 }

@@ -14,14 +14,22 @@ type Fault = (u8, &'static str, fn(&mut Story));
 /// One fault for each step a story can be bent at before its token is made. Applied together, the earliest
 /// must win; each is written so that it hides none of the others.
 const FAULTS: [Fault; 15] = [
-    (0, "token-forbidden-header", |story| { story.header.insert("crit".into(), json!([])); }),
+    (0, "token-forbidden-header", |story| {
+        story.header.insert("crit".into(), json!([]));
+    }),
     (1, "unknown-issuer", |story| story.table = IssuerTable::new()),
     (2, "cic-signature", |story| story.irk = SigningKey::generate()),
     (3, "needs-jwks", |story| story.jwks = JwksBook::default()),
     (4, "issuer-signature", |story| story.key = IssuerKey::for_alg("EdDSA")),
-    (6, "foreign-audience", |story| { story.claims.insert("aud".into(), json!("another")); }),
-    (7, "foreign-nonce", |story| { story.claims.insert("nonce".into(), json!("another")); }),
-    (8, "expires-before-issue", |story| { story.claims.insert("exp".into(), json!(NOW - HOUR)); }),
+    (6, "foreign-audience", |story| {
+        story.claims.insert("aud".into(), json!("another"));
+    }),
+    (7, "foreign-nonce", |story| {
+        story.claims.insert("nonce".into(), json!("another"));
+    }),
+    (8, "expires-before-issue", |story| {
+        story.claims.insert("exp".into(), json!(NOW - HOUR));
+    }),
     (9, "wrong-acr", |story| {
         let mut entries: Vec<IssuerEntry> = std::mem::take(&mut story.table).into();
         for entry in &mut entries {
@@ -29,8 +37,12 @@ const FAULTS: [Fault; 15] = [
         }
         story.table = entries.try_into().unwrap();
     }),
-    (10, "bad-subject", |story| { story.claims.insert("sub".into(), json!("")); }),
-    (11, "bad-display-claim", |story| { story.claims.insert("name".into(), json!(7)); }),
+    (10, "bad-subject", |story| {
+        story.claims.insert("sub".into(), json!(""));
+    }),
+    (11, "bad-display-claim", |story| {
+        story.claims.insert("name".into(), json!(7));
+    }),
     (12, "device-unknown", |story| story.device = SigningKey::generate()),
     (13, "key-change", |story| {
         let mut other = Story::new();

@@ -52,12 +52,14 @@ impl PassphraseParams {
 
 /// The sealing key of `passphrase` under stored parameters. Takes about half a second on purpose.
 pub fn passphrase_key(passphrase: &str, params: &PassphraseParams) -> Result<SealKey, PassphraseError> {
-    let in_bounds = params.memory_kib <= MEMORY_LIMIT_KIB && params.passes <= PASSES_LIMIT && params.lanes <= LANES_LIMIT;
+    let in_bounds =
+        params.memory_kib <= MEMORY_LIMIT_KIB && params.passes <= PASSES_LIMIT && params.lanes <= LANES_LIMIT;
     let salt = from_b64url(&params.salt).map_err(|_| PassphraseError::BadParameters)?;
     if !in_bounds || !SALT_LENGTHS.contains(&salt.len()) {
         return Err(PassphraseError::BadParameters);
     }
-    let cost = Params::new(params.memory_kib, params.passes, params.lanes, Some(32)).map_err(|_| PassphraseError::BadParameters)?;
+    let cost = Params::new(params.memory_kib, params.passes, params.lanes, Some(32))
+        .map_err(|_| PassphraseError::BadParameters)?;
     let mut key = Zeroizing::new([0u8; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, cost)
         .hash_password_into(passphrase.as_bytes(), &salt, key.as_mut())

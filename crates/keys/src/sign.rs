@@ -234,6 +234,9 @@ mod tests {
     #[test]
     fn no_key_shows_itself_in_a_log() {
         let key = SigningKey::generate();
-        assert_eq!(format!("{key:?} {:?} {:?}", key.verifying_key(), key.sign(b"")), "SigningKey(…) VerifyingKey(…) Signature(…)");
+        assert_eq!(
+            format!("{key:?} {:?} {:?}", key.verifying_key(), key.sign(b"")),
+            "SigningKey(…) VerifyingKey(…) Signature(…)"
+        );
     }
 }

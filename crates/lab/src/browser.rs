@@ -22,7 +22,11 @@ fn client() -> &'static Client {
 pub async fn sign_in(authorize: Url, name: String) {
     let mut tab = Tab::default();
     let page = tab.get(&authorize).await;
-    if page.location.is_some() { independent(&mut tab, page, &name).await } else { embedded(&mut tab, &authorize, page, &name).await }
+    if page.location.is_some() {
+        independent(&mut tab, page, &name).await
+    } else {
+        embedded(&mut tab, &authorize, page, &name).await
+    }
 }
 
 /// The node's own page: one form to make an account or to sign in.

@@ -21,7 +21,8 @@ impl Issuer {
         let lock = File::create(std::env::temp_dir().join("parlance-test-issuer.lock")).unwrap();
         lock.lock().unwrap();
         if !folder.join("node_modules/oidc-provider").exists() {
-            let done = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).status().unwrap();
+            let done =
+                Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).status().unwrap();
             assert!(done.success(), "npm ci in tests/issuer");
         }
         drop(lock);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::Api;
-use contract::{ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question};
+use contract::{
+    ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question,
+};
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
 use runtime::{Browser, ListedIssuer, NetConfig, RuntimeConfig};
 use serde_json::Value;
@@ -59,8 +61,7 @@ pub struct Person {
 impl Person {
     /// Opens the app for the first time, choosing no protection for the keys.
     pub async fn new(name: &str, setup: Setup) -> Self {
-        let mut person =
-            Self { name: name.to_owned(), setup, folder: TempDir::new().unwrap(), api: None, news: None };
+        let mut person = Self { name: name.to_owned(), setup, folder: TempDir::new().unwrap(), api: None, news: None };
         person.open().await;
         person.ask::<Value>(Question::Protect(contract::Protect::Unprotected)).await.unwrap();
         person

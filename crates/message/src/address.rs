@@ -94,9 +94,7 @@ impl Address {
         let scheme_end = text.find("://").ok_or(AddressError::NoScheme)?;
         let scheme = &text[..scheme_end];
         let starts_with_letter = scheme.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        if !starts_with_letter
-            || !scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        {
+        if !starts_with_letter || !scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             return Err(AddressError::BadScheme);
         }
         let rest = &text[scheme_end + 3..];
@@ -110,11 +108,7 @@ impl Address {
             return Err(AddressError::BadPath);
         }
         let domain_end = scheme_end + 3 + domain_length;
-        Ok(Self {
-            text: text.into(),
-            scheme_end: scheme_end as u16,
-            domain_end: domain_end as u16,
-        })
+        Ok(Self { text: text.into(), scheme_end: scheme_end as u16, domain_end: domain_end as u16 })
     }
 
     /// Builds `scheme://domain/path`.
@@ -156,20 +150,16 @@ impl Address {
     /// `comm://d/1/children/` gives `comm://d/1`.
     pub fn base(&self) -> Self {
         let end = usize::from(self.domain_end);
-        let cut = self.text[end..]
-            .get(1..)
-            .and_then(|path| path.find('/'))
-            .map_or(self.text.len(), |slash| end + 1 + slash);
-        Self {
-            text: self.text[..cut].into(),
-            scheme_end: self.scheme_end,
-            domain_end: self.domain_end,
-        }
+        let cut =
+            self.text[end..].get(1..).and_then(|path| path.find('/')).map_or(self.text.len(), |slash| end + 1 + slash);
+        Self { text: self.text[..cut].into(), scheme_end: self.scheme_end, domain_end: self.domain_end }
     }
 
     /// Whether this address equals `other` or stands below it.
     pub fn is_within(&self, other: &Address) -> bool {
-        self.text.strip_prefix(other.text.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.text
+            .strip_prefix(other.text.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -195,9 +185,7 @@ impl UserAddress {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim().to_ascii_lowercase();
         let address = match text.split_once('@') {
-            Some((name, domain)) if !text.contains("://") => {
-                Address::new("user", &Domain::parse(domain)?, name)?
-            }
+            Some((name, domain)) if !text.contains("://") => Address::new("user", &Domain::parse(domain)?, name)?,
             _ => Address::parse(&text)?,
         };
         let name = address.path();

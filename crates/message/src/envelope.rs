@@ -230,8 +230,7 @@ impl Message {
         }
         check_depth(bytes)?;
         let text = std::str::from_utf8(bytes).map_err(|e| MessageError::Malformed(e.to_string()))?;
-        let envelope: Envelope<'_> =
-            serde_json::from_str(text).map_err(|e| MessageError::Malformed(e.to_string()))?;
+        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| MessageError::Malformed(e.to_string()))?;
         if envelope.id > ID_LIMIT {
             return Err(MessageError::IdTooLarge);
         }
@@ -246,7 +245,8 @@ impl Message {
 
     /// Writes the message as JSON.
     pub fn to_json(&self) -> String {
-        let mut text = String::with_capacity(96 + self.from.as_str().len() + self.to.as_str().len() + self.body.0.len());
+        let mut text =
+            String::with_capacity(96 + self.from.as_str().len() + self.to.as_str().len() + self.body.0.len());
         use fmt::Write;
         // Addresses hold no quotes, backslashes or control characters (see `Address::parse`).
         let written = write!(
@@ -281,8 +281,8 @@ impl Message {
         if id > ID_LIMIT {
             return Err(MessageError::IdTooLarge);
         }
-        let kind = MessageType::parse(line("type")?)
-            .ok_or_else(|| MessageError::Malformed("no such message type".into()))?;
+        let kind =
+            MessageType::parse(line("type")?).ok_or_else(|| MessageError::Malformed("no such message type".into()))?;
         let from = parse_end("from", line("from")?)?;
         let to = parse_end("to", line("to")?)?;
         let body = line("body")?;
@@ -292,8 +292,7 @@ impl Message {
 
     /// The answer to this message: same id, ends swapped.
     pub fn response(&self, response: &Response) -> Message {
-        let body = serde_json::to_string(response)
-            .map_or_else(|_| Body::empty(), |text| Body(text.into()));
+        let body = serde_json::to_string(response).map_or_else(|_| Body::empty(), |text| Body(text.into()));
         Message { id: self.id, kind: MessageType::Response, from: self.to.clone(), to: self.from.clone(), body }
     }
 

@@ -169,7 +169,9 @@ mod tests {
 
     #[test]
     fn origins_are_exact() {
-        for bad in ["b.example", "ftp://b.example", "https://b.example/", "https://b.example:070", "https://u@b.example"] {
+        for bad in
+            ["b.example", "ftp://b.example", "https://b.example/", "https://b.example:070", "https://u@b.example"]
+        {
             assert_eq!(Origin::parse(bad), Err(GrantsError::Origin), "{bad}");
         }
     }

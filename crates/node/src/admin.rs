@@ -249,7 +249,9 @@ async fn answer(mut socket: TcpStream, admin: &Admin, token: &str) -> std::io::R
 
 /// Asks the running node of a data folder; `None` when none runs.
 pub async fn ask_running(data_dir: &Path, command: &Command) -> Result<Option<String>, AdminError> {
-    let Some(bytes) = secret_file::read(&data_dir.join(ADMIN_FILE)).map_err(AdminError::Unreachable)? else { return Ok(None) };
+    let Some(bytes) = secret_file::read(&data_dir.join(ADMIN_FILE)).map_err(AdminError::Unreachable)? else {
+        return Ok(None);
+    };
     let door: Door = serde_json::from_slice(&bytes).map_err(|error| AdminError::Refused(error.to_string()))?;
     let Ok(mut socket) = TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, door.port)).await else { return Ok(None) };
     let asked = Asked { token: door.token, command: command.clone() };
@@ -258,6 +260,7 @@ pub async fn ask_running(data_dir: &Path, command: &Command) -> Result<Option<St
     socket.write_all(text.as_bytes()).await.map_err(AdminError::Unreachable)?;
     let mut line = String::new();
     BufReader::new(socket.take(ADMIN_LINE as u64)).read_line(&mut line).await.map_err(AdminError::Unreachable)?;
-    let answered: Answered = serde_json::from_str(&line).map_err(|_| AdminError::Refused("the node did not answer".into()))?;
+    let answered: Answered =
+        serde_json::from_str(&line).map_err(|_| AdminError::Refused("the node did not answer".into()))?;
     if answered.ok { Ok(Some(answered.text)) } else { Err(AdminError::Refused(answered.text)) }
 }

@@ -62,7 +62,8 @@ fn offline_issuer(data_dir: &Path, records: Records) -> Result<issuer::Issuer, A
 
 fn set_wire_offline(records: &Records, wire: Wire) -> Result<(), AdminError> {
     let now = records.setting("wire")?.as_deref().and_then(Wire::parse);
-    let is_step_back = now.is_some_and(|now| now != wire && Package::stub_for(wire).version() <= Package::stub_for(now).version());
+    let is_step_back =
+        now.is_some_and(|now| now != wire && Package::stub_for(wire).version() <= Package::stub_for(now).version());
     if is_step_back {
         return Err(AdminError::StubNotNewer { to: wire.as_str() });
     }

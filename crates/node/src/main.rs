@@ -151,7 +151,8 @@ fn publish(dir: &std::path::Path, names: &[String]) -> Result<Vec<Wish>, Failure
     } else {
         names.iter().map(|name| Package::read(dir, name)).collect::<Result<_, _>>()?
     };
-    let wish = |package: &Package| Wish::Publish { descriptor: package.descriptor().into(), source: package.source().into() };
+    let wish =
+        |package: &Package| Wish::Publish { descriptor: package.descriptor().into(), source: package.source().into() };
     Ok(packages.iter().map(wish).collect())
 }
 

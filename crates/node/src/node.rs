@@ -105,7 +105,12 @@ impl Node {
             Records::open(&database)?,
         )?;
         let log = config.log_routed.as_deref().map(RoutedLog::open).transpose().map_err(StartError::DataDir)?;
-        let exchange = Exchange::new(config.domain.clone(), config.registration, config.limits.clone(), Records::open(&database)?)?;
+        let exchange = Exchange::new(
+            config.domain.clone(),
+            config.registration,
+            config.limits.clone(),
+            Records::open(&database)?,
+        )?;
         let switch = Switch::start(exchange, wire, log).map_err(StartError::DataDir)?;
 
         let stop = CancellationToken::new();
@@ -135,7 +140,16 @@ impl Node {
         let server = serve(listener, router, stop.clone());
         tokio::spawn(refresh(shelf, stop.clone()));
         tracing::info!(domain = %config.domain, port = address.port(), wire = admin.wire().as_str(), "the node is ready");
-        Ok(RunningNode { domain: config.domain, origin, address, admin, switch, stop, server: Some(server), _lock: lock })
+        Ok(RunningNode {
+            domain: config.domain,
+            origin,
+            address,
+            admin,
+            switch,
+            stop,
+            server: Some(server),
+            _lock: lock,
+        })
     }
 }
 

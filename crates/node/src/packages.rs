@@ -51,7 +51,9 @@ pub struct Places {
 impl Places {
     fn fill(&self, text: &str) -> String {
         let web_socket = self.origin.replacen("http", "ws", 1);
-        text.replace("{origin}", &self.origin).replace("{wsOrigin}", &web_socket).replace("{domain}", self.domain.as_str())
+        text.replace("{origin}", &self.origin)
+            .replace("{wsOrigin}", &web_socket)
+            .replace("{domain}", self.domain.as_str())
     }
 }
 
@@ -87,7 +89,8 @@ impl Package {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
-            let is_descriptor = path.extension().is_some_and(|extension| extension == "json") && path.with_extension("js").exists();
+            let is_descriptor =
+                path.extension().is_some_and(|extension| extension == "json") && path.with_extension("js").exists();
             if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_descriptor) {
                 names.push(name.to_owned());
             }
@@ -137,7 +140,8 @@ impl Package {
 
     /// What the catalogue is given, places filled in.
     pub fn draft(&self, places: &Places) -> Result<Draft, PackageError> {
-        serde_json::from_str(&places.fill(&self.descriptor)).map_err(|error| wrong(self.name.name(), &error.to_string()))
+        serde_json::from_str(&places.fill(&self.descriptor))
+            .map_err(|error| wrong(self.name.name(), &error.to_string()))
     }
 }
 

@@ -59,7 +59,8 @@ impl Shelf {
         let state_file = data_dir.join("catalogue.json");
         let publisher = match secret_file::read(&state_file)? {
             Some(bytes) => {
-                let state: PublisherState = serde_json::from_slice(&bytes).map_err(|error| ShelfError::State(error.to_string()))?;
+                let state: PublisherState =
+                    serde_json::from_slice(&bytes).map_err(|error| ShelfError::State(error.to_string()))?;
                 Publisher::restore(state, now()).map_err(|error| ShelfError::State(error.to_string()))?
             }
             None => Publisher::new(places.domain.clone(), SigningKey::generate(), now()),
@@ -112,7 +113,8 @@ impl Shelf {
 
     fn put(&self, package: &Package) -> Result<(), ShelfError> {
         let draft = package.draft(&self.0.places)?;
-        let outcome = self.0.publisher.write().unwrap_or_else(PoisonError::into_inner).publish(draft, package.source(), now());
+        let outcome =
+            self.0.publisher.write().unwrap_or_else(PoisonError::into_inner).publish(draft, package.source(), now());
         outcome.map_err(|source| ShelfError::Publish { name: package.name().to_string(), source })?;
         self.store()
     }
@@ -150,7 +152,11 @@ pub fn routes(shelf: Shelf) -> Router {
 async fn serve(State(shelf): State<Shelf>, UrlPath(path): UrlPath<String>) -> Response {
     match shelf.file(&format!("/.well-known/{path}")) {
         Some(file) => {
-            let headers = [(header::CONTENT_TYPE, file.content_type), (header::CACHE_CONTROL, "no-cache"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+            let headers = [
+                (header::CONTENT_TYPE, file.content_type),
+                (header::CACHE_CONTROL, "no-cache"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
             (headers, file.bytes).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),

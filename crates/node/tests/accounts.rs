@@ -67,7 +67,11 @@ async fn a_name_of_the_issuer_goes_only_to_whom_the_issuer_vouches_for() {
     let claim = |chain: &identity::Sigchain, cic: &Cic| json!({ "user": ana.user(), "chain": chain.texts(), "cic": cic.text() });
 
     assert_eq!(session.ask(MessageType::Create, ACCOUNT, ana.claim()).await.code, Code::FORBIDDEN, "without claims");
-    assert_eq!(session.ask(MessageType::Create, ACCOUNT, claim(&ana.chain, &cic)).await.code, Code::FORBIDDEN, "before signing in");
+    assert_eq!(
+        session.ask(MessageType::Create, ACCOUNT, claim(&ana.chain, &cic)).await.code,
+        Code::FORBIDDEN,
+        "before signing in"
+    );
 
     oidc::sign_in(&house.node, "sign-in", "ana", "correct horse", &cic.nonce()).await;
 
@@ -152,7 +156,11 @@ async fn the_registry_answers_only_so_often() {
     let mut ben = Session::visit(&house).await;
     let mut codes = Vec::new();
     for name in ["a", "b", "c"] {
-        codes.push(ben.ask(MessageType::Read, REGISTRY, json!({ "resource": format!("user://a.localhost/{name}") })).await.code);
+        codes.push(
+            ben.ask(MessageType::Read, REGISTRY, json!({ "resource": format!("user://a.localhost/{name}") }))
+                .await
+                .code,
+        );
     }
     assert_eq!(codes, [Code::NOT_FOUND, Code::NOT_FOUND, Code::TOO_MANY]);
 }

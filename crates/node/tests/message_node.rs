@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{House, Link, Person, Session, open_message, proof, read_answer, sealed, unsealed};
 use common::wires::Heard;
+use common::{House, Link, Person, Session, open_message, proof, read_answer, sealed, unsealed};
 use keys::SigningKey;
 use message::{Code, MessageType};
 use node::{Role, Wire};
@@ -121,7 +121,12 @@ async fn an_inbox_takes_nothing_in_the_clear() {
     let house = House::new().await;
     let (_ana, inbox) = Person::new("ana").settle(&house).await;
     let mut ben = Session::visit(&house).await;
-    for open in [json!({ "text": "hello" }), json!({ "v": 1, "sealed": "aGk", "text": "hello" }), json!({ "v": 2, "sealed": "aGk" }), json!({ "v": 1, "sealed": "not sealed at all" })] {
+    for open in [
+        json!({ "text": "hello" }),
+        json!({ "v": 1, "sealed": "aGk", "text": "hello" }),
+        json!({ "v": 2, "sealed": "aGk" }),
+        json!({ "v": 1, "sealed": "not sealed at all" }),
+    ] {
         assert_eq!(ben.ask(MessageType::Create, inbox.as_str(), open).await.code, Code::BAD_REQUEST);
     }
 }
@@ -274,11 +279,17 @@ async fn changes_reach_whom_the_owner_lets_in() {
 async fn bytes_that_are_no_message_are_answered_where_possible() {
     let house = House::new().await;
     let mut ben = Session::visit(&house).await;
-    let unknown = json!({ "id": 77, "type": "teleport", "from": ben.address, "to": "domain://registry.a.localhost", "body": {} });
+    let unknown =
+        json!({ "id": 77, "type": "teleport", "from": ben.address, "to": "domain://registry.a.localhost", "body": {} });
     ben.link.send_bytes(unknown.to_string().into_bytes());
     assert_eq!(ben.answer_to(77).await.code, Code::BAD_REQUEST);
     ben.link.send_bytes(b"{".to_vec());
-    assert_eq!(ben.ask(MessageType::Read, "domain://registry.a.localhost", json!({ "resource": "user://a.localhost/x" })).await.code, Code::NOT_FOUND);
+    assert_eq!(
+        ben.ask(MessageType::Read, "domain://registry.a.localhost", json!({ "resource": "user://a.localhost/x" }))
+            .await
+            .code,
+        Code::NOT_FOUND
+    );
     assert_eq!(house.node.stats().await.malformed, 2);
 }
 

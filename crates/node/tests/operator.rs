@@ -101,7 +101,11 @@ async fn a_published_package_goes_forward_only_and_survives_a_restart() {
 async fn packages_of_a_folder_are_published_at_the_start() {
     let (folder, packages) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(packages.path().join("connector.js"), "export default class C { _start() {} }").unwrap();
-    std::fs::write(packages.path().join("connector.json"), r#"{"name":"connector","version":"1.0.0","grants":{"media":true}}"#).unwrap();
+    std::fs::write(
+        packages.path().join("connector.json"),
+        r#"{"name":"connector","version":"1.0.0","grants":{"media":true}}"#,
+    )
+    .unwrap();
     let mut config = config(&folder);
     config.packages_dir = Some(packages.path().into());
     let house = House { node: Node::start(config).await.unwrap(), folder };

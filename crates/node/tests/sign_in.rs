@@ -25,7 +25,10 @@ async fn somebody_new_signs_up_and_gets_a_token_for_her_nonce() {
     let token = sign_in(&house.node, "create", "Ana", "correct horse", "nonce-1").await;
     let claims = claims(&token);
     assert_eq!(claims["iss"], json!(house.node.origin()));
-    assert_eq!((&claims["sub"], &claims["aud"], &claims["nonce"]), (&json!("ana"), &json!("parlance"), &json!("nonce-1")));
+    assert_eq!(
+        (&claims["sub"], &claims["aud"], &claims["nonce"]),
+        (&json!("ana"), &json!("parlance"), &json!("nonce-1"))
+    );
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3600);
     let again = sign_in(&house.node, "sign-in", "ana", "correct horse", "nonce-2").await;
     assert_eq!(common::oidc::query(&"http://x/?a=1".parse().unwrap(), "a").as_deref(), Some("1"));
@@ -143,10 +146,21 @@ async fn a_form_from_elsewhere_is_refused() {
     let login = Login::new(&house.node, "nonce");
     let page = login.show().await;
     let filled = |csrf: String| {
-        vec![("page", page.hidden("page")), ("csrf", csrf), ("name", "ana".to_owned()), ("password", "correct horse".to_owned())]
+        vec![
+            ("page", page.hidden("page")),
+            ("csrf", csrf),
+            ("name", "ana".to_owned()),
+            ("password", "correct horse".to_owned()),
+        ]
     };
     assert_eq!(login.post(&page, &filled("wrong".into())).await.0, 400, "a wrong mark");
-    let other = common::oidc::Page { cookie: "parlance-login=AAAA".into(), html: page.html.clone(), policy: String::new(), status: 200, location: None };
+    let other = common::oidc::Page {
+        cookie: "parlance-login=AAAA".into(),
+        html: page.html.clone(),
+        policy: String::new(),
+        status: 200,
+        location: None,
+    };
     assert_eq!(login.post(&other, &filled(page.hidden("csrf"))).await.0, 400, "another browser");
     assert_eq!(login.post(&page, &filled(page.hidden("csrf"))).await.0, 303);
     assert_eq!(login.post(&page, &filled(page.hidden("csrf"))).await.0, 400, "the same form twice");

@@ -39,8 +39,10 @@ impl Visit {
         let package = Package::stub_for(wire);
         let net = Net::new(NetConfig { localhost: BTreeMap::from([(domain(), port)]) }).unwrap();
         let address = Address::parse("runtime://b.localhost/protostub/a.localhost").unwrap();
-        let mut spec = GuestSpec::new("stub", address, package.source()).with_grants(package.draft(&places).unwrap().grants);
-        spec.config = json!({ "url": places.origin, "domain": "a.localhost", "runtimeURL": "runtime://b.localhost/core" });
+        let mut spec =
+            GuestSpec::new("stub", address, package.source()).with_grants(package.draft(&places).unwrap().grants);
+        spec.config =
+            json!({ "url": places.origin, "domain": "a.localhost", "runtimeURL": "runtime://b.localhost/core" });
         spec.reach = Reach::for_domain(&domain());
         spec.speak_as = ["runtime", "hyperty", "comm", "connection"]
             .map(|scheme| AddressPattern::parse(&format!("{scheme}://a.localhost/*")).unwrap())
@@ -54,7 +56,9 @@ impl Visit {
         loop {
             let event = tokio::time::timeout(WAIT, self.events.recv()).await.expect("the stub does something in time");
             match event.expect("the stub runs") {
-                GuestEvent::Message(message) if message.to.as_str() == "runtime://b.localhost/idm" => self.prove(&message),
+                GuestEvent::Message(message) if message.to.as_str() == "runtime://b.localhost/idm" => {
+                    self.prove(&message)
+                }
                 GuestEvent::Message(message) => return message,
                 GuestEvent::Stopped(cause) => panic!("the stub stopped: {cause:?}"),
                 GuestEvent::Log { text, .. } => eprintln!("stub: {text}"),
@@ -121,7 +125,8 @@ async fn a_visitor_looks_somebody_up_and_writes_through_the_stub() {
         visit.status("created").await;
         let address = visit.live().await;
         assert!(address.path().starts_with("v-"));
-        let id = visit.post(MessageType::Read, &address, "domain://registry.a.localhost", json!({ "resource": ana.user() }));
+        let id =
+            visit.post(MessageType::Read, &address, "domain://registry.a.localhost", json!({ "resource": ana.user() }));
         let entry = visit.answer_to(id).await;
         assert_eq!(entry.value["inbox"], json!(inbox), "{wire:?}");
         let id = visit.post(MessageType::Create, &address, inbox.as_str(), sealed("grüß dich"));
@@ -140,7 +145,8 @@ async fn a_member_receives_and_confirms_through_the_stub() {
         let ana = Person::new("ana");
         let (session, inbox) = ana.settle(&house).await;
         drop(session);
-        let mut visit = Visit::start(house.node.port(), wire, Role::Member, SigningKey::from_bytes(&ana.device.to_bytes()));
+        let mut visit =
+            Visit::start(house.node.port(), wire, Role::Member, SigningKey::from_bytes(&ana.device.to_bytes()));
         visit.live().await;
         let mut ben = Session::visit(&house).await;
         let from = ben.address.clone();
@@ -164,9 +170,18 @@ async fn messages_wait_in_the_stub_until_the_node_is_there() {
         visit.status("disconnected").await;
         let guessed = Address::parse("runtime://a.localhost/v-unknown").unwrap();
         // Its true address is not known yet, so only whether it was sent can be seen.
-        let id = visit.post(MessageType::Read, &guessed, "domain://registry.a.localhost", json!({ "resource": "user://a.localhost/x" }));
+        let id = visit.post(
+            MessageType::Read,
+            &guessed,
+            "domain://registry.a.localhost",
+            json!({ "resource": "user://a.localhost/x" }),
+        );
         let node = node::Node::start(common::config(&folder).on_port(port)).await.unwrap();
-        assert_eq!(visit.answer_to(id).await.code, Code::FORBIDDEN, "{wire:?}: it was sent, and the node refused its sender");
+        assert_eq!(
+            visit.answer_to(id).await.code,
+            Code::FORBIDDEN,
+            "{wire:?}: it was sent, and the node refused its sender"
+        );
         drop(node);
     }
 }

@@ -56,7 +56,13 @@ fn common_patterns(one: &[AddressPattern], other: &[AddressPattern]) -> Vec<Addr
     let mut found: Vec<AddressPattern> = Vec::new();
     for a in one {
         for b in other {
-            let narrower = if contains(a, b) { b } else if contains(b, a) { a } else { continue };
+            let narrower = if contains(a, b) {
+                b
+            } else if contains(b, a) {
+                a
+            } else {
+                continue;
+            };
             if !found.contains(narrower) {
                 found.push(narrower.clone());
             }

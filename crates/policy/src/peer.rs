@@ -51,9 +51,13 @@ impl Policy {
             (_, Some(Contact::Blocked), _) => reasons::blocked(),
             (Identity::Failed, ..) => reasons::unverified(),
             (Identity::Unproven, ..) => reasons::unproven(),
-            (Identity::Verified, Some(Contact::Accepted), _) | (Identity::Verified, None, Wish::Reach) => Verdict::Allow,
+            (Identity::Verified, Some(Contact::Accepted), _) | (Identity::Verified, None, Wish::Reach) => {
+                Verdict::Allow
+            }
             (Identity::Verified, None, Wish::Call) => reasons::not_a_contact(),
-            (Identity::Verified, None, Wish::Write) => self.prompts.ask(now_ms, ConsentQuestion::Contact { user: peer.user.clone() }),
+            (Identity::Verified, None, Wish::Write) => {
+                self.prompts.ask(now_ms, ConsentQuestion::Contact { user: peer.user.clone() })
+            }
         }
     }
 

@@ -122,15 +122,13 @@ fn leaves_unsealed(case: &Case<'_>) -> bool {
 /// What every stub may say to the runtime, whatever its grants: prove the
 /// session, and tell how it goes.
 fn is_stub_service(message: &Message) -> bool {
-    matches!(
-        (message.kind, message.to.path()),
-        (MessageType::Execute, "idm") | (MessageType::Event, "guests")
-    )
+    matches!((message.kind, message.to.path()), (MessageType::Execute, "idm") | (MessageType::Event, "guests"))
 }
 
 /// What a message means to the person it is exchanged with.
 fn wish(case: &Case<'_>) -> Wish {
-    let outward = matches!(case.from, Party::Guest { .. }) || case.to.iter().any(|party| matches!(party, Party::Remote { .. }));
+    let outward =
+        matches!(case.from, Party::Guest { .. }) || case.to.iter().any(|party| matches!(party, Party::Remote { .. }));
     if outward {
         Wish::Reach
     } else if case.message.from.scheme() == "connection" || case.message.to.scheme() == "connection" {

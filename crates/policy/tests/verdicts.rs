@@ -53,7 +53,13 @@ fn stub(grants: Grants) -> Party {
     Party::Stub { domain: domain("b.example"), address, grants: grants.into() }
 }
 
-fn judge(policy: &mut Policy, kind: MessageType, from: (&str, Party), to: (&str, Party), peer: Option<&Peer>) -> Verdict {
+fn judge(
+    policy: &mut Policy,
+    kind: MessageType,
+    from: (&str, Party),
+    to: (&str, Party),
+    peer: Option<&Peer>,
+) -> Verdict {
     let message = Message { id: 1, kind, from: address(from.0), to: address(to.0), body: Body::empty() };
     let case = Case { message: &message, from: &from.1, to: &[to.1], answers: None, peer };
     policy.judge(NOW, &case)
@@ -93,7 +99,13 @@ fn an_organisation_takes_rights_away_and_a_denial_wins() {
 fn a_user_can_have_nothing_to_do_with_a_domain() {
     let user = Ceiling { blocked_domains: [domain("b.example")].into(), ..Ceiling::default() };
     let mut policy = Policy::new(domain("a.example"), Rules { user, ..Rules::default() });
-    let in_ = judge(&mut policy, MessageType::Create, ("hyperty://b.example/1", remote()), ("hyperty://a.example/i", core()), None);
+    let in_ = judge(
+        &mut policy,
+        MessageType::Create,
+        ("hyperty://b.example/1", remote()),
+        ("hyperty://a.example/i", core()),
+        None,
+    );
     let out = judge(&mut policy, MessageType::Read, (SM, core()), ("domain://registry.b.example", remote()), None);
     assert_eq!((code(&in_), code(&out)), ("user-rule", "user-rule"));
     assert_eq!(code(&policy.judge_peer(NOW, &ben(Identity::Verified), Wish::Reach)), "user-rule");

@@ -84,7 +84,8 @@ impl Home {
             let name = state.core_address(&format!("call/{}", state.calls.made))?;
             let view = new_view(&name, &person, false, CallStage::Finding);
             let machine = CallMachine::caller(now_u64());
-            let call = Call { view: view.clone(), object: None, early_name: None, user: user.clone(), machine, media: None };
+            let call =
+                Call { view: view.clone(), object: None, early_name: None, user: user.clone(), machine, media: None };
             state.calls.list.push(call);
             (name, view)
         };
@@ -149,8 +150,7 @@ impl Home {
         self.rooms.tasks.start("bye", async move {
             let Some(connector) = home.state().me.as_ref().map(|me| me.record.connector.clone()) else { return };
             let method = if bye == ByeReason::Declined || bye == ByeReason::Busy { "decline" } else { "hangup" };
-            if let Err(failure) =
-                home.execute(connector, method, json!({ "call": object, "reason": bye.code() })).await
+            if let Err(failure) = home.execute(connector, method, json!({ "call": object, "reason": bye.code() })).await
             {
                 tracing::info!(code = failure.code, "the connector did not end the call");
             }
@@ -303,7 +303,9 @@ impl Home {
     fn on_media_event(&self, url: &Address, event: MediaEvent) {
         match event {
             MediaEvent::Candidate(candidate) => {
-                self.media_event_to_connector(json!({ "event": "candidate", "call": self.guest_name(url), "candidate": candidate }));
+                self.media_event_to_connector(
+                    json!({ "event": "candidate", "call": self.guest_name(url), "candidate": candidate }),
+                );
             }
             MediaEvent::PathFound => self.happened(url, Input::IceConnected),
             MediaEvent::SecuredBy { fingerprint } => self.happened(url, Input::FingerprintVerified(fingerprint)),
@@ -323,7 +325,9 @@ impl Home {
                 let input = reason.failure_code().map_or(Input::FingerprintMismatch, Input::Failed);
                 self.happened(url, input);
             }
-            MediaEvent::Closed => self.media_event_to_connector(json!({ "event": "closed", "call": self.guest_name(url) })),
+            MediaEvent::Closed => {
+                self.media_event_to_connector(json!({ "event": "closed", "call": self.guest_name(url) }))
+            }
         }
     }
 

@@ -73,10 +73,7 @@ impl Home {
     /// Question `chat.older`.
     pub(crate) fn chat_older(&self, chat: &Address, before: i64) -> Outcome<Vec<ChatMessage>> {
         let state = self.state();
-        let rows = state
-            .store()?
-            .read(|tx| tx.children(chat.as_str(), Some(before), PAGE))
-            .map_err(Failure::store)?;
+        let rows = state.store()?.read(|tx| tx.children(chat.as_str(), Some(before), PAGE)).map_err(Failure::store)?;
         Ok(rows.iter().map(message_of).collect())
     }
 
@@ -115,9 +112,7 @@ impl Home {
             let object = get_object(tx, &address(&row.object)?)?;
             let person = get_person(tx, &object.peer)?;
             let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-            let inner = crate::objects::child_message(
-                me, &object, id, row.seq.unsigned_abs(), row.at, &child.value,
-            )?;
+            let inner = crate::objects::child_message(me, &object, id, row.seq.unsigned_abs(), row.at, &child.value)?;
             seal_and_queue(tx, me, &object, &person, &inner, Some(id))?;
             tx.set_child_state(id, ChildState::Queued).map_err(Failure::store)?;
             Ok(vec![Follow::ChildShown(id.to_owned()), Follow::Pump(object.peer.domain())])

@@ -7,9 +7,9 @@ use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
 use message::{Address, Code, Domain, MessageType, UserAddress};
 use serde_json::{Value, json};
 use signin::{IssuerConfig, SignIn};
-use url::Url;
 use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, Tx};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::objects::Follow;
@@ -85,10 +85,9 @@ impl Home {
     /// Question `app.unlock`.
     pub(crate) async fn unlock(&self, passphrase: String) -> Outcome<AppState> {
         let dir = self.rooms.config.profile_dir.clone();
-        let opened =
-            tokio::task::spawn_blocking(move || open_profile(&dir, KeySource::Passphrase(&passphrase)))
-                .await
-                .map_err(Failure::store)?;
+        let opened = tokio::task::spawn_blocking(move || open_profile(&dir, KeySource::Passphrase(&passphrase)))
+            .await
+            .map_err(Failure::store)?;
         match opened {
             Err(OpenTrouble::WrongPassphrase) => Err(Failure::new("wrong-passphrase", "the passphrase is wrong")),
             other => {
@@ -210,11 +209,7 @@ impl Home {
     /// Question `issuer.list`.
     pub(crate) fn issuer_list(&self, domain: &str) -> Outcome<Vec<IssuerCard>> {
         let domain = parse_domain(domain)?;
-        let own = IssuerCard {
-            issuer: self.own_issuer(&domain),
-            name: domain.to_string(),
-            kind: IssuerKind::Domain,
-        };
+        let own = IssuerCard { issuer: self.own_issuer(&domain), name: domain.to_string(), kind: IssuerKind::Domain };
         let listed = self.rooms.config.issuers.iter().map(|listed| IssuerCard {
             issuer: listed.issuer.clone(),
             name: listed.name.clone(),
@@ -260,14 +255,18 @@ impl Home {
         Ok(())
     }
 
-    async fn sign_in(&self, issuer: &str, attempt: u64, cancel: CancellationToken) -> Outcome<(Option<String>, Option<String>)> {
+    async fn sign_in(
+        &self,
+        issuer: &str,
+        attempt: u64,
+        cancel: CancellationToken,
+    ) -> Outcome<(Option<String>, Option<String>)> {
         let now = now_ms() / 1000;
         let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, now)
             .map_err(|e| Failure::new("enrol-failed", e))?;
         let config = self.issuer_config(issuer);
-        let pending = SignIn::begin(&self.rooms.net, config, persona.nonce())
-            .await
-            .map_err(|e| Failure::new(e.code(), e))?;
+        let pending =
+            SignIn::begin(&self.rooms.net, config, persona.nonce()).await.map_err(|e| Failure::new(e.code(), e))?;
         let url = pending.authorize_url().clone();
         self.state().first_run.url = Some(url.clone());
         self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
@@ -285,8 +284,7 @@ impl Home {
             return Err(Failure::new("signin-cancelled", "another sign-in was started"));
         }
         state.first_run.cancel = None;
-        state.first_run.enrolled =
-            Some(Signed { enrolled, cic, issuer: issuer.to_owned() });
+        state.first_run.enrolled = Some(Signed { enrolled, cic, issuer: issuer.to_owned() });
         Ok((name, suggested))
     }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bus::{Action, Bus, Place, PortId, PortKind};
 use contract::News;
 use message::{Address, Body, Code, Domain, Message, MessageId, MessageType, Response, Verdict};
-use serde::Serialize;
 use policy::{Case, Policy, Rules};
+use serde::Serialize;
 use store::Store;
 use tokio::sync::{broadcast, oneshot};
 
@@ -81,9 +81,7 @@ impl Ready {
 
 /// Unix milliseconds; the only clock of the runtime.
 pub(crate) fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 impl Home {
@@ -92,7 +90,8 @@ impl Home {
         let net = transport::Net::new(config.net.clone()).map_err(|e| Failure::new("no-network", e))?;
         let media = media::MediaEngine::new(config.audio.clone());
         let engine = sandbox::Engine::new().map_err(|e| Failure::new("no-sandbox", e))?;
-        let (supervisor, supervision, guest_news) = guests::Supervisor::new(engine, net.clone(), tokio::runtime::Handle::current());
+        let (supervisor, supervision, guest_news) =
+            guests::Supervisor::new(engine, net.clone(), tokio::runtime::Handle::current());
         store::create_private_dir(&config.profile_dir).map_err(|e| Failure::new("no-directory", e))?;
         let cache = guests::DiskCache::open(&config.profile_dir.join("packages"))
             .map_err(|e| Failure::new("no-directory", e))?;

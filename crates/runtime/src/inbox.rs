@@ -161,8 +161,7 @@ pub(crate) fn on_inner(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let part = inner.to.as_str()[url.as_str().len()..].trim_matches('/').to_owned();
-    let known: Option<Object> =
-        tx.get(crate::records::kind::OBJECT, url.as_str()).map_err(Failure::store)?;
+    let known: Option<Object> = tx.get(crate::records::kind::OBJECT, url.as_str()).map_err(Failure::store)?;
     let Some(mut object) = known else {
         return match (inner.kind, part.as_str(), author.is_reporter) {
             (MessageType::Create, "subscription", true) => invited(tx, me, url, author, &inner, now),
@@ -229,8 +228,8 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
         return Err(Failure::new("too-many", "too many contact requests are open"));
     }
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
-    let observer = sync::Observer::new(url.clone(), &said.schema, snapshot)
-        .map_err(|e| Failure::new("bad-object", e))?;
+    let observer =
+        sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
     let waiting = WaitingEvidence { name: said.introduction.name, evidence, invited_us: true };
     let object = Object {
         url: url.clone(),

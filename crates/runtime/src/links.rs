@@ -7,8 +7,8 @@ use bus::Place;
 use contract::{ConsentChoice, News};
 use guests::{PackageKind, PackageRef, VerifiedPackage};
 use message::{Address, Body, Code, Domain, Message, Response, Verdict};
-use serde::Deserialize;
 use policy::{ModuleName, ModuleWish};
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::consent::ModuleQuestion;
@@ -222,10 +222,9 @@ impl Home {
         let memory: catalogue::Memory = {
             let state = self.state();
             match &state.store {
-                Some(store) => store
-                    .read(|tx| tx.get(kind::CATALOGUE, &key))
-                    .map_err(Failure::store)?
-                    .unwrap_or_default(),
+                Some(store) => {
+                    store.read(|tx| tx.get(kind::CATALOGUE, &key)).map_err(Failure::store)?.unwrap_or_default()
+                }
                 None => catalogue::Memory::default(),
             }
         };

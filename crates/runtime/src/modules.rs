@@ -53,9 +53,8 @@ impl Modules {
     }
 
     pub(crate) fn stub_port(&self, domain: &Domain) -> Option<PortId> {
-        let is_stub = |module: &&Module| {
-            module.package.kind == PackageKind::ProtoStub && module.package.domain == *domain
-        };
+        let is_stub =
+            |module: &&Module| module.package.kind == PackageKind::ProtoStub && module.package.domain == *domain;
         self.by_guest.values().find(is_stub).map(|module| module.port)
     }
 
@@ -218,7 +217,8 @@ impl Home {
         let mut state = self.state();
         let state = &mut *state;
         let found = state.modules.by_guest.iter().find(|(_, module)| module.package.to_string() == name);
-        let (id, package) = found.map(|(id, module)| (*id, module.package.clone())).ok_or_else(|| Failure::unknown("module"))?;
+        let (id, package) =
+            found.map(|(id, module)| (*id, module.package.clone())).ok_or_else(|| Failure::unknown("module"))?;
         if state.home_domain().as_ref() == Some(&package.domain) {
             return Err(Failure::new("own-domain", "the own domain's packages are needed for everything"));
         }

@@ -98,8 +98,7 @@ impl Home {
     }
 
     fn list_objects(&self, state: &State, scheme: &str) -> Outcome<Response> {
-        let objects: Vec<(String, Object)> =
-            state.store()?.read(|tx| tx.list(kind::OBJECT)).map_err(Failure::store)?;
+        let objects: Vec<(String, Object)> = state.store()?.read(|tx| tx.list(kind::OBJECT)).map_err(Failure::store)?;
         let list: Vec<Value> = objects
             .iter()
             .filter(|(_, object)| object.url.scheme() == scheme && object.is_open())
@@ -228,7 +227,8 @@ impl Home {
             if let Standing::Closed { reason } = &object.standing {
                 return Err(Failure::new(reason.clone(), "the conversation is closed"));
             }
-            let seq = object.children.next(&me.record.user).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
+            let seq =
+                object.children.next(&me.record.user).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
             let id = format!("{url}/children/{}-{seq}", device_tag(me));
             let is_open = object.is_open();
             let row = ChildRow {
@@ -298,8 +298,12 @@ impl Home {
                 return Ok(vec![]);
             }
             let person = get_person(tx, &object.peer)?;
-            let inner =
-                inner_message(MessageType::Event, &object.url, "subscription", &json!({ "code": 410, "reason": reason }))?;
+            let inner = inner_message(
+                MessageType::Event,
+                &object.url,
+                "subscription",
+                &json!({ "code": 410, "reason": reason }),
+            )?;
             seal_and_queue(tx, me, &object, &person, &inner, None)?;
             object.standing = Standing::Closed { reason: reason.to_owned() };
             put_object(tx, &object)?;
@@ -429,7 +433,14 @@ pub(crate) fn below(url: &Address, part: &str) -> Outcome<Address> {
     url.below(part).map_err(|e| Failure::new("bad-address", e))
 }
 
-pub(crate) fn child_message(me: &Ready, object: &Object, id: &str, seq: u64, at: i64, value: &Value) -> Outcome<Message> {
+pub(crate) fn child_message(
+    me: &Ready,
+    object: &Object,
+    id: &str,
+    seq: u64,
+    at: i64,
+    value: &Value,
+) -> Outcome<Message> {
     let child = json!({ "resource": id, "seq": seq, "value": value, "at": at });
     Ok(Message {
         from: me.record.user.address().clone(),

@@ -50,15 +50,15 @@ impl Home {
     pub(crate) async fn look_up(&self, user: &UserAddress) -> Outcome<RegistryEntry> {
         let domain = user.domain();
         let from = self.domain_ready(&domain, Some(user.handle())).await?;
-        let registry = Address::parse(&format!("domain://registry.{domain}")).map_err(|e| Failure::new("bad-address", e))?;
+        let registry =
+            Address::parse(&format!("domain://registry.{domain}")).map_err(|e| Failure::new("bad-address", e))?;
         let answer = self.request(MessageType::Read, from, registry, body(&json!({ "resource": user }))).await;
         match answer.code {
             Code::OK => {}
             Code::NOT_FOUND => return Err(Failure::new("not-found", "nobody has this address")),
             code => return Err(Failure::new("domain-unreachable", format!("the registry answered {}", code.0))),
         }
-        let value: RegistryValue =
-            serde_json::from_value(answer.value).map_err(|e| Failure::new("malformed", e))?;
+        let value: RegistryValue = serde_json::from_value(answer.value).map_err(|e| Failure::new("malformed", e))?;
         if value.user != *user || value.inbox.domain() != domain {
             return Err(Failure::new("malformed", "the registry answered for somebody else"));
         }
@@ -182,8 +182,7 @@ impl Home {
             let store = state.store()?;
             let object = store.read(|tx| get_object(tx, url))?;
             let Standing::Verifying { evidence } = &object.standing else { return Ok(()) };
-            let waiting: WaitingEvidence =
-                serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+            let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
             let pins: identity::PinBook = store.read(|tx| tx.get(kind::PINS, PINS))?.unwrap_or_default();
             (waiting, object.peer_device, object.peer_persona, pins)
         };
@@ -206,7 +205,8 @@ impl Home {
         pins: &identity::PinBook,
     ) -> Outcome<identity::VerifiedIdentity> {
         let net = self.rooms.net.clone();
-        let domain_issuer = move |domain: &message::Domain| net.origin(domain).as_str().trim_end_matches('/').to_owned();
+        let domain_issuer =
+            move |domain: &message::Domain| net.origin(domain).as_str().trim_end_matches('/').to_owned();
         for issuer in evidence.issuers(table, &domain_issuer) {
             self.learn_issuer_keys(&issuer, KEYS_FRESH_MS).await?;
         }
@@ -237,12 +237,7 @@ impl Home {
         }
     }
 
-    fn verified(
-        &self,
-        url: &Address,
-        waiting: &WaitingEvidence,
-        verified: &identity::VerifiedIdentity,
-    ) -> Outcome<()> {
+    fn verified(&self, url: &Address, waiting: &WaitingEvidence, verified: &identity::VerifiedIdentity) -> Outcome<()> {
         let now = now_ms();
         let mut state = self.state();
         let state = &mut *state;
@@ -283,10 +278,7 @@ impl Home {
         });
         if let Ok(object) = done {
             self.tell(News::Trouble(failure.into()));
-            self.follow_up(
-                state,
-                vec![Follow::ObjectClosed { url: object.url.clone(), reason: failure.code.clone() }],
-            );
+            self.follow_up(state, vec![Follow::ObjectClosed { url: object.url.clone(), reason: failure.code.clone() }]);
         }
     }
 
@@ -348,8 +340,7 @@ impl Home {
     /// Question `person.list`.
     pub(crate) fn person_list(&self) -> Outcome<Vec<PersonCard>> {
         let state = self.state();
-        let persons: Vec<(String, Person)> =
-            state.store()?.read(|tx| tx.list(kind::PERSON)).map_err(Failure::store)?;
+        let persons: Vec<(String, Person)> = state.store()?.read(|tx| tx.list(kind::PERSON)).map_err(Failure::store)?;
         Ok(persons.iter().map(|(_, person)| card_of(&state, person)).collect())
     }
 }
@@ -539,7 +530,9 @@ impl Home {
     pub(crate) async fn execute(&self, to: Address, method: &str, params: Value) -> Outcome<Value> {
         let from = self.state().core_address("ua")?;
         let call = json!({ "method": method, "params": params });
-        let answer = self.request(MessageType::Execute, from, to, Body::of(&call).map_err(|e| Failure::new("malformed", e))?).await;
+        let answer = self
+            .request(MessageType::Execute, from, to, Body::of(&call).map_err(|e| Failure::new("malformed", e))?)
+            .await;
         if answer.code.is_success() {
             return Ok(answer.value);
         }
@@ -580,7 +573,8 @@ pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
 pub(crate) fn open_requests(tx: &Tx<'_>) -> Outcome<usize> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
     let waits = |object: &Object| {
-        matches!(object.standing, Standing::Verifying { .. } | Standing::Request) && matches!(object.side, Side::Observer(_))
+        matches!(object.standing, Standing::Verifying { .. } | Standing::Request)
+            && matches!(object.side, Side::Observer(_))
     };
     Ok(objects.iter().filter(|(_, object)| waits(object)).count())
 }

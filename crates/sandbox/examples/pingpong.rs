@@ -74,5 +74,9 @@ async fn main() {
         tokio::spawn(carry(from_two, one.clone(), until))
     );
     let count = there.unwrap_or(0) + back.unwrap_or(0);
-    println!("{:.0} messages/s of {} bytes, {window} on the way", count as f64 / begun.elapsed().as_secs_f64(), body.as_str().len());
+    println!(
+        "{:.0} messages/s of {} bytes, {window} on the way",
+        count as f64 / begun.elapsed().as_secs_f64(),
+        body.as_str().len()
+    );
 }

@@ -128,7 +128,8 @@ impl Instance {
         stopping: Arc<AtomicBool>,
         ticker: Ticker,
     ) -> wasmtime::Result<Self> {
-        let limits = StoreLimitsBuilder::new().memory_size(budget.heap.saturating_add(MEMORY_MARGIN)).instances(1).build();
+        let limits =
+            StoreLimitsBuilder::new().memory_size(budget.heap.saturating_add(MEMORY_MARGIN)).instances(1).build();
         let inside = Inside {
             limits,
             memory: None,

@@ -53,13 +53,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            messages_per_second: 100_000,
-            unread_limit: 1024,
-            soft_ms: 200,
-            hard_ms: 400,
-            heap: 64 * 1024 * 1024,
-        }
+        Self { messages_per_second: 100_000, unread_limit: 1024, soft_ms: 200, hard_ms: 400, heap: 64 * 1024 * 1024 }
     }
 }
 

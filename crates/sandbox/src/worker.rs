@@ -61,8 +61,12 @@ impl Worker {
         net: Net,
         handle: Handle,
     ) -> Self {
-        let gate =
-            Gate::new(spec.address.clone(), spec.speak_as.clone(), spec.grants.clone(), spec.budget.messages_per_second);
+        let gate = Gate::new(
+            spec.address.clone(),
+            spec.speak_as.clone(),
+            spec.grants.clone(),
+            spec.budget.messages_per_second,
+        );
         let port = Port { inbox: inbox.clone(), handle: handle.clone(), cancel: cancel.clone() };
         let broker = Broker::new(&spec, net, port);
         Self {
@@ -256,9 +260,5 @@ impl Worker {
 
 /// Why a guest could not start, in the words of its own error.
 fn failure(text: &str) -> StopCause {
-    if text.contains("out of memory") {
-        StopCause::Memory
-    } else {
-        StopCause::Crash(text.chars().take(500).collect())
-    }
+    if text.contains("out of memory") { StopCause::Memory } else { StopCause::Crash(text.chars().take(500).collect()) }
 }

@@ -40,7 +40,9 @@ async fn a_message_looks_like_a_plain_object() {
 
 #[tokio::test]
 async fn a_guest_cannot_speak_as_another() {
-    let source = on_message("bus.postMessage({type: 'event', from: 'user://b.localhost/ben', to: 'comm://a.localhost/1', body: {}})");
+    let source = on_message(
+        "bus.postMessage({type: 'event', from: 'user://b.localhost/ben', to: 'comm://a.localhost/1', body: {}})",
+    );
     let mut guest = Actor::ready(&engine(), &source).await;
     guest.post("{}");
     assert_eq!(guest.message().await.from, address(GUEST));
@@ -48,7 +50,9 @@ async fn a_guest_cannot_speak_as_another() {
 
 #[tokio::test]
 async fn a_stub_speaks_as_its_domain() {
-    let source = on_message("bus.postMessage({type: 'event', from: 'user://b.localhost/ben', to: 'comm://a.localhost/1', body: {}})");
+    let source = on_message(
+        "bus.postMessage({type: 'event', from: 'user://b.localhost/ben', to: 'comm://a.localhost/1', body: {}})",
+    );
     let mut spec = spec(&source);
     spec.speak_as = vec![AddressPattern::parse("user://b.localhost/*").unwrap()];
     let mut guest = Actor::ready_with(&engine(), spec).await;
@@ -137,7 +141,9 @@ async fn messages_inside_one_sandbox_stay_there() {
 
 #[tokio::test]
 async fn a_flood_is_cut_off() {
-    let source = on_message("for (let i = 0; i < 50; i++) bus.postMessage({type: 'event', to: 'comm://a.localhost/1', body: {i}})");
+    let source = on_message(
+        "for (let i = 0; i < 50; i++) bus.postMessage({type: 'event', to: 'comm://a.localhost/1', body: {i}})",
+    );
     let mut spec = spec(&source);
     spec.budget = Budget { messages_per_second: 10, ..Budget::default() };
     let mut guest = Actor::ready_with(&engine(), spec).await;
@@ -213,7 +219,9 @@ async fn large_messages_cross_both_ways() {
     let answer = guest.ask(&json!({ "text": text }).to_string()).await;
     assert_eq!(answer["value"].as_str().unwrap().len(), text.len());
     // Larger than a message may be: the guest gets an error, and nothing leaves.
-    let source = on_message("try { reply({code: 200, value: 'x'.repeat(2 << 20)}) } catch (e) { reply({code: 413, value: e.name}) }");
+    let source = on_message(
+        "try { reply({code: 200, value: 'x'.repeat(2 << 20)}) } catch (e) { reply({code: 413, value: e.name}) }",
+    );
     let mut guest = Actor::ready(&engine(), &source).await;
     assert_eq!(guest.ask("{}").await["value"], "RangeError");
 }
@@ -225,7 +233,10 @@ async fn two_guests_talk_to_each_other() {
     let mut other = spec(&on_message("reply({code: 200, value: 'ben'})"));
     other.grants = Grants { speak_to: vec![AddressPattern::parse(APP).unwrap()], ..talkative() };
     let mut ben = Actor::ready_with(&engine, other).await;
-    assert_eq!((ana.ask("{}").await["value"].clone(), ben.ask("{}").await["value"].clone()), (json!("ana"), json!("ben")));
+    assert_eq!(
+        (ana.ask("{}").await["value"].clone(), ben.ask("{}").await["value"].clone()),
+        (json!("ana"), json!("ben"))
+    );
     assert_eq!(engine.running(), 2);
 }
 
@@ -245,5 +256,11 @@ async fn frames_of_a_hostile_guest_are_refused_without_harm() {
     while last.kind != MessageType::Response {
         last = guest.message().await;
     }
-    assert_eq!(last, Message { body: Body::from_json(r#"{"code":200}"#).unwrap(), ..request(1, "{}").response(&message::Response::code(Code::OK)) });
+    assert_eq!(
+        last,
+        Message {
+            body: Body::from_json(r#"{"code":200}"#).unwrap(),
+            ..request(1, "{}").response(&message::Response::code(Code::OK))
+        }
+    );
 }

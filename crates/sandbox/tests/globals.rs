@@ -25,7 +25,10 @@ async fn value(expression: &str) -> Value {
 
 #[tokio::test]
 async fn dangerous_globals_are_gone() {
-    assert_eq!(value("[typeof Atomics, typeof SharedArrayBuffer, typeof require, typeof process]").await, json!(["undefined", "undefined", "undefined", "undefined"]));
+    assert_eq!(
+        value("[typeof Atomics, typeof SharedArrayBuffer, typeof require, typeof process]").await,
+        json!(["undefined", "undefined", "undefined", "undefined"])
+    );
 }
 
 #[tokio::test]
@@ -46,7 +49,10 @@ async fn timers_fire_in_order_and_can_be_cleared() {
 #[tokio::test]
 async fn timers_exist_only_when_granted() {
     let grants = Grants { timers: false, ..talkative() };
-    assert_eq!(value_with("[typeof setTimeout, typeof setInterval, typeof queueMicrotask]", grants).await, json!(["undefined", "undefined", "function"]));
+    assert_eq!(
+        value_with("[typeof setTimeout, typeof setInterval, typeof queueMicrotask]", grants).await,
+        json!(["undefined", "undefined", "function"])
+    );
 }
 
 #[tokio::test]
@@ -62,14 +68,19 @@ async fn guests_do_not_share_their_randomness() {
 
 #[tokio::test]
 async fn the_clock_is_coarse() {
-    assert_eq!(value("[Date.now() % 1, performance.now() % 1, performance.now() < 5000, Date.now() > 1.7e12]").await, json!([0, 0, true, true]));
+    assert_eq!(
+        value("[Date.now() % 1, performance.now() % 1, performance.now() < 5000, Date.now() > 1.7e12]").await,
+        json!([0, 0, true, true])
+    );
 }
 
 #[tokio::test]
 async fn digests_come_from_the_host() {
     let script = "Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode('abc'))).slice(0, 4))";
     assert_eq!(value(script).await, json!([0xba, 0x78, 0x16, 0xbf]));
-    assert!(value("crypto.subtle.digest('SHA-1', new Uint8Array(1))").await.as_str().unwrap().contains("NotSupportedError"));
+    assert!(
+        value("crypto.subtle.digest('SHA-1', new Uint8Array(1))").await.as_str().unwrap().contains("NotSupportedError")
+    );
 }
 
 #[tokio::test]
@@ -115,7 +126,13 @@ async fn urls_are_read_as_the_standard_says() {
         return [u.href, u.origin, u.searchParams.get('b'), [...new URLSearchParams({k: 'v w'})].flat(), u.host] })()";
     assert_eq!(
         value(script).await,
-        json!(["https://b.example/q/r?a=1&b=x+y&c=%C3%BC%26%3D#top", "https://b.example", "x y", ["k", "v w"], "b.example"])
+        json!([
+            "https://b.example/q/r?a=1&b=x+y&c=%C3%BC%26%3D#top",
+            "https://b.example",
+            "x y",
+            ["k", "v w"],
+            "b.example"
+        ])
     );
 }
 
@@ -136,7 +153,8 @@ async fn events_reach_their_listeners() {
 
 #[tokio::test]
 async fn plain_data_is_cloned() {
-    let script = "(() => { const a = { m: new Map([[1, new Set([2])]]), d: new Date(5), b: new Uint8Array([1, 2]), r: /x/g };
+    let script =
+        "(() => { const a = { m: new Map([[1, new Set([2])]]), d: new Date(5), b: new Uint8Array([1, 2]), r: /x/g };
         a.self = a; const c = structuredClone(a);
         let name; try { structuredClone(() => 1) } catch (e) { name = e.name }
         return [c !== a, c.self === c, [...c.m.get(1)], c.d.getTime(), Array.from(c.b), String(c.r), name] })()";
@@ -148,7 +166,14 @@ async fn a_guest_has_a_place_and_a_window() {
     let script = "[self === window, window === globalThis, location.href, location.host, navigator.userAgent, new URL('x', location.href).href]";
     assert_eq!(
         value(script).await,
-        json!([true, true, "https://b.example/.well-known/protocolstub/default?x=1", "b.example", "Parlance", "https://b.example/.well-known/protocolstub/x"])
+        json!([
+            true,
+            true,
+            "https://b.example/.well-known/protocolstub/default?x=1",
+            "b.example",
+            "Parlance",
+            "https://b.example/.well-known/protocolstub/x"
+        ])
     );
 }
 
@@ -177,7 +202,8 @@ async fn the_console_is_bounded() {
 
 #[tokio::test]
 async fn an_unhandled_rejection_is_logged() {
-    let source = on_message("Promise.reject(new Error('forgotten')); Promise.reject(1).catch(() => {}); reply({code: 200})");
+    let source =
+        on_message("Promise.reject(new Error('forgotten')); Promise.reject(1).catch(() => {}); reply({code: 200})");
     let mut guest = Actor::ready(&engine(), &source).await;
     guest.ask("{}").await;
     assert!(guest.logs[0].contains("forgotten"), "{:?}", guest.logs);

@@ -107,9 +107,28 @@ macro_rules! attacks {
 }
 
 attacks!(
-    r#loop, catchloop, promiseloop, allocarr, allocab, alloccatch, allocstr, recurse, recursefinally, jsondeep,
-    stringifydeep, parsedeep, regexbomb, regexdeep, bigint, sparse, nativeindexof, nativeincludes, natives, nativeloop,
-    sortbomb, replbomb,
+    r#loop,
+    catchloop,
+    promiseloop,
+    allocarr,
+    allocab,
+    alloccatch,
+    allocstr,
+    recurse,
+    recursefinally,
+    jsondeep,
+    stringifydeep,
+    parsedeep,
+    regexbomb,
+    regexdeep,
+    bigint,
+    sparse,
+    nativeindexof,
+    nativeincludes,
+    natives,
+    nativeloop,
+    sortbomb,
+    replbomb,
 );
 
 #[test]

@@ -21,10 +21,14 @@ use tokio_stream::wrappers::IntervalStream;
 async fn serve() -> u16 {
     let app = Router::new()
         .route("/hello", get(|| async { ([("x-test", "yes")], "hello") }))
-        .route("/echo", post(|headers: HeaderMap, body: Bytes| async move {
-            let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
-            format!("{kind}|{}|{}", headers.contains_key("cookie"), String::from_utf8_lossy(&body))
-        }))
+        .route(
+            "/echo",
+            post(|headers: HeaderMap, body: Bytes| async move {
+                let kind =
+                    headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+                format!("{kind}|{}|{}", headers.contains_key("cookie"), String::from_utf8_lossy(&body))
+            }),
+        )
         .route("/missing", get(|| async { StatusCode::NOT_FOUND }))
         .route("/near", get(|| async { Redirect::to("/hello") }))
         .route("/far", get(|| async { Redirect::to("http://other.localhost:1/") }))
@@ -91,7 +95,12 @@ async fn without_a_grant_there_is_no_network() {
         assert!(refusal.as_str().unwrap().contains("not granted"), "{refusal}");
     }
     // A grant is for one origin: another name, scheme or port is another origin.
-    for url in ["http://c.localhost:PORT/hello", "http://b.localhost:1/hello", "https://b.localhost:PORT/hello", "file:///etc/passwd"] {
+    for url in [
+        "http://c.localhost:PORT/hello",
+        "http://b.localhost:1/hello",
+        "https://b.localhost:PORT/hello",
+        "file:///etc/passwd",
+    ] {
         let refusal = value(port, granted(port), &format!("return (await fetch('{url}')).status")).await;
         assert!(refusal.as_str().unwrap().contains("not granted"), "{refusal}");
     }

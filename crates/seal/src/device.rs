@@ -25,10 +25,7 @@ pub struct Device {
 impl Device {
     /// A device with its signing key and its credential.
     pub fn new(dsk: &SigningKey, credential: Vec<u8>) -> Self {
-        Self {
-            dsk: dsk.clone(),
-            credential,
-        }
+        Self { dsk: dsk.clone(), credential }
     }
 
     /// What it says of itself.
@@ -77,22 +74,11 @@ pub fn key_package(vault: &dyn Vault, device: &Device, last_resort: bool) -> Res
     }
     let provider = Provider::new(vault);
     let builder = KeyPackage::builder().leaf_node_capabilities(config::capabilities());
-    let builder = if last_resort {
-        builder.mark_as_last_resort()
-    } else {
-        builder
-    };
-    let bundle = builder
-        .build(SUITE, &provider, device, device.credential_with_key())
-        .map_err(|error| {
-            provider
-                .failure()
-                .map_or_else(|| KeyPackageError::Mls(error.to_string()), KeyPackageError::Vault)
-        })?;
-    bundle
-        .key_package()
-        .tls_serialize_detached()
-        .map_err(|error| KeyPackageError::Mls(error.to_string()))
+    let builder = if last_resort { builder.mark_as_last_resort() } else { builder };
+    let bundle = builder.build(SUITE, &provider, device, device.credential_with_key()).map_err(|error| {
+        provider.failure().map_or_else(|| KeyPackageError::Mls(error.to_string()), KeyPackageError::Vault)
+    })?;
+    bundle.key_package().tls_serialize_detached().map_err(|error| KeyPackageError::Mls(error.to_string()))
 }
 
 /// Reads a key package without believing who it says it is: whom would it invite?
@@ -113,9 +99,7 @@ fn read_key_package(crypto: &openmls_rust_crypto::RustCrypto, bytes: &[u8]) -> R
     }
     let bad = |error: &dyn fmt::Display| InviteError::BadKeyPackage(error.to_string());
     let package = KeyPackageIn::tls_deserialize_exact_bytes(bytes).map_err(|error| bad(&error))?;
-    let package = package
-        .validate(crypto, ProtocolVersion::Mls10)
-        .map_err(|error| bad(&error))?;
+    let package = package.validate(crypto, ProtocolVersion::Mls10).map_err(|error| bad(&error))?;
     if package.ciphersuite() != SUITE {
         return Err(InviteError::BadKeyPackage("it is for another cipher suite".into()));
     }

@@ -24,9 +24,7 @@ pub fn create(vault: &dyn Vault, device: &Device, group: &GroupId) -> Result<(),
     match made {
         Ok(_) => Ok(()),
         Err(NewGroupError::GroupAlreadyExists) => Err(CreateError::AlreadyExists),
-        Err(error) => Err(provider
-            .failure()
-            .map_or_else(|| CreateError::Mls(error.to_string()), CreateError::Vault)),
+        Err(error) => Err(provider.failure().map_or_else(|| CreateError::Mls(error.to_string()), CreateError::Vault)),
     }
 }
 
@@ -37,11 +35,9 @@ pub fn seal(vault: &dyn Vault, device: &Device, group: &GroupId, plaintext: &[u8
     }
     let provider = Provider::blind_to_proposals(vault);
     let mut group = active(&provider, group)?;
-    let sealed = group.create_message(&provider, device, plaintext).map_err(|error| {
-        provider
-            .failure()
-            .map_or_else(|| SealError::Mls(error.to_string()), SealError::Vault)
-    })?;
+    let sealed = group
+        .create_message(&provider, device, plaintext)
+        .map_err(|error| provider.failure().map_or_else(|| SealError::Mls(error.to_string()), SealError::Vault))?;
     sealed.to_bytes().map_err(|error| SealError::Mls(error.to_string()))
 }
 
@@ -87,10 +83,7 @@ pub fn export(
 
 /// Bytes that are equal for two members only if they see the same group; for comparing aloud.
 pub fn epoch_authenticator(vault: &dyn Vault, group: &GroupId) -> Result<Vec<u8>, GroupError> {
-    Ok(active(&Provider::new(vault), group)?
-        .epoch_authenticator()
-        .as_slice()
-        .to_vec())
+    Ok(active(&Provider::new(vault), group)?.epoch_authenticator().as_slice().to_vec())
 }
 
 /// Forgets a group and all its keys; what is still sealed for it can never be opened.
@@ -108,9 +101,5 @@ pub(crate) fn known(provider: &Provider<'_>, group: &GroupId) -> Result<MlsGroup
 /// The group, if we are in it now.
 pub(crate) fn active(provider: &Provider<'_>, group: &GroupId) -> Result<MlsGroup, GroupError> {
     let group = known(provider, group)?;
-    if group.is_active() {
-        Ok(group)
-    } else {
-        Err(GroupError::Removed)
-    }
+    if group.is_active() { Ok(group) } else { Err(GroupError::Removed) }
 }

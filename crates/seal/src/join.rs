@@ -67,25 +67,14 @@ fn read(device: &Device, staged: StagedWelcome) -> Result<PendingJoin, JoinError
     let members = staged
         .members()
         .map(|member| {
-            Member::of_mls(&member).map_err(|reason| JoinError::Unverified {
-                leaf: member.index.u32(),
-                reason,
-            })
+            Member::of_mls(&member).map_err(|reason| JoinError::Unverified { leaf: member.index.u32(), reason })
         })
         .collect::<Result<Vec<_>, _>>()?;
     let own_leaf = staged.own_leaf_index().u32();
-    if !members
-        .iter()
-        .any(|member| member.leaf == own_leaf && member.dsk == device.verifying_key())
-    {
+    if !members.iter().any(|member| member.leaf == own_leaf && member.dsk == device.verifying_key()) {
         return Err(JoinError::NotForUs);
     }
-    Ok(PendingJoin {
-        group,
-        members,
-        own_leaf,
-        staged: Box::new(staged),
-    })
+    Ok(PendingJoin { group, members, own_leaf, staged: Box::new(staged) })
 }
 
 impl PendingJoin {
@@ -107,10 +96,7 @@ impl PendingJoin {
     /// Joins, if `check` accepts every member but ourselves; one that it refuses stops all.
     pub fn join(self, vault: &dyn Vault, check: Check<'_>) -> Result<GroupId, JoinError> {
         for member in self.members.iter().filter(|member| member.leaf != self.own_leaf) {
-            check(member).map_err(|reason| JoinError::Unverified {
-                leaf: member.leaf,
-                reason,
-            })?;
+            check(member).map_err(|reason| JoinError::Unverified { leaf: member.leaf, reason })?;
         }
         let provider = Provider::new(vault);
         match self.staged.into_group(&provider) {

@@ -88,11 +88,7 @@ impl Member {
             return Err("its credential is too large".into());
         }
         let dsk = VerifyingKey::from_bytes(signature_key).map_err(|error| error.to_string())?;
-        Ok(Self {
-            leaf,
-            credential: content.to_vec(),
-            dsk,
-        })
+        Ok(Self { leaf, credential: content.to_vec(), dsk })
     }
 
     pub(crate) fn of_leaf_node(leaf: u32, node: &LeafNode) -> Result<Self, String> {
@@ -117,10 +113,7 @@ pub(crate) fn all(group: &MlsGroup) -> Result<Vec<Member>, String> {
 
 /// The leaves the next `count` new members will get once `removed` are gone: the leftmost free.
 pub(crate) fn next_leaves(group: &MlsGroup, removed: &[u32], count: usize) -> Vec<u32> {
-    let taken: std::collections::BTreeSet<u32> = group
-        .members()
-        .map(|member| member.index.u32())
-        .filter(|leaf| !removed.contains(leaf))
-        .collect();
+    let taken: std::collections::BTreeSet<u32> =
+        group.members().map(|member| member.index.u32()).filter(|leaf| !removed.contains(leaf)).collect();
     (0..).filter(|leaf| !taken.contains(leaf)).take(count).collect()
 }

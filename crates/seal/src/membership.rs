@@ -23,12 +23,7 @@ pub struct Invitation {
 
 impl std::fmt::Debug for Invitation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Invitation(welcome of {} bytes, commit of {})",
-            self.welcome.len(),
-            self.commit.len()
-        )
+        write!(f, "Invitation(welcome of {} bytes, commit of {})", self.welcome.len(), self.commit.len())
     }
 }
 
@@ -60,10 +55,7 @@ pub fn invite(
         .add_members_without_update(&provider, device, std::slice::from_ref(&package))
         .map_err(|error| refused(&error))?;
     group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-    Ok(Invitation {
-        welcome: bytes(&welcome)?,
-        commit: bytes(&commit)?,
-    })
+    Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
 }
 
 /// A commit and what it rests on, for everybody and in this order.
@@ -78,12 +70,7 @@ pub struct Renewal {
 
 impl std::fmt::Debug for Renewal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Renewal({} wishes, commit of {} bytes)",
-            self.wishes.len(),
-            self.commit.len()
-        )
+        write!(f, "Renewal({} wishes, commit of {} bytes)", self.wishes.len(), self.commit.len())
     }
 }
 
@@ -103,9 +90,7 @@ pub fn remove(vault: &dyn Vault, device: &Device, group: &GroupId, leaves: &[u32
     drop_wishes(&provider, vault, &mut group)?;
     let refused = refusal(&provider);
     let indices: Vec<LeafNodeIndex> = leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)).collect();
-    let (commit, _, _) = group
-        .remove_members(&provider, device, &indices)
-        .map_err(|error| refused(&error))?;
+    let (commit, _, _) = group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))?;
     group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
     bytes(&commit)
 }
@@ -129,9 +114,8 @@ pub fn commit_pending(
         }
     }
     let refused = refusal(&provider);
-    let bundle: CommitMessageBundle = group
-        .self_update(&provider, device, renewed(device))
-        .map_err(|error| refused(&error))?;
+    let bundle: CommitMessageBundle =
+        group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
     let commit = bytes(bundle.commit())?;
     group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
     let wishes = wishes::take(vault, group.group_id().as_slice())?;
@@ -143,9 +127,8 @@ pub fn propose_refresh(vault: &dyn Vault, device: &Device, group: &GroupId) -> R
     let provider = Provider::new(vault);
     let mut group = active(&provider, group)?;
     let refused = refusal(&provider);
-    let (proposal, _) = group
-        .propose_self_update(&provider, device, renewed(device))
-        .map_err(|error| refused(&error))?;
+    let (proposal, _) =
+        group.propose_self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
     bytes(&proposal)
 }
 
@@ -164,11 +147,7 @@ pub fn propose_leave(vault: &dyn Vault, device: &Device, group: &GroupId) -> Res
 /// The group, if this device is its Reporter.
 fn ours(provider: &Provider<'_>, group: &GroupId) -> Result<MlsGroup, InviteError> {
     let group = active(provider, group)?;
-    if group.own_leaf_index().u32() == REPORTER_LEAF {
-        Ok(group)
-    } else {
-        Err(InviteError::NotReporter)
-    }
+    if group.own_leaf_index().u32() == REPORTER_LEAF { Ok(group) } else { Err(InviteError::NotReporter) }
 }
 
 fn renewed(device: &Device) -> LeafNodeParameters {
@@ -180,18 +159,12 @@ fn renewed(device: &Device) -> LeafNodeParameters {
 
 fn drop_wishes(provider: &Provider<'_>, vault: &dyn Vault, group: &mut MlsGroup) -> Result<(), InviteError> {
     wishes::take(vault, group.group_id().as_slice())?;
-    group
-        .clear_pending_proposals(provider.storage())
-        .map_err(InviteError::Vault)
+    group.clear_pending_proposals(provider.storage()).map_err(InviteError::Vault)
 }
 
 /// Turns an error of the library into ours; the vault's own failure goes first.
 fn refusal<'p>(provider: &'p Provider<'_>) -> impl Fn(&dyn Display) -> InviteError + use<'p> {
-    |error| {
-        provider
-            .failure()
-            .map_or_else(|| InviteError::Mls(error.to_string()), InviteError::Vault)
-    }
+    |error| provider.failure().map_or_else(|| InviteError::Mls(error.to_string()), InviteError::Vault)
 }
 
 fn bytes(message: &MlsMessageOut) -> Result<Vec<u8>, InviteError> {

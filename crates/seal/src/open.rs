@@ -63,12 +63,7 @@ impl fmt::Debug for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Application(text) => write!(f, "Application({} bytes)", text.len()),
-            Self::Commit {
-                epoch,
-                added,
-                removed,
-                removed_us,
-            } => f
+            Self::Commit { epoch, added, removed, removed_us } => f
                 .debug_struct("Commit")
                 .field("epoch", epoch)
                 .field("added", added)
@@ -90,10 +85,7 @@ pub fn peek(bytes: &[u8]) -> Result<Sealed, OpenError> {
         return Ok(Sealed::Welcome);
     }
     let message = private(message)?;
-    Ok(Sealed::Message {
-        group: id_of(&message)?,
-        epoch: message.epoch().as_u64(),
-    })
+    Ok(Sealed::Message { group: id_of(&message)?, epoch: message.epoch().as_u64() })
 }
 
 /// Whether this is an invitation rather than a message; proves nothing.
@@ -148,11 +140,7 @@ pub fn open(vault: &dyn Vault, _device: &Device, bytes: &[u8], check: Check<'_>)
         ProcessedMessageContent::StagedCommitMessage(commit) => merge(&provider, &mut group, &sender, *commit, check)?,
         _ => return Err(OpenError::ExternalCommit),
     };
-    Ok(Opened {
-        group: id,
-        sender,
-        what,
-    })
+    Ok(Opened { group: id, sender, what })
 }
 
 /// Takes a sealed message and nothing else.
@@ -199,10 +187,7 @@ fn sender_of(group: &MlsGroup, processed: &ProcessedMessage) -> Result<Member, O
     if renewed_since {
         return Err(OpenError::NotAMember);
     }
-    Member::of_mls(&now).map_err(|reason| OpenError::Unverified {
-        leaf: leaf.u32(),
-        reason,
-    })
+    Member::of_mls(&now).map_err(|reason| OpenError::Unverified { leaf: leaf.u32(), reason })
 }
 
 /// Keeps an observer's wish to be renewed or let go, for the Reporter's next commit.
@@ -218,23 +203,12 @@ fn keep(
         Proposal::Remove(remove) if remove.removed().u32() == sender.leaf && !sender.is_reporter() => {}
         Proposal::Remove(_) => return Err(OpenError::Forbidden("only the Reporter removes others".into())),
         _ => {
-            return Err(OpenError::Forbidden(
-                "an observer may only renew itself or leave".into(),
-            ));
+            return Err(OpenError::Forbidden("an observer may only renew itself or leave".into()));
         }
     }
     let own = Sender::Member(LeafNodeIndex::new(sender.leaf));
-    let limit = if group.own_leaf_index().u32() == REPORTER_LEAF {
-        1
-    } else {
-        PROPOSAL_LIMIT
-    };
-    if group
-        .pending_proposals()
-        .filter(|waiting| *waiting.sender() == own)
-        .count()
-        >= limit
-    {
+    let limit = if group.own_leaf_index().u32() == REPORTER_LEAF { 1 } else { PROPOSAL_LIMIT };
+    if group.pending_proposals().filter(|waiting| *waiting.sender() == own).count() >= limit {
         return Err(OpenError::Forbidden("the observer has asked already".into()));
     }
     group.store_pending_proposal(provider.storage(), proposal)?;
@@ -254,17 +228,10 @@ fn merge(
     }
     let (added, removed) = judge(group, &commit, check)?;
     let removed_us = commit.self_removed();
-    group.merge_staged_commit(provider, commit).map_err(|error| {
-        provider
-            .failure()
-            .map_or_else(|| OpenError::Invalid(error.to_string()), OpenError::Vault)
-    })?;
-    Ok(What::Commit {
-        epoch: group.epoch().as_u64(),
-        added,
-        removed,
-        removed_us,
-    })
+    group
+        .merge_staged_commit(provider, commit)
+        .map_err(|error| provider.failure().map_or_else(|| OpenError::Invalid(error.to_string()), OpenError::Vault))?;
+    Ok(What::Commit { epoch: group.epoch().as_u64(), added, removed, removed_us })
 }
 
 /// Who comes and who goes, if all of it is allowed.
@@ -276,9 +243,7 @@ fn judge(group: &MlsGroup, commit: &StagedCommit, check: Check<'_>) -> Result<(V
             (Proposal::Update(update), Sender::Member(leaf)) => renewal(group, leaf.u32(), update.leaf_node(), check)?,
             (Proposal::Remove(remove), Sender::Member(_)) => gone.push(remove.removed().u32()),
             _ => {
-                return Err(OpenError::Forbidden(
-                    "a commit may only add, renew and remove members".into(),
-                ));
+                return Err(OpenError::Forbidden("a commit may only add, renew and remove members".into()));
             }
         }
     }
@@ -288,10 +253,7 @@ fn judge(group: &MlsGroup, commit: &StagedCommit, check: Check<'_>) -> Result<(V
     if let Some(leaf) = commit.update_path_leaf_node() {
         renewal(group, REPORTER_LEAF, leaf, check)?;
     }
-    let removed = gone
-        .iter()
-        .map(|leaf| member_at(group, *leaf))
-        .collect::<Result<_, _>>()?;
+    let removed = gone.iter().map(|leaf| member_at(group, *leaf)).collect::<Result<_, _>>()?;
     let added = newcomers(group, commit, &gone, check)?;
     Ok((added, removed))
 }
@@ -326,11 +288,7 @@ fn renewal(group: &MlsGroup, leaf: u32, node: &openmls::prelude::LeafNode, check
     if after.dsk != before.dsk {
         return Err(OpenError::Forbidden("a leaf may not change its device key".into()));
     }
-    if after != before {
-        check(&after).map_err(unverified)
-    } else {
-        Ok(())
-    }
+    if after != before { check(&after).map_err(unverified) } else { Ok(()) }
 }
 
 fn member_at(group: &MlsGroup, leaf: u32) -> Result<Member, OpenError> {

@@ -14,10 +14,7 @@ pub(crate) struct Provider<'v> {
 
 impl<'v> Provider<'v> {
     pub(crate) fn new(vault: &'v dyn Vault) -> Self {
-        Self {
-            crypto: RustCrypto::default(),
-            shelf: Shelf::new(vault),
-        }
+        Self { crypto: RustCrypto::default(), shelf: Shelf::new(vault) }
     }
 
     /// As `new`, but a group loaded through it does not see pending proposals.
@@ -26,10 +23,7 @@ impl<'v> Provider<'v> {
     /// would let one observer's proposal silence everybody until the Reporter is back, so texts
     /// are sealed in the current epoch whatever waits.
     pub(crate) fn blind_to_proposals(vault: &'v dyn Vault) -> Self {
-        Self {
-            crypto: RustCrypto::default(),
-            shelf: Shelf::blind_to_proposals(vault),
-        }
+        Self { crypto: RustCrypto::default(), shelf: Shelf::blind_to_proposals(vault) }
     }
 
     /// The group, if we have it.

@@ -18,18 +18,11 @@ pub(crate) struct Shelf<'v> {
 
 impl<'v> Shelf<'v> {
     pub(crate) fn new(vault: &'v dyn Vault) -> Self {
-        Self {
-            vault,
-            hide_proposals: false,
-            failure: RefCell::new(None),
-        }
+        Self { vault, hide_proposals: false, failure: RefCell::new(None) }
     }
 
     pub(crate) fn blind_to_proposals(vault: &'v dyn Vault) -> Self {
-        Self {
-            hide_proposals: true,
-            ..Self::new(vault)
-        }
+        Self { hide_proposals: true, ..Self::new(vault) }
     }
 
     /// The first failure of the vault itself; openmls hides it in its own errors.
@@ -47,8 +40,7 @@ impl<'v> Shelf<'v> {
             return Ok(None);
         };
         let bytes = Zeroizing::new(bytes);
-        self.noting(ciborium::from_reader(bytes.as_slice()).map_err(|_| damaged(table)))
-            .map(Some)
+        self.noting(ciborium::from_reader(bytes.as_slice()).map_err(|_| damaged(table))).map(Some)
     }
 
     fn delete<K: Serialize>(&self, table: &str, key: &K) -> Result<(), VaultError> {
@@ -60,11 +52,7 @@ impl<'v> Shelf<'v> {
     }
 
     fn proposal_refs<T: DeserializeOwned>(&self, group: &impl Serialize) -> Result<Vec<T>, VaultError> {
-        if self.hide_proposals {
-            Ok(Vec::new())
-        } else {
-            self.read_list("proposal_refs", group)
-        }
+        if self.hide_proposals { Ok(Vec::new()) } else { self.read_list("proposal_refs", group) }
     }
 
     fn append<T: Serialize>(&self, table: &str, key: &impl Serialize, item: &T) -> Result<(), VaultError> {
@@ -89,9 +77,7 @@ impl<'v> Shelf<'v> {
 }
 
 fn damaged(table: &str) -> VaultError {
-    VaultError::Damaged {
-        table: table.to_owned(),
-    }
+    VaultError::Damaged { table: table.to_owned() }
 }
 
 fn encode<T: Serialize + ?Sized>(table: &str, value: &T) -> Result<Zeroizing<Vec<u8>>, VaultError> {
@@ -358,9 +344,7 @@ impl StorageProvider<V> for Shelf<'_> {
         epoch: &B,
         leaf_index: u32,
     ) -> Result<Vec<C>, VaultError> {
-        Ok(self
-            .read("epoch_key_pairs", &(group_id, epoch, leaf_index))?
-            .unwrap_or_default())
+        Ok(self.read("epoch_key_pairs", &(group_id, epoch, leaf_index))?.unwrap_or_default())
     }
 
     fn key_package<A: traits::HashReference<V>, B: traits::KeyPackage<V>>(

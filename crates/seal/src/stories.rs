@@ -19,11 +19,7 @@ impl Person {
     fn new(name: &str) -> Self {
         let dsk = SigningKey::generate();
         let device = Device::new(&dsk, format!("credential of {name}").into_bytes());
-        Self {
-            vault: MemoryVault::new(),
-            device,
-            dsk,
-        }
+        Self { vault: MemoryVault::new(), device, dsk }
     }
 
     fn package(&self) -> Vec<u8> {
@@ -99,10 +95,7 @@ fn two_people_write_to_each_other() {
     assert!(opened.sender.is_reporter());
     assert_eq!(opened.sender.dsk, ana.dsk.verifying_key());
     assert_eq!(opened.sender.credential, b"credential of Ana");
-    assert_eq!(
-        members(&ana.vault, &chat()).unwrap(),
-        members(&ben.vault, &chat()).unwrap()
-    );
+    assert_eq!(members(&ana.vault, &chat()).unwrap(), members(&ben.vault, &chat()).unwrap());
     assert!(is_reporter(&ana.vault, &chat()).unwrap() && !is_reporter(&ben.vault, &chat()).unwrap());
 }
 
@@ -168,21 +161,13 @@ fn an_observer_that_commits_is_refused_and_changes_nothing() {
     let (ana, ben, eve) = ana_ben_and_eve();
     let provider = eve.provider();
     let mut group = eve.mls();
-    let (removal, _, _) = group
-        .remove_members(&provider, &eve.device, &[LeafNodeIndex::new(1)])
-        .unwrap();
+    let (removal, _, _) = group.remove_members(&provider, &eve.device, &[LeafNodeIndex::new(1)]).unwrap();
     let mut group = eve.mls();
     group.clear_pending_commit(provider.storage()).unwrap();
-    let update = group
-        .self_update(&provider, &eve.device, LeafNodeParameters::default())
-        .unwrap()
-        .into_commit();
+    let update = group.self_update(&provider, &eve.device, LeafNodeParameters::default()).unwrap().into_commit();
     for commit in [removal.to_bytes().unwrap(), update.to_bytes().unwrap()] {
         for honest in [&ana, &ben] {
-            assert_eq!(
-                honest.opens(&commit).unwrap_err(),
-                OpenError::CommitFromObserver { leaf: 2 }
-            );
+            assert_eq!(honest.opens(&commit).unwrap_err(), OpenError::CommitFromObserver { leaf: 2 });
             assert_eq!(epoch(&honest.vault, &chat()).unwrap(), 2);
         }
     }
@@ -192,19 +177,12 @@ fn an_observer_that_commits_is_refused_and_changes_nothing() {
 #[test]
 fn a_stranger_with_a_leaked_group_info_cannot_commit_itself_in() {
     let (ana, ben) = ana_and_ben();
-    let info = ben
-        .mls()
-        .export_group_info(ben.provider().crypto(), &ben.device, true)
-        .unwrap();
+    let info = ben.mls().export_group_info(ben.provider().crypto(), &ben.device, true).unwrap();
     let info = MlsMessageIn::tls_deserialize_exact_bytes(&info.tls_serialize_detached().unwrap()).unwrap();
-    let MlsMessageBodyIn::GroupInfo(info) = info.extract() else {
-        panic!("no group info")
-    };
+    let MlsMessageBodyIn::GroupInfo(info) = info.extract() else { panic!("no group info") };
     let eve = Person::new("Eve");
     let provider = eve.provider();
-    let leaf = LeafNodeParameters::builder()
-        .with_capabilities(crate::config::capabilities())
-        .build();
+    let leaf = LeafNodeParameters::builder().with_capabilities(crate::config::capabilities()).build();
     let (_, bundle) = MlsGroup::external_commit_builder()
         .with_config(crate::config::join_config())
         .build_group(&provider, info, eve.device.credential_with_key())
@@ -227,10 +205,7 @@ fn only_the_reporter_invites_and_removes() {
     let carl = Person::new("Carl");
     let refused = invite(&ben.vault, &ben.device, &chat(), &carl.package(), &mut trusting());
     assert_eq!(refused.unwrap_err(), InviteError::NotReporter);
-    assert_eq!(
-        remove(&eve.vault, &eve.device, &chat(), &[1]).unwrap_err(),
-        InviteError::NotReporter
-    );
+    assert_eq!(remove(&eve.vault, &eve.device, &chat(), &[1]).unwrap_err(), InviteError::NotReporter);
 }
 
 #[test]
@@ -238,12 +213,8 @@ fn a_removed_member_reads_nothing_that_follows_and_is_not_heard() {
     let (ana, ben, eve) = ana_ben_and_eve();
     let commit = remove(&ana.vault, &ana.device, &chat(), &[2]).unwrap();
     let before = eve.snapshot();
-    let (
-        What::Commit {
-            removed, removed_us, ..
-        },
-        What::Commit { removed_us: us, .. },
-    ) = (ben.opens(&commit).unwrap().what, eve.opens(&commit).unwrap().what)
+    let (What::Commit { removed, removed_us, .. }, What::Commit { removed_us: us, .. }) =
+        (ben.opens(&commit).unwrap().what, eve.opens(&commit).unwrap().what)
     else {
         panic!("no commit")
     };
@@ -251,29 +222,20 @@ fn a_removed_member_reads_nothing_that_follows_and_is_not_heard() {
     let secret = ana.writes("without Eve");
     assert_eq!(ben.reads(&secret), "without Eve");
     assert_eq!(eve.opens(&secret).unwrap_err(), OpenError::Removed);
-    assert_eq!(
-        seal(&eve.vault, &eve.device, &chat(), b"x").unwrap_err(),
-        SealError::Removed
-    );
+    assert_eq!(seal(&eve.vault, &eve.device, &chat(), b"x").unwrap_err(), SealError::Removed);
     // An Eve that ignores the commit has the old keys only.
     assert!(matches!(before.opens(&secret), Err(OpenError::FromTheFuture { .. })));
-    assert_eq!(
-        ben.opens(&before.writes("I am still here")).unwrap_err(),
-        OpenError::NotAMember
-    );
+    assert_eq!(ben.opens(&before.writes("I am still here")).unwrap_err(), OpenError::NotAMember);
 }
 
 #[test]
 fn nobody_is_mistaken_for_the_one_who_sat_there_before() {
     let (ana, ben, eve) = ana_ben_and_eve();
     let late = eve.writes("from Eve");
-    ben.opens(&remove(&ana.vault, &ana.device, &chat(), &[2]).unwrap())
-        .unwrap();
+    ben.opens(&remove(&ana.vault, &ana.device, &chat(), &[2]).unwrap()).unwrap();
     let carl = Person::new("Carl");
     let invitation = ana.invites(&carl.package());
-    let What::Commit { added, .. } = ben.opens(&invitation.commit).unwrap().what else {
-        panic!("no commit")
-    };
+    let What::Commit { added, .. } = ben.opens(&invitation.commit).unwrap().what else { panic!("no commit") };
     assert_eq!((added[0].leaf, added[0].dsk), (2, carl.dsk.verifying_key()));
     assert_eq!(members(&ben.vault, &chat()).unwrap()[2].dsk, carl.dsk.verifying_key());
     assert_eq!(ben.opens(&late).unwrap_err(), OpenError::NotAMember);
@@ -292,10 +254,7 @@ fn a_commit_is_merged_once_and_a_later_message_waits_for_it() {
     let (ana, ben) = ana_and_ben();
     let invitation = ana.invites(&Person::new("Carl").package());
     let early = ana.writes("to all three");
-    assert_eq!(
-        ben.opens(&early).unwrap_err(),
-        OpenError::FromTheFuture { epoch: 2, ours: 1 }
-    );
+    assert_eq!(ben.opens(&early).unwrap_err(), OpenError::FromTheFuture { epoch: 2, ours: 1 });
     ben.opens(&invitation.commit).unwrap();
     assert_eq!(ben.opens(&invitation.commit).unwrap_err(), OpenError::Replayed);
     assert_eq!(ben.reads(&early), "to all three");
@@ -312,35 +271,18 @@ fn a_welcome_with_a_member_that_cannot_be_verified_is_not_joined() {
         b"credential of Ben" => Err("revoked".into()),
         _ => Ok(()),
     });
-    assert_eq!(
-        refused.unwrap_err(),
-        JoinError::Unverified {
-            leaf: 1,
-            reason: "revoked".into()
-        }
-    );
+    assert_eq!(refused.unwrap_err(), JoinError::Unverified { leaf: 1, reason: "revoked".into() });
     assert!(!is_member(&carl.vault, &chat()).unwrap());
     // Rolled back, the same Welcome can be looked at again.
-    inspect_welcome(&before, &carl.device, &invitation.welcome)
-        .unwrap()
-        .join(&before, &mut trusting())
-        .unwrap();
+    inspect_welcome(&before, &carl.device, &invitation.welcome).unwrap().join(&before, &mut trusting()).unwrap();
 }
 
 #[test]
 fn a_commit_that_adds_somebody_unverified_is_not_merged() {
     let (ana, ben) = ana_and_ben();
     let invitation = ana.invites(&Person::new("Mallory").package());
-    let refused = open(&ben.vault, &ben.device, &invitation.commit, &mut |_: &Member| {
-        Err("no chain".into())
-    });
-    assert_eq!(
-        refused.unwrap_err(),
-        OpenError::Unverified {
-            leaf: 2,
-            reason: "no chain".into()
-        }
-    );
+    let refused = open(&ben.vault, &ben.device, &invitation.commit, &mut |_: &Member| Err("no chain".into()));
+    assert_eq!(refused.unwrap_err(), OpenError::Unverified { leaf: 2, reason: "no chain".into() });
     assert_eq!(members(&ben.vault, &chat()).unwrap().len(), 2);
 }
 
@@ -348,9 +290,7 @@ fn a_commit_that_adds_somebody_unverified_is_not_merged() {
 fn an_invitation_is_checked_before_it_is_made() {
     let (ana, ben) = ana_and_ben();
     let carl = Person::new("Carl");
-    let refused = invite(&ana.vault, &ana.device, &chat(), &carl.package(), &mut |_: &Member| {
-        Err("no chain".into())
-    });
+    let refused = invite(&ana.vault, &ana.device, &chat(), &carl.package(), &mut |_: &Member| Err("no chain".into()));
     assert_eq!(refused.unwrap_err(), InviteError::Unverified("no chain".into()));
     let again = invite(&ana.vault, &ana.device, &chat(), &ben.package(), &mut trusting());
     assert_eq!(again.unwrap_err(), InviteError::AlreadyMember);
@@ -360,10 +300,7 @@ fn an_invitation_is_checked_before_it_is_made() {
     let forged = invite(&ana.vault, &ana.device, &chat(), &forged, &mut trusting());
     assert!(matches!(forged, Err(InviteError::BadKeyPackage(_))));
     assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 2);
-    assert_eq!(
-        inspect_key_package(&carl.package()).unwrap().dsk,
-        carl.dsk.verifying_key()
-    );
+    assert_eq!(inspect_key_package(&carl.package()).unwrap().dsk, carl.dsk.verifying_key());
 }
 
 #[test]
@@ -377,16 +314,11 @@ fn a_key_package_invites_once_but_the_last_resort_again_and_again() {
     }
     let first = ana.invites(&once).welcome;
     ben.joins(&first);
-    assert_eq!(
-        inspect_welcome(&ben.vault, &ben.device, &first).unwrap_err(),
-        JoinError::NotForUs
-    );
+    assert_eq!(inspect_welcome(&ben.vault, &ben.device, &first).unwrap_err(), JoinError::NotForUs);
     let other = GroupId::new("comm://b.localhost/two").unwrap();
     for (package, expected) in [(&once, false), (&last, true)] {
         let fresh = bea.vault.snapshot();
-        let welcome = invite(&fresh, &bea.device, &other, package, &mut trusting())
-            .unwrap()
-            .welcome;
+        let welcome = invite(&fresh, &bea.device, &other, package, &mut trusting()).unwrap().welcome;
         assert_eq!(inspect_welcome(&ben.vault, &ben.device, &welcome).is_ok(), expected);
     }
 }
@@ -394,17 +326,11 @@ fn a_key_package_invites_once_but_the_last_resort_again_and_again() {
 #[test]
 fn the_same_group_cannot_be_entered_or_created_twice() {
     let (ana, ben) = ana_and_ben();
-    assert_eq!(
-        create(&ana.vault, &ana.device, &chat()).unwrap_err(),
-        CreateError::AlreadyExists
-    );
+    assert_eq!(create(&ana.vault, &ana.device, &chat()).unwrap_err(), CreateError::AlreadyExists);
     let mallory = Person::new("Mallory");
     create(&mallory.vault, &mallory.device, &chat()).unwrap();
     let takeover = mallory.invites(&ben.package()).welcome;
-    assert_eq!(
-        inspect_welcome(&ben.vault, &ben.device, &takeover).unwrap_err(),
-        JoinError::AlreadyJoined
-    );
+    assert_eq!(inspect_welcome(&ben.vault, &ben.device, &takeover).unwrap_err(), JoinError::AlreadyJoined);
     assert_eq!(ben.reads(&ana.writes("still ours")), "still ours");
 }
 
@@ -414,10 +340,7 @@ fn an_observer_is_renewed_when_the_reporter_commits() {
     let wish = propose_refresh(&ben.vault, &ben.device, &chat()).unwrap();
     assert!(matches!(ana.opens(&wish).unwrap().what, What::Proposal));
     // Eve was not told by Ben: the Reporter's renewal carries the wish.
-    assert_eq!(
-        ben.reads(&ana.writes("a wish silences nobody")),
-        "a wish silences nobody"
-    );
+    assert_eq!(ben.reads(&ana.writes("a wish silences nobody")), "a wish silences nobody");
     assert_eq!(ana.reads(&ben.writes("nor me")), "nor me");
     let renewal = commit_pending(&ana.vault, &ana.device, &chat(), &mut trusting()).unwrap();
     assert_eq!(renewal.wishes, std::slice::from_ref(&wish));
@@ -435,20 +358,12 @@ fn an_observer_is_renewed_when_the_reporter_commits() {
 fn an_observer_may_leave_but_not_throw_others_out() {
     let (ana, ben, eve) = ana_ben_and_eve();
     let provider = eve.provider();
-    let (attack, _) = eve
-        .mls()
-        .propose_remove_member(&provider, &eve.device, LeafNodeIndex::new(1))
-        .unwrap();
-    assert!(matches!(
-        ana.opens(&attack.to_bytes().unwrap()),
-        Err(OpenError::Forbidden(_))
-    ));
+    let (attack, _) = eve.mls().propose_remove_member(&provider, &eve.device, LeafNodeIndex::new(1)).unwrap();
+    assert!(matches!(ana.opens(&attack.to_bytes().unwrap()), Err(OpenError::Forbidden(_))));
     let wish = propose_leave(&ben.vault, &ben.device, &chat()).unwrap();
     ana.opens(&wish).unwrap();
     let renewal = commit_pending(&ana.vault, &ana.device, &chat(), &mut trusting()).unwrap();
-    let What::Commit { removed_us, .. } = ben.opens(&renewal.commit).unwrap().what else {
-        panic!("no commit")
-    };
+    let What::Commit { removed_us, .. } = ben.opens(&renewal.commit).unwrap().what else { panic!("no commit") };
     assert!(removed_us);
     assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 2);
 }
@@ -457,16 +372,10 @@ fn an_observer_may_leave_but_not_throw_others_out() {
 fn both_sides_export_the_same_secret_and_nobody_else_does() {
     let (ana, ben) = ana_and_ben();
     let one = export(&ana.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap();
-    assert_eq!(
-        one,
-        export(&ben.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap()
-    );
+    assert_eq!(one, export(&ben.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap());
     assert_ne!(one, export(&ben.vault, &chat(), "dfi-sas", b"others", 32).unwrap());
     ana.invites(&Person::new("Carl").package());
-    assert_ne!(
-        one,
-        export(&ana.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap()
-    );
+    assert_ne!(one, export(&ana.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap());
 }
 
 #[test]
@@ -484,19 +393,10 @@ fn what_is_too_large_is_refused_unread() {
     let (ana, ben) = ana_and_ben();
     let huge = vec![0; MESSAGE_LIMIT + 1];
     assert_eq!(ben.opens(&huge).unwrap_err(), OpenError::TooLarge);
-    assert_eq!(
-        inspect_welcome(&ben.vault, &ben.device, &huge).unwrap_err(),
-        JoinError::TooLarge
-    );
-    assert_eq!(
-        seal(&ana.vault, &ana.device, &chat(), &huge).unwrap_err(),
-        SealError::TooLarge
-    );
+    assert_eq!(inspect_welcome(&ben.vault, &ben.device, &huge).unwrap_err(), JoinError::TooLarge);
+    assert_eq!(seal(&ana.vault, &ana.device, &chat(), &huge).unwrap_err(), SealError::TooLarge);
     let fat = Device::new(&ana.dsk, vec![0; CREDENTIAL_LIMIT + 1]);
-    assert_eq!(
-        key_package(&ana.vault, &fat, false).unwrap_err(),
-        KeyPackageError::CredentialTooLarge
-    );
+    assert_eq!(key_package(&ana.vault, &fat, false).unwrap_err(), KeyPackageError::CredentialTooLarge);
 }
 
 #[test]
@@ -512,11 +412,7 @@ fn nothing_shows_a_secret_or_a_text_in_a_log() {
 impl Person {
     /// The same device as it was at this moment.
     fn snapshot(&self) -> Self {
-        Self {
-            vault: self.vault.snapshot(),
-            device: self.device.clone(),
-            dsk: self.dsk.clone(),
-        }
+        Self { vault: self.vault.snapshot(), device: self.device.clone(), dsk: self.dsk.clone() }
     }
 }
 

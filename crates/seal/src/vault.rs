@@ -68,15 +68,11 @@ impl MemoryVault {
 
 impl Vault for MemoryVault {
     fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
-        Ok(self
-            .values()
-            .get(&(table.to_owned(), key.to_vec()))
-            .map(|value| value.to_vec()))
+        Ok(self.values().get(&(table.to_owned(), key.to_vec())).map(|value| value.to_vec()))
     }
 
     fn put(&self, table: &str, key: &[u8], value: &[u8]) -> Result<(), VaultError> {
-        self.values()
-            .insert((table.to_owned(), key.to_vec()), Zeroizing::new(value.to_vec()));
+        self.values().insert((table.to_owned(), key.to_vec()), Zeroizing::new(value.to_vec()));
         Ok(())
     }
 

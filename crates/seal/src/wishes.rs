@@ -28,7 +28,5 @@ fn read(vault: &dyn Vault, group: &[u8]) -> Result<Vec<Vec<u8>>, VaultError> {
 }
 
 fn damaged() -> VaultError {
-    VaultError::Damaged {
-        table: TABLE.to_owned(),
-    }
+    VaultError::Damaged { table: TABLE.to_owned() }
 }

@@ -29,7 +29,9 @@ pub async fn open_in_browser(url: &Url) -> Result<(), BrowserError> {
         None => webbrowser::open(&url),
     };
     let opened = tokio::task::spawn_blocking(open).await;
-    opened.unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())).map_err(|error| BrowserError::NoBrowser(error.kind()))
+    opened
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()))
+        .map_err(|error| BrowserError::NoBrowser(error.kind()))
 }
 
 fn run(command: &mut Command) -> std::io::Result<()> {

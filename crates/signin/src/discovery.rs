@@ -90,7 +90,8 @@ async fn fetch(net: &Net, url: &Url, limit: u64, reach: Reach) -> Result<Vec<u8>
 
 fn well_known(issuer: &str) -> Result<(Url, Reach), IssuerError> {
     let url = Url::parse(issuer).map_err(|_| IssuerError::BadName)?;
-    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let bare =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     let reach = Reach::for_url(&url);
     if issuer.len() > ISSUER_LIMIT || !bare || !is_safe(&url, reach) {
         return Err(IssuerError::BadName);
@@ -171,7 +172,14 @@ mod tests {
 
     #[test]
     fn a_public_issuer_leads_nobody_onto_this_machine_or_off_encryption() {
-        for url in ["http://i.example/t", "https://127.0.0.1/t", "http://a.localhost:1/t", "javascript:alert(1)", "file:///etc/passwd", ""] {
+        for url in [
+            "http://i.example/t",
+            "https://127.0.0.1/t",
+            "http://a.localhost:1/t",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "",
+        ] {
             let error = read(|value| value["token_endpoint"] = url.into()).unwrap_err();
             assert_eq!(error, IssuerError::UnsafeEndpoint("token endpoint"), "{url}");
         }
@@ -179,13 +187,24 @@ mod tests {
 
     #[test]
     fn an_issuer_without_proof_keys_is_refused() {
-        assert_eq!(read(|value| value["code_challenge_methods_supported"] = json!(["plain"])), Err(IssuerError::NoPkce));
+        assert_eq!(
+            read(|value| value["code_challenge_methods_supported"] = json!(["plain"])),
+            Err(IssuerError::NoPkce)
+        );
         assert!(read(|value| value["code_challenge_methods_supported"] = json!(["plain", "S256"])).is_ok());
     }
 
     #[test]
     fn only_an_https_or_loopback_name_is_an_issuer() {
-        for bad in ["http://i.example", "https://i.example?x", "https://i.example#x", "https://u:p@i.example", "ftp://i.example", "x", ""] {
+        for bad in [
+            "http://i.example",
+            "https://i.example?x",
+            "https://i.example#x",
+            "https://u:p@i.example",
+            "ftp://i.example",
+            "x",
+            "",
+        ] {
             assert_eq!(well_known(bad).unwrap_err(), IssuerError::BadName, "{bad}");
         }
         for good in ["https://i.example/realms/x", "http://127.0.0.1:7", "http://a.localhost:7101", "http://[::1]:7"] {

@@ -6,12 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use identity::CLOCK_SKEW_S;
 use message::Private;
 use openidconnect::core::{
-    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJsonWebKeySet,
+    CoreJwsSigningAlgorithm,
 };
 use openidconnect::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
-    TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl,
+    Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardErrorResponse, TokenResponse, TokenUrl,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -136,7 +137,12 @@ impl SignIn {
     }
 }
 
-fn client(config: &IssuerConfig, issuer: &Discovered, listener: &Listener, jwks: CoreJsonWebKeySet) -> Result<Client, SignInError> {
+fn client(
+    config: &IssuerConfig,
+    issuer: &Discovered,
+    listener: &Listener,
+    jwks: CoreJsonWebKeySet,
+) -> Result<Client, SignInError> {
     let bad = |_| SignInError::BadIssuer(IssuerError::BadName);
     let name = IssuerUrl::new(config.issuer.clone()).map_err(bad)?;
     let redirect = RedirectUrl::new(listener.redirect_uri()).map_err(bad)?;
@@ -176,7 +182,6 @@ impl Pending {
         browser.show(if result.is_ok() { Page::Done } else { Page::Failed }).await;
         result
     }
-
 }
 
 impl Exchange {
@@ -190,7 +195,8 @@ impl Exchange {
         let text = id_token.to_string();
         check_clock(&text)?;
         let verifier = self.client.id_token_verifier().set_allowed_algs(ALGORITHMS);
-        let claims = id_token.claims(&verifier, &self.nonce).map_err(|_| SignInError::BadToken("it does not verify"))?;
+        let claims =
+            id_token.claims(&verifier, &self.nonce).map_err(|_| SignInError::BadToken("it does not verify"))?;
         if claims.subject().as_str().is_empty() {
             return Err(SignInError::BadToken("it names nobody"));
         }
@@ -228,7 +234,9 @@ fn of_token_error(error: TokenError) -> SignInError {
     match error {
         RequestTokenError::ServerResponse(answer) => refused(answer.error().as_ref()),
         RequestTokenError::Request(cause) => SignInError::IssuerUnreachable(cause),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => SignInError::BadToken("the answer cannot be read"),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            SignInError::BadToken("the answer cannot be read")
+        }
     }
 }
 

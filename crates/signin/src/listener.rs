@@ -51,7 +51,11 @@ impl Listener {
 
     /// The first request that is a callback, and the browser that waits for its page. Whatever else comes
     /// gets a 404.
-    pub async fn callback(self, deadline: Instant, cancel: &CancellationToken) -> Result<(Callback, Browser), SignInError> {
+    pub async fn callback(
+        self,
+        deadline: Instant,
+        cancel: &CancellationToken,
+    ) -> Result<(Callback, Browser), SignInError> {
         let mut readers: JoinSet<Option<(Callback, Browser)>> = JoinSet::new();
         loop {
             tokio::select! {
@@ -161,7 +165,10 @@ mod tests {
     #[test]
     fn the_issuers_redirect_is_read() {
         let found = read("GET /cb?code=c%201&state=s&iss=https%3A%2F%2Fi HTTP/1.1\r\nHost: 127.0.0.1:7").unwrap();
-        assert_eq!((found.code.as_deref(), found.state.as_deref(), found.iss.as_deref()), (Some("c 1"), Some("s"), Some("https://i")));
+        assert_eq!(
+            (found.code.as_deref(), found.state.as_deref(), found.iss.as_deref()),
+            (Some("c 1"), Some("s"), Some("https://i"))
+        );
     }
 
     #[test]
@@ -197,12 +204,16 @@ mod tests {
             stray.read_to_string(&mut page).await.unwrap();
             assert!(page.starts_with("HTTP/1.1 404"));
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            stream.write_all(format!("GET /cb?code=c&state=s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes()).await.unwrap();
+            stream
+                .write_all(format!("GET /cb?code=c&state=s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes())
+                .await
+                .unwrap();
             let mut page = String::new();
             stream.read_to_string(&mut page).await.unwrap();
             assert!(page.starts_with("HTTP/1.1 200"));
         });
-        let (callback, waiting) = listener.callback(Instant::now() + REQUEST_DEADLINE, &CancellationToken::new()).await.unwrap();
+        let (callback, waiting) =
+            listener.callback(Instant::now() + REQUEST_DEADLINE, &CancellationToken::new()).await.unwrap();
         assert_eq!(callback.code.as_deref(), Some("c"));
         waiting.show(Page::Done).await;
         browser.await.unwrap();

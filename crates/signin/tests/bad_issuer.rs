@@ -27,7 +27,10 @@ async fn issuer(answer: impl Fn(&str, &str) -> Option<(String, String)> + Send +
                 let request = String::from_utf8_lossy(&bytes[..got]).into_owned();
                 let path = request.split(' ').nth(1).unwrap_or("/");
                 let (head, body) = answer(&own, path).unwrap_or_else(|| ("404 Not Found".into(), String::new()));
-                let text = format!("HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                let text = format!(
+                    "HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
                 let _gone = stream.write_all(text.as_bytes()).await;
             });
         }
@@ -66,15 +69,24 @@ async fn a_server_that_is_no_issuer_is_told_apart() {
     let huge = issuer(|_, _| ok("x".repeat(70_000))).await;
     assert_eq!(discover(&net(), &silent).await.unwrap_err(), IssuerError::Malformed("it does not describe itself"));
     assert_eq!(discover(&net(), &html).await.unwrap_err(), IssuerError::Malformed("its description cannot be read"));
-    assert!(matches!(discover(&net(), &huge).await.unwrap_err(), IssuerError::Unreachable(FetchError::TooLarge { .. })));
+    assert!(matches!(
+        discover(&net(), &huge).await.unwrap_err(),
+        IssuerError::Unreachable(FetchError::TooLarge { .. })
+    ));
 }
 
 #[tokio::test]
 async fn a_redirect_to_another_host_is_refused() {
     let elsewhere = issuer(|own, _| ok(description(own))).await;
     let target = elsewhere.clone();
-    let name = issuer(move |_, _| Some((format!("302 Found\r\nLocation: {target}/.well-known/openid-configuration"), String::new()))).await;
-    assert!(matches!(discover(&net(), &name).await.unwrap_err(), IssuerError::Unreachable(FetchError::Redirect { .. })));
+    let name = issuer(move |_, _| {
+        Some((format!("302 Found\r\nLocation: {target}/.well-known/openid-configuration"), String::new()))
+    })
+    .await;
+    assert!(matches!(
+        discover(&net(), &name).await.unwrap_err(),
+        IssuerError::Unreachable(FetchError::Redirect { .. })
+    ));
 }
 
 #[tokio::test]
@@ -96,7 +108,8 @@ async fn keys_that_are_none_are_refused() {
 
 /// An issuer whose token endpoint gives the id_token with these claims, signed by `key` as kid `k`.
 async fn token_issuer(key: keys::SigningKey, claims: Value) -> String {
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": key.verifying_key(), "kid": "k", "use": "sig", "alg": "EdDSA" });
+    let jwk =
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": key.verifying_key(), "kid": "k", "use": "sig", "alg": "EdDSA" });
     issuer(move |own, path| match path {
         path if well(path) => ok(description(own)),
         "/jwks" => ok(json!({ "keys": [jwk] })),
@@ -119,7 +132,8 @@ async fn sign_in(name: &str) -> Result<SignedIn, SignInError> {
     let pending = SignIn::begin(&net(), IssuerConfig::new(name), "our nonce".into()).await?;
     let authorize = pending.authorize_url().clone();
     let word = |wanted: &str| authorize.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
-    let callback = url::Url::parse_with_params(&word("redirect_uri"), [("code", "c"), ("state", &word("state"))]).unwrap();
+    let callback =
+        url::Url::parse_with_params(&word("redirect_uri"), [("code", "c"), ("state", &word("state"))]).unwrap();
     let waiting = tokio::spawn(pending.finish(CancellationToken::new()));
     common::Browser::default().get(&callback).await;
     waiting.await.unwrap()

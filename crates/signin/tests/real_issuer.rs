@@ -41,7 +41,10 @@ async fn stranger(evidence: &Evidence, trusted: &str) -> Result<VerifiedIdentity
     }
     let (pins, policy) = (PinBook::new(), Policy::default());
     let domain_issuer = &domain_issuer;
-    verify(evidence, &Context { now: now(), table: &table, domain_issuer, jwks: &jwks, pins: &pins, policy: &policy, leaf: None })
+    verify(
+        evidence,
+        &Context { now: now(), table: &table, domain_issuer, jwks: &jwks, pins: &pins, policy: &policy, leaf: None },
+    )
 }
 
 async fn ben_signs_in_and_is_recognised(alg: &str) {
@@ -101,7 +104,8 @@ async fn ben_may_show_his_name_and_address_and_gets_a_renewal_token_when_he_asks
 #[tokio::test]
 async fn a_native_client_with_a_secret_signs_in_too() {
     let issuer = Issuer::start(&[("CLIENT_SECRET", "not really one")]);
-    let with = |secret: &str| IssuerConfig { client_secret: Some(Private(secret.into())), ..IssuerConfig::new(&issuer.name) };
+    let with =
+        |secret: &str| IssuerConfig { client_secret: Some(Private(secret.into())), ..IssuerConfig::new(&issuer.name) };
     sign_in(with("not really one"), "n".into()).await.unwrap();
     let refused = sign_in(with("another"), "n".into()).await.unwrap_err();
     assert_eq!(refused, SignInError::Refused { error: "invalid_client".into() });

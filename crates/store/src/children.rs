@@ -115,9 +115,7 @@ impl Tx<'_> {
 
     /// The child with this id.
     pub fn child(&self, id: &str) -> Result<Option<ChildRow>, StoreError> {
-        let mut query = self
-            .db
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM child WHERE id = ?1"))?;
+        let mut query = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM child WHERE id = ?1"))?;
         let raw = query.query_row([self.child_id(id)], Raw::read).optional()?;
         raw.map(|raw| self.open_child(raw)).transpose()
     }
@@ -195,10 +193,7 @@ impl Tx<'_> {
     /// Forgets all children of an object; how many there were.
     pub fn delete_children(&self, object: &str) -> Result<usize, StoreError> {
         self.writable()?;
-        Ok(self
-            .db
-            .prepare_cached("DELETE FROM child WHERE object = ?1")?
-            .execute([self.object(object)])?)
+        Ok(self.db.prepare_cached("DELETE FROM child WHERE object = ?1")?.execute([self.object(object)])?)
     }
 
     /// How many children of an object are unread.
@@ -256,12 +251,6 @@ struct Raw {
 
 impl Raw {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            ordinal: row.get(0)?,
-            id: row.get(1)?,
-            state: row.get(2)?,
-            unread: row.get(3)?,
-            sealed: row.get(4)?,
-        })
+        Ok(Self { ordinal: row.get(0)?, id: row.get(1)?, state: row.get(2)?, unread: row.get(3)?, sealed: row.get(4)? })
     }
 }

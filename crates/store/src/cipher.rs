@@ -50,11 +50,7 @@ impl Cipher {
 impl TableKey {
     fn new(master: &SealKey, name: &'static str) -> Self {
         let derive = |use_: &str| master.derive(&format!("store/{name}/{use_}/v{KEY_VERSION}"));
-        Self {
-            name,
-            seal: derive("seal"),
-            index: derive("index"),
-        }
+        Self { name, seal: derive("seal"), index: derive("index") }
     }
 
     /// The blind name of `parts` in `column`.
@@ -72,20 +68,16 @@ impl TableKey {
         if plain.len() > VALUE_LIMIT {
             return Err(StoreError::TooLarge);
         }
-        let sealed = self
-            .seal
-            .seal(plain, &self.place(column, row))
-            .map_err(|_| StoreError::TooLarge)?;
+        let sealed = self.seal.seal(plain, &self.place(column, row)).map_err(|_| StoreError::TooLarge)?;
         Ok([&[KEY_VERSION], sealed.as_slice()].concat())
     }
 
     /// Opens what was sealed for this place.
     pub(crate) fn open(&self, column: &str, row: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         match sealed.split_first() {
-            Some((&KEY_VERSION, sealed)) => self
-                .seal
-                .open(sealed, &self.place(column, row))
-                .map_err(|_| StoreError::damaged(self.name)),
+            Some((&KEY_VERSION, sealed)) => {
+                self.seal.open(sealed, &self.place(column, row)).map_err(|_| StoreError::damaged(self.name))
+            }
             _ => Err(StoreError::damaged(self.name)),
         }
     }
@@ -109,14 +101,6 @@ impl TableKey {
     }
 
     fn place(&self, column: &str, row: &[u8]) -> Vec<u8> {
-        [
-            self.name.as_bytes(),
-            b"\0",
-            column.as_bytes(),
-            b"\0",
-            row,
-            &[KEY_VERSION],
-        ]
-        .concat()
+        [self.name.as_bytes(), b"\0", column.as_bytes(), b"\0", row, &[KEY_VERSION]].concat()
     }
 }

@@ -54,9 +54,7 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn damaged(place: &str) -> Self {
-        Self::Damaged {
-            place: place.to_owned(),
-        }
+        Self::Damaged { place: place.to_owned() }
     }
 }
 

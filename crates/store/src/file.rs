@@ -49,26 +49,15 @@ impl Store {
         schema::migrate(&mut db)?;
         let cipher = Cipher::new(master);
         prove(&mut db, &cipher)?;
-        Ok(Store {
-            inner: Mutex::new(Inner { db, writes: 0 }),
-            cipher,
-            _lock: lock,
-        })
+        Ok(Store { inner: Mutex::new(Inner { db, writes: 0 }), cipher, _lock: lock })
     }
 
     /// Changes the store in one transaction: kept if `work` returns `Ok`, undone otherwise.
     pub fn write<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
         let mut inner = self.inner();
         let done = {
-            let tx = inner
-                .db
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(StoreError::from)?;
-            let done = work(&Tx {
-                db: &tx,
-                cipher: &self.cipher,
-                writes: true,
-            })?;
+            let tx = inner.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+            let done = work(&Tx { db: &tx, cipher: &self.cipher, writes: true })?;
             tx.commit().map_err(StoreError::from)?;
             done
         };
@@ -83,15 +72,8 @@ impl Store {
     /// Reads one consistent state; a write in it is refused as [`StoreError::ReadOnly`].
     pub fn read<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
         let mut inner = self.inner();
-        let tx = inner
-            .db
-            .transaction_with_behavior(TransactionBehavior::Deferred)
-            .map_err(StoreError::from)?;
-        work(&Tx {
-            db: &tx,
-            cipher: &self.cipher,
-            writes: false,
-        })
+        let tx = inner.db.transaction_with_behavior(TransactionBehavior::Deferred).map_err(StoreError::from)?;
+        work(&Tx { db: &tx, cipher: &self.cipher, writes: false })
     }
 
     /// Empties the write-ahead log, and with it what was deleted or replaced.
@@ -101,15 +83,8 @@ impl Store {
 
     /// Reads the whole file and says whether it is sound.
     pub fn check(&self) -> Result<(), StoreError> {
-        let said: String = self
-            .inner()
-            .db
-            .pragma_query_value(None, "integrity_check", |row| row.get(0))?;
-        if said == "ok" {
-            Ok(())
-        } else {
-            Err(StoreError::damaged("the file"))
-        }
+        let said: String = self.inner().db.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+        if said == "ok" { Ok(()) } else { Err(StoreError::damaged("the file")) }
     }
 
     /// The version of the schema.
@@ -136,15 +111,11 @@ fn scrub(db: &Connection) -> Result<(), StoreError> {
 /// Writes the proof of the key into a new store, checks it in an old one.
 fn prove(db: &mut Connection, cipher: &Cipher) -> Result<(), StoreError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let sealed: Option<Vec<u8>> = tx
-        .query_row("SELECT sealed FROM proof WHERE id = 1", [], |row| row.get(0))
-        .optional()?;
+    let sealed: Option<Vec<u8>> =
+        tx.query_row("SELECT sealed FROM proof WHERE id = 1", [], |row| row.get(0)).optional()?;
     match sealed {
         Some(sealed) => {
-            let proof = cipher
-                .check
-                .open("sealed", b"1", &sealed)
-                .map_err(|_| StoreError::WrongKey)?;
+            let proof = cipher.check.open("sealed", b"1", &sealed).map_err(|_| StoreError::WrongKey)?;
             if proof.as_slice() != PROOF {
                 return Err(StoreError::WrongKey);
             }

@@ -39,11 +39,7 @@ pub(crate) enum Kept {
 
 impl Header {
     pub(crate) fn new(kept: Kept, master: &SealKey) -> Self {
-        Self {
-            v: VERSION,
-            kept,
-            check: check(master),
-        }
+        Self { v: VERSION, kept, check: check(master) }
     }
 
     /// Reads it, if the profile has one.
@@ -54,15 +50,9 @@ impl Header {
             Err(error) => return Err(error.into()),
         };
         let mut text = String::new();
-        file.take(LIMIT)
-            .read_to_string(&mut text)
-            .map_err(|_| KeyError::BadHeader)?;
+        file.take(LIMIT).read_to_string(&mut text).map_err(|_| KeyError::BadHeader)?;
         let header: Self = serde_json::from_str(&text).map_err(|_| KeyError::BadHeader)?;
-        if header.v == VERSION {
-            Ok(Some(header))
-        } else {
-            Err(KeyError::BadHeader)
-        }
+        if header.v == VERSION { Ok(Some(header)) } else { Err(KeyError::BadHeader) }
     }
 
     pub(crate) fn write(&self, dir: &Path) -> Result<(), KeyError> {

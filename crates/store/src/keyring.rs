@@ -22,10 +22,7 @@ pub struct KeyringPlace {
 
 impl Default for KeyringPlace {
     fn default() -> Self {
-        Self {
-            service: "org.parlance.Parlance".into(),
-            patience: PATIENCE,
-        }
+        Self { service: "org.parlance.Parlance".into(), patience: PATIENCE }
     }
 }
 
@@ -61,11 +58,7 @@ impl KeyringPlace {
             entry.set_password(&value).map_err(trouble)?;
             let read = entry.get_password().map(Zeroizing::new).map_err(trouble);
             entry.delete_credential().map_err(trouble)?;
-            if *read? == *value {
-                Ok(())
-            } else {
-                Err(KeyringTrouble::Forgetful)
-            }
+            if *read? == *value { Ok(()) } else { Err(KeyringTrouble::Forgetful) }
         })
     }
 
@@ -86,11 +79,7 @@ impl KeyringPlace {
             let entry = entry(service, &name)?;
             entry.set_password(&value).map_err(trouble)?;
             let read = entry.get_password().map(Zeroizing::new).map_err(trouble)?;
-            if *read == *value {
-                Ok(())
-            } else {
-                Err(KeyringTrouble::Forgetful)
-            }
+            if *read == *value { Ok(()) } else { Err(KeyringTrouble::Forgetful) }
         })
     }
 
@@ -128,12 +117,10 @@ impl KeyringPlace {
 }
 
 fn entry(service: &str, name: &str) -> Result<Entry, KeyringTrouble> {
-    native()
-        .and_then(|store| store.build(service, name, None))
-        .map_err(|error| match error {
-            Error::PlatformFailure(reason) => KeyringTrouble::Absent(reason.to_string()),
-            other => trouble(other),
-        })
+    native().and_then(|store| store.build(service, name, None)).map_err(|error| match error {
+        Error::PlatformFailure(reason) => KeyringTrouble::Absent(reason.to_string()),
+        other => trouble(other),
+    })
 }
 
 #[cfg(target_os = "linux")]

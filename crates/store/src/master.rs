@@ -129,10 +129,7 @@ fn open_known(dir: &Path, header: &Header, source: KeySource<'_>) -> Result<Mast
     let protection = header.protection();
     let key = match (&header.kept, &source) {
         (Kept::Keyring { service, entry }, KeySource::Keyring(place)) => {
-            let place = KeyringPlace {
-                service: service.clone(),
-                patience: place.patience,
-            };
+            let place = KeyringPlace { service: service.clone(), patience: place.patience };
             decode(&place.get(entry)?.ok_or(KeyError::Gone)?)?
         }
         (Kept::Passphrase { params, wrapped }, KeySource::Passphrase(passphrase)) => {
@@ -149,11 +146,7 @@ fn open_known(dir: &Path, header: &Header, source: KeySource<'_>) -> Result<Mast
         },
         _ => return Err(KeyError::ProtectedBy(protection)),
     };
-    if header.fits(&key) {
-        Ok(MasterKey { key, protection })
-    } else {
-        Err(KeyError::WrongKey)
-    }
+    if header.fits(&key) { Ok(MasterKey { key, protection }) } else { Err(KeyError::WrongKey) }
 }
 
 /// A profile without a header is new, or its header was lost: a key that is there is kept.
@@ -169,10 +162,7 @@ fn make(dir: &Path, source: KeySource<'_>) -> Result<MasterKey, KeyError> {
     let key = found.unwrap_or_else(SealKey::generate);
     let header = keep(dir, &key, &source)?;
     header.write(dir)?;
-    Ok(MasterKey {
-        key,
-        protection: header.protection(),
-    })
+    Ok(MasterKey { key, protection: header.protection() })
 }
 
 /// Puts the key where `source` says and returns the header for it.
@@ -181,10 +171,7 @@ fn keep(dir: &Path, key: &SealKey, source: &KeySource<'_>) -> Result<Header, Key
         KeySource::Keyring(place) => {
             let entry = entry_name(dir)?;
             place.set(&entry, encode(key))?;
-            Kept::Keyring {
-                service: place.service.clone(),
-                entry,
-            }
+            Kept::Keyring { service: place.service.clone(), entry }
         }
         KeySource::Passphrase(passphrase) => {
             if passphrase.chars().count() < PASSPHRASE_MINIMUM {
@@ -192,13 +179,8 @@ fn keep(dir: &Path, key: &SealKey, source: &KeySource<'_>) -> Result<Header, Key
             }
             let params = PassphraseParams::desktop();
             let wrapping = passphrase_key(passphrase, &params).map_err(|_| KeyError::BadPassphrase)?;
-            let wrapped = wrapping
-                .seal(key.as_bytes(), WRAPPED)
-                .map_err(|_| KeyError::BadHeader)?;
-            Kept::Passphrase {
-                params,
-                wrapped: b64url(&wrapped),
-            }
+            let wrapped = wrapping.seal(key.as_bytes(), WRAPPED).map_err(|_| KeyError::BadHeader)?;
+            Kept::Passphrase { params, wrapped: b64url(&wrapped) }
         }
         KeySource::Unprotected => {
             write_private(dir, OPEN_FILE, encode(key).as_bytes())?;
@@ -211,12 +193,9 @@ fn keep(dir: &Path, key: &SealKey, source: &KeySource<'_>) -> Result<Header, Key
 /// Takes the key out of where it was before; what cannot be removed stays, with a warning.
 fn forget(dir: &Path, old: Option<Kept>, new: &Kept) {
     let gone = match (old, new) {
-        (Some(Kept::Keyring { service, entry }), Kept::Passphrase { .. } | Kept::Unprotected) => KeyringPlace {
-            service,
-            ..KeyringPlace::default()
+        (Some(Kept::Keyring { service, entry }), Kept::Passphrase { .. } | Kept::Unprotected) => {
+            KeyringPlace { service, ..KeyringPlace::default() }.delete(&entry).is_ok()
         }
-        .delete(&entry)
-        .is_ok(),
         (Some(Kept::Unprotected), Kept::Keyring { .. } | Kept::Passphrase { .. }) => {
             std::fs::remove_file(dir.join(OPEN_FILE)).is_ok()
         }
@@ -230,9 +209,7 @@ fn forget(dir: &Path, old: Option<Kept>, new: &Kept) {
 fn unwrap(params: &PassphraseParams, wrapped: &str, passphrase: &str) -> Result<SealKey, KeyError> {
     let wrapped = from_b64url(wrapped).map_err(|_| KeyError::BadHeader)?;
     let wrapping = passphrase_key(passphrase, params).map_err(|_| KeyError::BadHeader)?;
-    let bytes = wrapping
-        .open(&wrapped, WRAPPED)
-        .map_err(|_| KeyError::WrongPassphrase)?;
+    let bytes = wrapping.open(&wrapped, WRAPPED).map_err(|_| KeyError::WrongPassphrase)?;
     key_of(&bytes)
 }
 
@@ -262,8 +239,5 @@ fn key_of(bytes: &[u8]) -> Result<SealKey, KeyError> {
 /// One entry for each profile: it is named after the folder, which nobody reads from the name.
 fn entry_name(dir: &Path) -> Result<String, KeyError> {
     let dir: PathBuf = dir.canonicalize()?;
-    Ok(format!(
-        "master-key-{}",
-        &base32(&sha256(dir.as_os_str().as_encoded_bytes()))[..26]
-    ))
+    Ok(format!("master-key-{}", &base32(&sha256(dir.as_os_str().as_encoded_bytes()))[..26]))
 }

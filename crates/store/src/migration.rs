@@ -35,29 +35,12 @@ fn write_version_1(db: &mut Connection, cipher: &Cipher) {
     let kind = cipher.record.blind("kind", &[b"person/1"]);
     let name = cipher.record.blind("name", &[b"person/1", b"ben"]);
     let record = ("ben".to_owned(), b"\"Ben\"".to_vec());
-    let sealed = cipher
-        .record
-        .seal_value("sealed", &[kind, name].concat(), &record)
-        .unwrap();
-    db.execute(
-        "INSERT INTO record (kind, name, sealed) VALUES (?1, ?2, ?3)",
-        params![kind, name, sealed],
-    )
-    .unwrap();
-    let row = ChildOfVersion1 {
-        id: "one",
-        object: CHAT,
-        author: "ben",
-        seq: 1,
-        at: 5,
-        mine: false,
-        value: "\"hello\"",
-    };
+    let sealed = cipher.record.seal_value("sealed", &[kind, name].concat(), &record).unwrap();
+    db.execute("INSERT INTO record (kind, name, sealed) VALUES (?1, ?2, ?3)", params![kind, name, sealed]).unwrap();
+    let row =
+        ChildOfVersion1 { id: "one", object: CHAT, author: "ben", seq: 1, at: 5, mine: false, value: "\"hello\"" };
     let id = cipher.child.blind("id", &[b"one"]);
-    let (object, author) = (
-        cipher.child.blind("object", &[CHAT.as_bytes()]),
-        cipher.child.blind("author", &[b"ben"]),
-    );
+    let (object, author) = (cipher.child.blind("object", &[CHAT.as_bytes()]), cipher.child.blind("author", &[b"ben"]));
     let sealed = cipher.child.seal_value("sealed", &id, &row).unwrap();
     db.execute(
         "INSERT INTO child (id, object, author, seq, state, sealed) VALUES (?1, ?2, ?3, 1, 4, ?4)",
@@ -102,10 +85,7 @@ fn a_store_of_version_1_is_brought_up_to_date_with_everything_in_it() {
                 assert_eq!((child.value.as_str(), child.state), ("\"hello\"", ChildState::Received));
                 assert_eq!(tx.count_unread(CHAT)?, 0, "what was there before counts as read");
                 let waiting = tx.outbox_due(Some("b.localhost"), 0, 9)?;
-                assert_eq!(
-                    waiting.iter().map(|row| row.message.as_str()).collect::<Vec<_>>(),
-                    ["first", "second"]
-                );
+                assert_eq!(waiting.iter().map(|row| row.message.as_str()).collect::<Vec<_>>(), ["first", "second"]);
                 Ok::<_, StoreError>(())
             })
             .unwrap();

@@ -74,14 +74,7 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO outbox (id, domain, lane, not_before, attempts, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![
-                id,
-                self.outbox_domain(&row.to_domain),
-                lane,
-                row.not_before,
-                row.attempts,
-                sealed
-            ])?;
+            .execute(params![id, self.outbox_domain(&row.to_domain), lane, row.not_before, row.attempts, sealed])?;
         Ok(id)
     }
 
@@ -97,10 +90,7 @@ impl Tx<'_> {
 
     /// When something for this domain is due next, Unix milliseconds; `None` if nothing waits.
     pub fn outbox_next(&self, domain: &str) -> Result<Option<i64>, StoreError> {
-        let at = self
-            .db
-            .prepare_cached(NEXT)?
-            .query_row([self.outbox_domain(domain)], |row| row.get(0));
+        let at = self.db.prepare_cached(NEXT)?.query_row([self.outbox_domain(domain)], |row| row.get(0));
         Ok(at.optional()?.flatten())
     }
 
@@ -117,11 +107,7 @@ impl Tx<'_> {
     /// Takes a message out: it was delivered or refused. Says whether it was there.
     pub fn outbox_done(&self, id: i64) -> Result<bool, StoreError> {
         self.writable()?;
-        Ok(self
-            .db
-            .prepare_cached("DELETE FROM outbox WHERE id = ?1")?
-            .execute([id])?
-            > 0)
+        Ok(self.db.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([id])? > 0)
     }
 
     /// Puts a message off until `not_before`.
@@ -159,10 +145,7 @@ impl Tx<'_> {
     }
 
     fn open_outbox(&self, raw: Raw) -> Result<OutboxRow, StoreError> {
-        let kept: Kept = self
-            .cipher
-            .outbox
-            .open_value("sealed", &raw.id.to_be_bytes(), &raw.sealed)?;
+        let kept: Kept = self.cipher.outbox.open_value("sealed", &raw.id.to_be_bytes(), &raw.sealed)?;
         Ok(OutboxRow {
             id: raw.id,
             to_domain: kept.to_domain,
@@ -186,11 +169,6 @@ struct Raw {
 
 impl Raw {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            not_before: row.get(1)?,
-            attempts: row.get(2)?,
-            sealed: row.get(3)?,
-        })
+        Ok(Self { id: row.get(0)?, not_before: row.get(1)?, attempts: row.get(2)?, sealed: row.get(3)? })
     }
 }

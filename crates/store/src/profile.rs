@@ -26,9 +26,7 @@ pub enum ProfileError {
 /// In [`HOME_VARIABLE`] if that is set, else where the platform wants it: `~/.local/share`,
 /// `~/Library/Application Support`, `%APPDATA%`.
 pub fn profile_dir(name: &str) -> Result<PathBuf, ProfileError> {
-    let home = std::env::var_os(HOME_VARIABLE)
-        .filter(|home| !home.is_empty())
-        .map(PathBuf::from);
+    let home = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from);
     profile_in(home, name)
 }
 
@@ -39,10 +37,7 @@ fn profile_in(home: Option<PathBuf>, name: &str) -> Result<PathBuf, ProfileError
     }
     let home = match home {
         Some(home) => home,
-        None => ProjectDirs::from("", "", "Parlance")
-            .ok_or(ProfileError::NoHome)?
-            .data_dir()
-            .to_owned(),
+        None => ProjectDirs::from("", "", "Parlance").ok_or(ProfileError::NoHome)?.data_dir().to_owned(),
     };
     Ok(home.join("profiles").join(name))
 }

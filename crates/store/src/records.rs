@@ -23,9 +23,7 @@ impl Tx<'_> {
             .prepare_cached("SELECT sealed FROM record WHERE kind = ?1 AND name = ?2")?
             .query_row(params![kind, name], |row| row.get(0))
             .optional()?;
-        sealed
-            .map(|sealed| self.open_record(&kind, &name, &sealed).map(|(_, value)| value))
-            .transpose()
+        sealed.map(|sealed| self.open_record(&kind, &name, &sealed).map(|(_, value)| value)).transpose()
     }
 
     /// Keeps a record in place of what was there.
@@ -50,22 +48,16 @@ impl Tx<'_> {
     pub fn delete(&self, kind: &str, key: &str) -> Result<bool, StoreError> {
         self.writable()?;
         let (kind, name) = self.record_name(kind, key);
-        let gone = self
-            .db
-            .prepare_cached("DELETE FROM record WHERE kind = ?1 AND name = ?2")?
-            .execute(params![kind, name])?;
+        let gone =
+            self.db.prepare_cached("DELETE FROM record WHERE kind = ?1 AND name = ?2")?.execute(params![kind, name])?;
         Ok(gone > 0)
     }
 
     /// All records of this kind with their keys, by key.
     pub fn list<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, T)>, StoreError> {
         let kind = self.cipher.record.blind("kind", &[kind.as_bytes()]);
-        let mut query = self
-            .db
-            .prepare_cached("SELECT name, sealed FROM record WHERE kind = ?1")?;
-        let rows = query.query_map([kind], |row| {
-            Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })?;
+        let mut query = self.db.prepare_cached("SELECT name, sealed FROM record WHERE kind = ?1")?;
+        let rows = query.query_map([kind], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         let mut all = Vec::new();
         for row in rows {
             let (name, sealed) = row?;
@@ -79,10 +71,7 @@ impl Tx<'_> {
     pub fn seen(&self, id: &str) -> Result<bool, StoreError> {
         self.writable()?;
         let name = self.cipher.seen.blind("name", &[id.as_bytes()]);
-        let new = self
-            .db
-            .prepare_cached("INSERT OR IGNORE INTO seen (name) VALUES (?1)")?
-            .execute([name])?;
+        let new = self.db.prepare_cached("INSERT OR IGNORE INTO seen (name) VALUES (?1)")?.execute([name])?;
         if new == 0 {
             return Ok(true);
         }
@@ -94,10 +83,7 @@ impl Tx<'_> {
 
     fn record_name(&self, kind: &str, key: &str) -> ([u8; 32], [u8; 32]) {
         let record = &self.cipher.record;
-        (
-            record.blind("kind", &[kind.as_bytes()]),
-            record.blind("name", &[kind.as_bytes(), key.as_bytes()]),
-        )
+        (record.blind("kind", &[kind.as_bytes()]), record.blind("name", &[kind.as_bytes(), key.as_bytes()]))
     }
 
     fn open_record<T: DeserializeOwned>(

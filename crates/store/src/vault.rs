@@ -27,9 +27,7 @@ impl Tx<'_> {
             .prepare_cached("SELECT sealed FROM vault WHERE name = ?1")?
             .query_row([name], |row| row.get(0))
             .optional()?;
-        sealed
-            .map(|sealed| Ok(self.cipher.vault.open("sealed", &name, &sealed)?.to_vec()))
-            .transpose()
+        sealed.map(|sealed| Ok(self.cipher.vault.open("sealed", &name, &sealed)?.to_vec())).transpose()
     }
 
     fn vault_put(&self, table: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
@@ -47,9 +45,7 @@ impl Tx<'_> {
 
     fn vault_delete(&self, table: &str, key: &[u8]) -> Result<(), StoreError> {
         self.writable()?;
-        self.db
-            .prepare_cached("DELETE FROM vault WHERE name = ?1")?
-            .execute([self.vault_name(table, key)])?;
+        self.db.prepare_cached("DELETE FROM vault WHERE name = ?1")?.execute([self.vault_name(table, key)])?;
         Ok(())
     }
 

@@ -11,10 +11,7 @@ use store::{KeyError, KeySource, KeyringPlace, KeyringTrouble, MasterKey, Protec
 const ACT: &str = "PARLANCE_KEYRING_TEST_ACT";
 
 fn place() -> KeyringPlace {
-    KeyringPlace {
-        service: "org.parlance.test".into(),
-        patience: Duration::from_secs(20),
-    }
+    KeyringPlace { service: "org.parlance.test".into(), patience: Duration::from_secs(20) }
 }
 
 fn remembers(dir: &Path, key: &MasterKey) {
@@ -24,30 +21,21 @@ fn remembers(dir: &Path, key: &MasterKey) {
 }
 
 fn remember(dir: &Path, key: &MasterKey) {
-    Store::open(&dir.join("profile.db"), key)
-        .unwrap()
-        .write(|tx| tx.put("kind", "key", "kept"))
-        .unwrap();
+    Store::open(&dir.join("profile.db"), key).unwrap().write(|tx| tx.put("kind", "key", "kept")).unwrap();
 }
 
 #[test]
 fn a_passphrase_opens_the_profile_and_another_does_not() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(MasterKey::protection_of(dir.path()), Ok(None));
-    assert_eq!(
-        MasterKey::open(dir.path(), KeySource::Passphrase("short")).unwrap_err(),
-        KeyError::BadPassphrase
-    );
+    assert_eq!(MasterKey::open(dir.path(), KeySource::Passphrase("short")).unwrap_err(), KeyError::BadPassphrase);
     let key = MasterKey::open(dir.path(), KeySource::Passphrase("correct horse")).unwrap();
     assert_eq!(key.protection(), Protection::Passphrase);
     assert_eq!(MasterKey::protection_of(dir.path()), Ok(Some(Protection::Passphrase)));
     remember(dir.path(), &key);
     let wrong = MasterKey::open(dir.path(), KeySource::Passphrase("correct house"));
     assert_eq!(wrong.unwrap_err(), KeyError::WrongPassphrase);
-    remembers(
-        dir.path(),
-        &MasterKey::open(dir.path(), KeySource::Passphrase("correct horse")).unwrap(),
-    );
+    remembers(dir.path(), &MasterKey::open(dir.path(), KeySource::Passphrase("correct horse")).unwrap());
     let other_way = MasterKey::open(dir.path(), KeySource::Unprotected);
     assert_eq!(other_way.unwrap_err(), KeyError::ProtectedBy(Protection::Passphrase));
     assert!(!dir.path().join("master.key").exists());
@@ -62,10 +50,7 @@ fn an_unprotected_profile_can_be_protected_later() {
     key.keep_by(dir.path(), KeySource::Passphrase("correct horse")).unwrap();
     assert_eq!(key.protection(), Protection::Passphrase);
     assert!(!dir.path().join("master.key").exists(), "the open key is gone");
-    remembers(
-        dir.path(),
-        &MasterKey::open(dir.path(), KeySource::Passphrase("correct horse")).unwrap(),
-    );
+    remembers(dir.path(), &MasterKey::open(dir.path(), KeySource::Passphrase("correct horse")).unwrap());
 }
 
 #[test]
@@ -74,34 +59,19 @@ fn a_lost_or_changed_key_is_noticed_before_the_store_is_touched() {
     MasterKey::open(dir.path(), KeySource::Unprotected).unwrap();
     let file = dir.path().join("master.key");
     std::fs::write(&file, keys::b64url(&[7; 32])).unwrap();
-    assert_eq!(
-        MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(),
-        KeyError::WrongKey
-    );
+    assert_eq!(MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(), KeyError::WrongKey);
     std::fs::remove_file(&file).unwrap();
-    assert_eq!(
-        MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(),
-        KeyError::Gone
-    );
+    assert_eq!(MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(), KeyError::Gone);
     std::fs::write(dir.path().join("key.json"), "{").unwrap();
-    assert_eq!(
-        MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(),
-        KeyError::BadHeader
-    );
+    assert_eq!(MasterKey::open(dir.path(), KeySource::Unprotected).unwrap_err(), KeyError::BadHeader);
 }
 
 #[test]
 fn a_lost_description_does_not_cost_the_key() {
     let dir = tempfile::tempdir().unwrap();
-    remember(
-        dir.path(),
-        &MasterKey::open(dir.path(), KeySource::Unprotected).unwrap(),
-    );
+    remember(dir.path(), &MasterKey::open(dir.path(), KeySource::Unprotected).unwrap());
     std::fs::remove_file(dir.path().join("key.json")).unwrap();
-    remembers(
-        dir.path(),
-        &MasterKey::open(dir.path(), KeySource::Unprotected).unwrap(),
-    );
+    remembers(dir.path(), &MasterKey::open(dir.path(), KeySource::Unprotected).unwrap());
 }
 
 #[test]
@@ -110,11 +80,7 @@ fn no_key_shows_itself_in_a_log() {
     let key = MasterKey::open(dir.path(), KeySource::Unprotected).unwrap();
     assert_eq!(format!("{key:?}"), "MasterKey(Unprotected)");
     let text = std::fs::read_to_string(dir.path().join("master.key")).unwrap();
-    assert!(
-        !std::fs::read_to_string(dir.path().join("key.json"))
-            .unwrap()
-            .contains(&text)
-    );
+    assert!(!std::fs::read_to_string(dir.path().join("key.json")).unwrap().contains(&text));
 }
 
 /// Starts one of the acts below in a process with its own surroundings.
@@ -128,10 +94,7 @@ fn act(name: &str, home: &Path, mut command: Command) -> Output {
         .env("HOME", home)
         .env("XDG_RUNTIME_DIR", &runtime)
         .env("XDG_DATA_HOME", home.join("data"))
-        .env(
-            "DBUS_SESSION_BUS_ADDRESS",
-            format!("unix:path={}", home.join("bus").display()),
-        )
+        .env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", home.join("bus").display()))
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
         .output()
@@ -140,11 +103,7 @@ fn act(name: &str, home: &Path, mut command: Command) -> Output {
 
 #[cfg(target_os = "linux")]
 fn succeeded(output: &Output) {
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("the act is over"), "{said}");
 }
 
@@ -210,10 +169,7 @@ fn the_act() {
             // Another profile has another key under the same service.
             let other = dir.with_file_name("other");
             let theirs = MasterKey::open(&other, KeySource::Keyring(place())).unwrap();
-            assert_eq!(
-                Store::open(&dir.join("profile.db"), &theirs).unwrap_err(),
-                StoreError::WrongKey
-            );
+            assert_eq!(Store::open(&dir.join("profile.db"), &theirs).unwrap_err(), StoreError::WrongKey);
         }
         "second start" => {
             remembers(&dir, &MasterKey::open(&dir, KeySource::Keyring(place())).unwrap());
@@ -221,26 +177,17 @@ fn the_act() {
             let mut key = MasterKey::open(&dir, KeySource::Keyring(place())).unwrap();
             remembers(&dir, &key);
             key.keep_by(&dir, KeySource::Passphrase("correct horse")).unwrap();
-            remembers(
-                &dir,
-                &MasterKey::open(&dir, KeySource::Passphrase("correct horse")).unwrap(),
-            );
+            remembers(&dir, &MasterKey::open(&dir, KeySource::Passphrase("correct horse")).unwrap());
         }
         "no bus" => {
             let refused = MasterKey::open(&dir, KeySource::Keyring(place())).unwrap_err();
-            assert!(
-                matches!(refused, KeyError::Keyring(KeyringTrouble::Absent(_))),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, KeyError::Keyring(KeyringTrouble::Absent(_))), "{refused:?}");
             assert_eq!(MasterKey::protection_of(&dir), Ok(None), "nothing was decided silently");
             let key = MasterKey::open(&dir, KeySource::Passphrase("correct horse")).unwrap();
             assert_eq!(key.protection(), Protection::Passphrase);
         }
         "silent bus" => {
-            let hasty = KeyringPlace {
-                patience: Duration::from_millis(300),
-                ..place()
-            };
+            let hasty = KeyringPlace { patience: Duration::from_millis(300), ..place() };
             let refused = MasterKey::open(&dir, KeySource::Keyring(hasty)).unwrap_err();
             assert_eq!(refused, KeyError::Keyring(KeyringTrouble::Silent { after_ms: 300 }));
         }

@@ -79,16 +79,10 @@ fn fifty_kills_lose_no_message_and_use_no_key_twice() {
     found_the_conversation(dir.path(), &ben, &bens);
     let mut read = 0;
     for kill in 0..KILLS {
-        run_and_kill(
-            dir.path(),
-            Duration::from_millis(u64::from(keys::random::<1>()[0]) / 2 + 10),
-        );
+        run_and_kill(dir.path(), Duration::from_millis(u64::from(keys::random::<1>()[0]) / 2 + 10));
         read += deliver(&open(dir.path()), &ben, &bens, read, kill);
     }
-    assert!(
-        read > i64::from(KILLS) / 2,
-        "the app was killed before it sent anything: {read}"
-    );
+    assert!(read > i64::from(KILLS) / 2, "the app was killed before it sent anything: {read}");
     println!("{read} messages in {KILLS} lives");
 }
 
@@ -100,17 +94,10 @@ fn found_the_conversation(dir: &Path, ben: &Device, bens: &MemoryVault) {
         .write(|tx| {
             tx.put("me", "dsk", &*dsk.to_bytes())?;
             seal::create(tx, &ana, &group()).unwrap();
-            Ok::<_, StoreError>(
-                seal::invite(tx, &ana, &group(), &package, &mut |_| Ok(()))
-                    .unwrap()
-                    .welcome,
-            )
+            Ok::<_, StoreError>(seal::invite(tx, &ana, &group(), &package, &mut |_| Ok(())).unwrap().welcome)
         })
         .unwrap();
-    seal::inspect_welcome(bens, ben, &welcome)
-        .unwrap()
-        .join(bens, &mut |_| Ok(()))
-        .unwrap();
+    seal::inspect_welcome(bens, ben, &welcome).unwrap().join(bens, &mut |_| Ok(())).unwrap();
 }
 
 fn run_and_kill(dir: &Path, life: Duration) {
@@ -131,16 +118,9 @@ fn deliver(store: &Store, ben: &Device, bens: &MemoryVault, read: i64, kill: u32
     store.check().unwrap();
     let waiting = store.read(|tx| tx.outbox_due(None, i64::MAX, 1000)).unwrap();
     let last = store.read(|tx| tx.last_child(CHAT)).unwrap().map_or(0, |row| row.seq);
-    assert_eq!(
-        last,
-        read + waiting.len() as i64,
-        "kill {kill}: a message is kept but does not wait, or waits unkept"
-    );
+    assert_eq!(last, read + waiting.len() as i64, "kill {kill}: a message is kept but does not wait, or waits unkept");
     for (row, seq) in waiting.iter().zip(read + 1..) {
-        let child = store
-            .read(|tx| tx.child(row.child.as_deref().unwrap()))
-            .unwrap()
-            .unwrap();
+        let child = store.read(|tx| tx.child(row.child.as_deref().unwrap())).unwrap().unwrap();
         assert_eq!((child.seq, child.state), (seq, ChildState::Queued));
         let sealed = keys::from_b64url(&row.message).unwrap();
         let opened =

@@ -18,11 +18,7 @@ impl Profile {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key = MasterKey::open(dir.path(), KeySource::Unprotected).unwrap();
-        Self {
-            path: dir.path().join("profile.db"),
-            key,
-            _dir: dir,
-        }
+        Self { path: dir.path().join("profile.db"), key, _dir: dir }
     }
 
     fn open(&self) -> Store {
@@ -48,12 +44,7 @@ fn child(id: &str, author: &str, seq: i64, state: ChildState) -> ChildRow {
 
 fn message(to: &str, text: &str) -> OutboxRow {
     let domain = to.split('/').nth(2).unwrap();
-    OutboxRow {
-        to_domain: domain.into(),
-        to: to.into(),
-        message: text.into(),
-        ..OutboxRow::default()
-    }
+    OutboxRow { to_domain: domain.into(), to: to.into(), message: text.into(), ..OutboxRow::default() }
 }
 
 fn texts(rows: &[OutboxRow]) -> Vec<&str> {
@@ -76,19 +67,13 @@ fn records_come_back_after_the_app_was_closed() {
     let store = profile.open();
     store
         .read(|tx| {
-            assert_eq!(
-                tx.get::<String>("person/1", "user://b.localhost/ben")?.as_deref(),
-                Some("Benjamin")
-            );
+            assert_eq!(tx.get::<String>("person/1", "user://b.localhost/ben")?.as_deref(), Some("Benjamin"));
             assert_eq!(tx.get::<String>("person/2", "user://b.localhost/ben")?, None);
             let people: Vec<(String, String)> = tx.list("person/1")?;
             assert_eq!(people[0], ("user://a.localhost/ana".into(), "Ana".into()));
             assert_eq!(people.len(), 2);
             assert_eq!(tx.get::<Vec<u8>>("settings/1", "settings")?, Some(vec![1, 2, 3]));
-            assert_eq!(
-                tx.get::<u8>("settings/1", "settings"),
-                Err(StoreError::Codec { place: "record" })
-            );
+            assert_eq!(tx.get::<u8>("settings/1", "settings"), Err(StoreError::Codec { place: "record" }));
             Ok::<_, StoreError>(())
         })
         .unwrap();
@@ -142,11 +127,7 @@ fn who_only_reads_cannot_write() {
     let store = profile.open();
     assert_eq!(store.read(|tx| tx.put("kind", "key", "x")), Err(StoreError::ReadOnly));
     assert_eq!(store.read(|tx| tx.seen("x")), Err(StoreError::ReadOnly));
-    assert!(
-        store
-            .read(|tx| Ok::<_, StoreError>(Vault::put(tx, "t", b"k", b"v").is_err()))
-            .unwrap()
-    );
+    assert!(store.read(|tx| Ok::<_, StoreError>(Vault::put(tx, "t", b"k", b"v").is_err())).unwrap());
 }
 
 #[test]
@@ -158,14 +139,8 @@ fn messages_keep_their_order_and_cannot_be_kept_twice() {
             for seq in 1..=5 {
                 tx.add_child(&child(&format!("c{seq}"), "ana", seq, ChildState::Received))?;
             }
-            assert_eq!(
-                tx.add_child(&child("c1", "ana", 99, ChildState::Received)),
-                Err(StoreError::Duplicate)
-            );
-            assert_eq!(
-                tx.add_child(&child("other", "ana", 5, ChildState::Received)),
-                Err(StoreError::Duplicate)
-            );
+            assert_eq!(tx.add_child(&child("c1", "ana", 99, ChildState::Received)), Err(StoreError::Duplicate));
+            assert_eq!(tx.add_child(&child("other", "ana", 5, ChildState::Received)), Err(StoreError::Duplicate));
             tx.add_child(&child("b5", "ben", 5, ChildState::Queued))?;
             Ok::<_, StoreError>(())
         })
@@ -180,10 +155,7 @@ fn messages_keep_their_order_and_cannot_be_kept_twice() {
             assert_eq!(tx.children("comm://a.localhost/other", None, 9)?, []);
             assert_eq!(tx.count_unread(CHAT)?, 5, "what we write is not unread");
             let mine = tx.child("b5")?.unwrap();
-            assert_eq!(
-                (mine.author.as_str(), mine.seq, mine.mine, mine.unread),
-                ("ben", 5, true, false)
-            );
+            assert_eq!((mine.author.as_str(), mine.seq, mine.mine, mine.unread), ("ben", 5, true, false));
             assert_eq!(tx.children_in(CHAT, ChildState::Queued)?, [mine]);
             Ok::<_, StoreError>(())
         })
@@ -200,10 +172,7 @@ fn a_message_moves_on_but_never_back() {
         .write(|tx| {
             tx.add_child(&child("one", "ana", 1, ChildState::Queued))?;
             assert!(tx.advance_child("one", ChildState::Delivered)?);
-            assert!(
-                !tx.advance_child("one", ChildState::Sent)?,
-                "the receipt was faster than the node"
-            );
+            assert!(!tx.advance_child("one", ChildState::Sent)?, "the receipt was faster than the node");
             assert_eq!(tx.child("one")?.unwrap().state, ChildState::Delivered);
             assert!(!tx.advance_child("none", ChildState::Sent)?);
             assert_eq!(tx.set_child_state("none", ChildState::Sent), Err(StoreError::NoSuchRow));
@@ -233,11 +202,7 @@ fn the_outbox_keeps_the_order_for_each_recipient() {
             assert_eq!(texts(&tx.outbox_due(None, 0, 2)?), ["1", "2"]);
             assert_eq!(tx.outbox_domains()?, ["b.localhost", "c.localhost"]);
             tx.outbox_retry(first, 500, 1)?;
-            assert_eq!(
-                texts(&tx.outbox_due(Some("b.localhost"), 0, 10)?),
-                ["3"],
-                "2 may not overtake 1"
-            );
+            assert_eq!(texts(&tx.outbox_due(Some("b.localhost"), 0, 10)?), ["3"], "2 may not overtake 1");
             assert_eq!(tx.outbox_next("b.localhost")?, Some(0));
             let bea = tx.outbox_due(Some("b.localhost"), 0, 10)?[0].id;
             assert!(tx.outbox_done(bea)?);
@@ -275,15 +240,10 @@ fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
     let welcome = store
         .write(|tx| -> Result<_, StoreError> {
             seal::create(tx, &ana, &group).unwrap();
-            Ok(seal::invite(tx, &ana, &group, &package, &mut |_| Ok(()))
-                .unwrap()
-                .welcome)
+            Ok(seal::invite(tx, &ana, &group, &package, &mut |_| Ok(())).unwrap().welcome)
         })
         .unwrap();
-    seal::inspect_welcome(&bens, &ben, &welcome)
-        .unwrap()
-        .join(&bens, &mut |_| Ok(()))
-        .unwrap();
+    seal::inspect_welcome(&bens, &ben, &welcome).unwrap().join(&bens, &mut |_| Ok(())).unwrap();
     let lost: Result<(), StoreError> = store.write(|tx| {
         seal::seal(tx, &ana, &group, b"never leaves").unwrap();
         Err(StoreError::DiskFull)
@@ -291,9 +251,7 @@ fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
     assert!(lost.is_err());
     drop(store);
     let store = profile.open();
-    let sealed = store
-        .write(|tx| Ok::<_, StoreError>(seal::seal(tx, &ana, &group, b"hello").unwrap()))
-        .unwrap();
+    let sealed = store.write(|tx| Ok::<_, StoreError>(seal::seal(tx, &ana, &group, b"hello").unwrap())).unwrap();
     let opened = seal::open(&bens, &ben, &sealed, &mut |_| Ok(())).unwrap();
     assert!(matches!(opened.what, What::Application(text) if text == b"hello"));
 }
@@ -305,17 +263,8 @@ fn a_thief_of_the_disk_finds_no_name_no_address_and_no_word() {
     let ana = Device::new(&SigningKey::generate(), b"credential-of-ana".to_vec());
     store
         .write(|tx| -> Result<(), StoreError> {
-            tx.put(
-                "person-kind",
-                "user://secretdomain.example/anastasia",
-                "Anastasia Secretova",
-            )?;
-            let mut row = child(
-                "secret-child-id",
-                "user://secretdomain.example/anastasia",
-                1,
-                ChildState::Received,
-            );
+            tx.put("person-kind", "user://secretdomain.example/anastasia", "Anastasia Secretova")?;
+            let mut row = child("secret-child-id", "user://secretdomain.example/anastasia", 1, ChildState::Received);
             row.object = "comm://secretdomain.example/room".into();
             row.value = "the treasure is under the oak".into();
             tx.add_child(&row)?;
@@ -374,12 +323,7 @@ fn only_the_user_can_read_the_files() {
     store.write(|tx| tx.put("kind", "key", "value")).unwrap();
     for file in std::fs::read_dir(profile.path.parent().unwrap()).unwrap() {
         let path = file.unwrap().path();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o077,
-            0,
-            "{}",
-            path.display()
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
     }
 }
 
@@ -403,19 +347,12 @@ fn a_value_moved_to_another_place_does_not_open() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    db.execute(
-        "UPDATE record SET sealed = CASE sealed WHEN ?1 THEN ?2 ELSE ?1 END",
-        [&all[0], &all[1]],
-    )
-    .unwrap();
+    db.execute("UPDATE record SET sealed = CASE sealed WHEN ?1 THEN ?2 ELSE ?1 END", [&all[0], &all[1]]).unwrap();
     db.execute("UPDATE child SET sealed = ?1", [&all[0]]).unwrap();
     drop(db);
     let store = profile.open();
     let damaged = |place: &str| StoreError::Damaged { place: place.into() };
-    assert_eq!(
-        store.read(|tx| tx.get::<String>("kind", "poor")),
-        Err(damaged("record"))
-    );
+    assert_eq!(store.read(|tx| tx.get::<String>("kind", "poor")), Err(damaged("record")));
     assert_eq!(store.read(|tx| tx.child("one")), Err(damaged("child")));
 }
 
@@ -423,10 +360,7 @@ fn a_value_moved_to_another_place_does_not_open() {
 fn another_key_does_not_open_the_store() {
     let (profile, other) = (Profile::new(), Profile::new());
     drop(profile.open());
-    assert_eq!(
-        Store::open(&profile.path, &other.key).unwrap_err(),
-        StoreError::WrongKey
-    );
+    assert_eq!(Store::open(&profile.path, &other.key).unwrap_err(), StoreError::WrongKey);
 }
 
 #[test]
@@ -444,15 +378,9 @@ fn a_file_of_something_else_is_left_alone() {
     let other = rusqlite::Connection::open(&profile.path).unwrap();
     other.execute_batch("CREATE TABLE theirs (x)").unwrap();
     drop(other);
-    assert_eq!(
-        Store::open(&profile.path, &profile.key).unwrap_err(),
-        StoreError::NotOurs
-    );
+    assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::NotOurs);
     std::fs::write(&profile.path, "x".repeat(5000)).unwrap();
-    assert_eq!(
-        Store::open(&profile.path, &profile.key).unwrap_err(),
-        StoreError::NotOurs
-    );
+    assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::NotOurs);
 }
 
 #[test]
@@ -463,10 +391,7 @@ fn a_store_of_a_newer_app_is_left_alone() {
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let known = 2;
-    assert_eq!(
-        Store::open(&profile.path, &profile.key).unwrap_err(),
-        StoreError::Newer { have: 99, known }
-    );
+    assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::Newer { have: 99, known });
 }
 
 #[test]

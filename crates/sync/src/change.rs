@@ -40,7 +40,10 @@ pub struct Change {
 /// Shows the version only: values are what people wrote.
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Change").field("version", &self.version).field("operation", &self.operation).finish_non_exhaustive()
+        f.debug_struct("Change")
+            .field("version", &self.version)
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
     }
 }
 

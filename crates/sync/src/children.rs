@@ -154,6 +154,9 @@ impl<T> Children<T> {
 /// Shows counts only: children are what people wrote.
 impl<T> fmt::Debug for Children<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Children").field("authors", &self.authors.len()).field("held", &self.held()).finish_non_exhaustive()
+        f.debug_struct("Children")
+            .field("authors", &self.authors.len())
+            .field("held", &self.held())
+            .finish_non_exhaustive()
     }
 }

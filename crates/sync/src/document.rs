@@ -273,7 +273,10 @@ mod tests {
         assert_eq!(after(json!({}), &change("a.b", Some(json!(1)), None)).unwrap(), json!({"a":{"b":1}}));
         assert_eq!(after(json!({"a":{"b":1}}), &change("a.b", None, None)).unwrap(), json!({"a":{}}));
         assert_eq!(after(json!({"a":1}), &change("b.c", None, None)).unwrap(), json!({"a":1}));
-        assert_eq!(after(json!({"a":[{"x":1}]}), &change("a.0.x", Some(json!(2)), None)).unwrap(), json!({"a":[{"x":2}]}));
+        assert_eq!(
+            after(json!({"a":[{"x":1}]}), &change("a.0.x", Some(json!(2)), None)).unwrap(),
+            json!({"a":[{"x":2}]})
+        );
         assert_eq!(after(json!({"a":[1,2]}), &change("a.0", None, None)).unwrap(), json!({"a":[2]}));
     }
 

@@ -144,6 +144,9 @@ fn weight(change: &Change) -> usize {
 /// Shows the version only: values are what people wrote.
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporter").field("version", &self.version).field("observers", &self.observers.len()).finish_non_exhaustive()
+        f.debug_struct("Reporter")
+            .field("version", &self.version)
+            .field("observers", &self.observers.len())
+            .finish_non_exhaustive()
     }
 }

@@ -108,10 +108,8 @@ impl Net {
     }
 
     pub(crate) async fn launch(&self, request: &Request, reach: Reach) -> Result<reqwest::Response, reqwest::Error> {
-        let mut builder = self
-            .client(reach)
-            .request(request.method.clone(), request.url.clone())
-            .headers(request.headers.clone());
+        let mut builder =
+            self.client(reach).request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }

@@ -30,12 +30,7 @@ pub struct GetLimits {
 impl GetLimits {
     /// Limits of a small document: 10 s in all, 5 s of silence, no redirects.
     pub fn of_bytes(bytes: u64) -> Self {
-        Self {
-            bytes,
-            total: Duration::from_secs(10),
-            idle: Duration::from_secs(5),
-            redirect: Redirect::None,
-        }
+        Self { bytes, total: Duration::from_secs(10), idle: Duration::from_secs(5), redirect: Redirect::None }
     }
 
     /// The same with another total; the silence is never longer than the total.

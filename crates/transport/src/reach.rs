@@ -90,8 +90,15 @@ mod tests {
     #[test]
     fn the_public_reach_ends_at_private_networks() {
         for url in [
-            "https://localhost/", "https://a.localhost./", "https://127.0.0.1/", "https://0x7f.1/", "https://[::1]/",
-            "https://10.0.0.1/", "https://169.254.169.254/latest", "https://[::ffff:192.168.0.1]/", "wss://192.168.0.1/",
+            "https://localhost/",
+            "https://a.localhost./",
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://10.0.0.1/",
+            "https://169.254.169.254/latest",
+            "https://[::ffff:192.168.0.1]/",
+            "wss://192.168.0.1/",
         ] {
             assert!(matches!(admit(Reach::Public, url), Err(FetchError::PrivateAddress { .. })), "{url}");
         }
@@ -101,7 +108,13 @@ mod tests {
 
     #[test]
     fn the_loopback_reach_stays_on_this_machine() {
-        for url in ["http://localhost:1/", "http://a.localhost:7101/", "http://127.0.0.1/", "ws://[::1]:9/", "https://a.localhost/"] {
+        for url in [
+            "http://localhost:1/",
+            "http://a.localhost:7101/",
+            "http://127.0.0.1/",
+            "ws://[::1]:9/",
+            "https://a.localhost/",
+        ] {
             assert_eq!(admit(Reach::Loopback, url), Ok(()), "{url}");
         }
         for url in ["https://b.example/", "http://10.0.0.1/", "https://localhost.evil.example/"] {

@@ -21,9 +21,7 @@ pub(crate) fn client_config(extra: Vec<CertificateDer<'static>>) -> Result<Clien
         .with_safe_default_protocol_versions()
         .map_err(|error| NetError::Tls(error.to_string()))?;
     Ok(match Verifier::new_with_extra_roots(extra, provider) {
-        Ok(verifier) => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
-        }
+        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth(),
         Err(error) => {
             tracing::warn!(%error, "the system has no certificate authorities; no public domain can be reached");
             builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()

@@ -171,7 +171,8 @@ async fn a_refusal_is_told_by_its_status() {
 
 #[tokio::test]
 async fn a_redirect_into_a_private_network_is_not_followed() {
-    for target in ["http://10.0.0.1/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "//192.168.1.1/"] {
+    for target in ["http://10.0.0.1/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "//192.168.1.1/"]
+    {
         let url = answering(redirect(target)).await;
         for policy in [Redirect::None, Redirect::SameHost, Redirect::Checked] {
             let outcome = get(&url, &limits().following(policy)).await;

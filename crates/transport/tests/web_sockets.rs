@@ -1,5 +1,6 @@
 //! Opens WebSockets to servers of this machine.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::result_large_err, reason = "the shape of the library's callback")]
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
@@ -80,7 +81,8 @@ async fn what_is_no_web_socket_is_refused() {
 
 #[tokio::test]
 async fn a_certificate_is_believed_only_from_a_trusted_authority() {
-    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["b.localhost".to_owned()]).unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["b.localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -41,7 +41,8 @@ fn fuzz_all() -> Result<(), Failed> {
     targets.sort();
     for target in targets {
         let limit = format!("-max_total_time={FUZZ_SECONDS}");
-        let mut command = cargo(&["fuzz", "run", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", &target, "--", &limit]);
+        let mut command =
+            cargo(&["fuzz", "run", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", &target, "--", &limit]);
         step(&format!("Fuzzing {target}"), command.env("RUSTC_BOOTSTRAP", "1"))?;
     }
     Ok(())

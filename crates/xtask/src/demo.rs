@@ -41,9 +41,7 @@ pub fn run(options: &Options, install: bool) -> Result<(), Failed> {
 
 /// Builds the node, the app and the story that drives them.
 pub fn build_programs() -> Command {
-    cargo(&[
-        "build", "-p", "node", "-p", "cli", "-p", "parlance", "-p", "desktop", "--features", "parlance/e2e",
-    ])
+    cargo(&["build", "-p", "node", "-p", "cli", "-p", "parlance", "-p", "desktop", "--features", "parlance/e2e"])
 }
 
 fn story(arguments: &[&str]) -> Command {
@@ -63,5 +61,8 @@ pub fn run_app(arguments: &[String], install: bool) -> Result<(), Failed> {
 pub fn package(install: bool) -> Result<(), Failed> {
     ensure(Purpose::Build, install)?;
     suite::prepare()?;
-    step("Building the installers", &mut npm("ui", &["exec", "--", "tauri", "build", "--config", "../src-tauri/tauri.conf.json"]))
+    step(
+        "Building the installers",
+        &mut npm("ui", &["exec", "--", "tauri", "build", "--config", "../src-tauri/tauri.conf.json"]),
+    )
 }

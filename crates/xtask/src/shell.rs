@@ -80,8 +80,7 @@ pub fn counted_step(name: &str, command: &mut Command, count: fn(&str) -> Option
     // One pipe for both streams, so that the lines keep their order.
     let (reader, writer) = std::io::pipe().map_err(failed)?;
     let errors = writer.try_clone().map_err(failed)?;
-    let mut child =
-        command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn().map_err(failed)?;
+    let mut child = command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn().map_err(failed)?;
     // The command holds the writing ends; it must let go of them for the reading to end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut total = 0;

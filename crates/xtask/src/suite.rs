@@ -111,7 +111,10 @@ mod tests {
     fn runners_tell_how_many_passed() {
         assert_eq!(nextest("     Summary [   0.047s] 12 tests run: 11 passed, 1 failed, 0 skipped"), Some(11));
         assert_eq!(nextest("PASS [ 0.1s] tests run: nothing"), None);
-        assert_eq!(vitest("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m7 passed\u{1b}[39m\u{1b}[22m (7)"), Some(7));
+        assert_eq!(
+            vitest("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m7 passed\u{1b}[39m\u{1b}[22m (7)"),
+            Some(7)
+        );
         assert_eq!(plain("30 passed, 0 failed"), Some(30));
         assert_eq!(plain("passed"), None);
     }

@@ -57,7 +57,8 @@ impl Handover {
             std::fs::set_permissions(&command, PermissionsExt::from_mode(0o700)).map_err(StageError::file(&command))?;
         }
         // Open for both, so that the pipe does not end between two writers.
-        let receiver = pipe::OpenOptions::new().read_write(true).open_receiver(&fifo).map_err(StageError::file(&fifo))?;
+        let receiver =
+            pipe::OpenOptions::new().read_write(true).open_receiver(&fifo).map_err(StageError::file(&fifo))?;
         Ok(Self { command, addresses: BufReader::new(receiver) })
     }
 

@@ -52,12 +52,12 @@ impl std::fmt::Display for Likeness {
 impl Recording {
     /// Reads a WAV file of 16-bit samples; of several channels the first.
     pub fn read_wav(path: &Path) -> Outcome<Self> {
-        let failed = |error: hound::Error| StageError::File { path: path.to_owned(), source: std::io::Error::other(error) };
+        let failed =
+            |error: hound::Error| StageError::File { path: path.to_owned(), source: std::io::Error::other(error) };
         let reader = hound::WavReader::open(path).map_err(failed)?;
         let spec = reader.spec();
         let channels = usize::from(spec.channels.max(1));
-        let samples =
-            reader.into_samples::<i16>().step_by(channels).collect::<Result<_, _>>().map_err(failed)?;
+        let samples = reader.into_samples::<i16>().step_by(channels).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Self { rate: spec.sample_rate, samples })
     }
 
@@ -200,7 +200,10 @@ mod tests {
     #[test]
     fn a_steady_tone_is_not_speech() {
         let said = speech(1, 22_050, 4_000);
-        let tone = Recording { rate: 48_000, samples: (0..48_000 * 6).map(|n| ((n as f32 * 0.1).sin() * 9e3) as i16).collect() };
+        let tone = Recording {
+            rate: 48_000,
+            samples: (0..48_000 * 6).map(|n| ((n as f32 * 0.1).sin() * 9e3) as i16).collect(),
+        };
         assert!(!compare(&said, &tone).is_same());
     }
 }

@@ -221,7 +221,8 @@ mod tests {
     async fn a_line_is_waited_for_and_kept_in_the_log() {
         let (dir, crew) = crew();
         let mut program = crew.start("speaker", shell("echo one; echo ready 7; sleep 60")).unwrap();
-        let number = program.says(Duration::from_secs(20), |line| line.strip_prefix("ready ")?.parse::<u16>().ok()).await;
+        let number =
+            program.says(Duration::from_secs(20), |line| line.strip_prefix("ready ")?.parse::<u16>().ok()).await;
         assert_eq!(number.unwrap(), 7);
         drop(program);
         assert!(std::fs::read_to_string(dir.path().join("speaker.log")).unwrap().contains("one"));

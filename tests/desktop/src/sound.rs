@@ -29,7 +29,14 @@ impl Sound {
         crate::stage::private_dir(&run)?;
         let mut command = Command::new(system("pulseaudio", "pulseaudio")?);
         command
-            .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--realtime=no", "--high-priority=no"])
+            .args([
+                "-n",
+                "--daemonize=no",
+                "--exit-idle-time=-1",
+                "--disallow-exit",
+                "--realtime=no",
+                "--high-priority=no",
+            ])
             .args(["--log-target=stderr", "-L"])
             .arg(format!("module-native-protocol-unix auth-anonymous=1 socket={}", run.join("native").display()))
             .env("XDG_RUNTIME_DIR", &run)
@@ -39,7 +46,11 @@ impl Sound {
         for person in people {
             for module in [
                 format!("module-null-sink sink_name={} rate={RATE} channels=1", mouth(person)),
-                format!("module-remap-source source_name={} master={}.monitor rate={RATE} channels=1", microphone(person), mouth(person)),
+                format!(
+                    "module-remap-source source_name={} master={}.monitor rate={RATE} channels=1",
+                    microphone(person),
+                    mouth(person)
+                ),
                 format!("module-null-sink sink_name={} rate={RATE} channels=1", speaker(person)),
             ] {
                 command.args(["-L", &module]);
@@ -56,7 +67,9 @@ impl Sound {
         let until = Instant::now() + START;
         loop {
             let output = self.command("pactl")?.args(["list", "short", "sinks"]).stderr(Stdio::null()).output();
-            if output.is_ok_and(|output| output.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count() >= sinks) {
+            if output.is_ok_and(|output| {
+                output.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count() >= sinks
+            }) {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -114,7 +127,10 @@ impl Sound {
 
     fn command(&self, name: &str) -> Outcome<Command> {
         let mut command = Command::new(system(name, "pulseaudio-utils")?);
-        command.env("PULSE_SERVER", &self.server).env("HOME", &self.folder).env("XDG_RUNTIME_DIR", self.folder.join("run"));
+        command
+            .env("PULSE_SERVER", &self.server)
+            .env("HOME", &self.folder)
+            .env("XDG_RUNTIME_DIR", self.folder.join("run"));
         Ok(command)
     }
 }
@@ -131,7 +147,11 @@ impl Listening {
         let until = Instant::now() + limit;
         while std::fs::metadata(&self.path).map_err(StageError::file(&self.path))?.len() == 0 {
             if Instant::now() > until {
-                return Err(StageError::NotHeard { who: "the recorder".into(), what: "anything".into(), found: "no data".into() });
+                return Err(StageError::NotHeard {
+                    who: "the recorder".into(),
+                    what: "anything".into(),
+                    found: "no data".into(),
+                });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -40,8 +40,13 @@ pub const ANA: Person =
     Person { name: "ana", called: "Ana Adams", domain: DOMAIN_A, vouches: Vouches::Domain, vouched_by: "a.localhost" };
 
 /// Ben, for whom an issuer of his choice vouches.
-pub const BEN: Person =
-    Person { name: "ben", called: "Ben Brown", domain: DOMAIN_B, vouches: Vouches::Independent, vouched_by: "127.0.0.1" };
+pub const BEN: Person = Person {
+    name: "ben",
+    called: "Ben Brown",
+    domain: DOMAIN_B,
+    vouches: Vouches::Independent,
+    vouched_by: "127.0.0.1",
+};
 
 impl Person {
     /// `ana@a.localhost`

@@ -49,7 +49,12 @@ async fn scenes(stage: &Stage, tale: &mut Transcript, ana: &mut Window, ben: &mu
 }
 
 /// From nothing to an account: keys, welcome, issuer, sign-in, name, ready.
-pub(crate) async fn first_run(stage: &Stage, tale: &mut Transcript, window: &mut Window, person: &Person) -> Outcome<()> {
+pub(crate) async fn first_run(
+    stage: &Stage,
+    tale: &mut Transcript,
+    window: &mut Window,
+    person: &Person,
+) -> Outcome<()> {
     let name = person.name;
     protect(tale, window, person).await?;
     window.see(id("welcome-screen")).await?;
@@ -206,8 +211,7 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     ben_speaks.ends(Duration::from_secs(60)).await;
     // Sound has a length: what was said last is still on its way, and the talk takes its time.
     tokio::time::sleep(ECHO.max(TALK.saturating_sub(began.elapsed()))).await;
-    for (who, what, said, heard) in
-        [("ben", "ana", &ana_said, at_ben.end()?), ("ana", "ben", &ben_said, at_ana.end()?)]
+    for (who, what, said, heard) in [("ben", "ana", &ana_said, at_ben.end()?), ("ana", "ben", &ben_said, at_ana.end()?)]
     {
         let likeness = compare(said, &heard);
         tale.tell(&format!("{who} heard what {what} said: {likeness}"));

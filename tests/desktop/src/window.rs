@@ -98,7 +98,11 @@ impl Window {
     }
 
     /// Looks until `look` finds something.
-    pub(crate) async fn wait<T>(&self, what: &str, look: impl AsyncFnMut() -> WebDriverResult<Option<T>>) -> Outcome<T> {
+    pub(crate) async fn wait<T>(
+        &self,
+        what: &str,
+        look: impl AsyncFnMut() -> WebDriverResult<Option<T>>,
+    ) -> Outcome<T> {
         self.wait_long(what, PATIENCE, look).await
     }
 
@@ -227,7 +231,10 @@ impl Window {
         let until = Instant::now() + ENDS;
         while Path::new(&format!("/proc/{}/exe", app.process)).read_link().is_ok() {
             if Instant::now() > until {
-                return Err(StageError::Seen { who: self.who, what: "that the app did not end with its window".into() });
+                return Err(StageError::Seen {
+                    who: self.who,
+                    what: "that the app did not end with its window".into(),
+                });
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -279,7 +286,9 @@ fn driver_of(through: Through) -> Outcome<(Command, u16, Capabilities)> {
         }
         Through::Tauri => {
             let mut command = Command::new(tauri_driver()?);
-            command.args(["--port", &port.to_string(), "--native-port", &native.to_string(), "--native-driver"]).arg(webkit);
+            command
+                .args(["--port", &port.to_string(), "--native-port", &native.to_string(), "--native-driver"])
+                .arg(webkit);
             (command, json!({ "browserName": "wry", "tauri:options": { "application": app, "args": [] } }))
         }
     };

@@ -37,7 +37,8 @@ pub(crate) struct World {
 impl World {
     /// Starts both nodes and the issuer; their data goes into `folder`.
     pub(crate) async fn start(crew: &Crew, folder: &Path, wish: Ports) -> Outcome<Self> {
-        let (mut a, mut b) = (node(crew, folder, DOMAIN_A, "ws", wish.a)?, node(crew, folder, DOMAIN_B, "sse", wish.b)?);
+        let (mut a, mut b) =
+            (node(crew, folder, DOMAIN_A, "ws", wish.a)?, node(crew, folder, DOMAIN_B, "sse", wish.b)?);
         let mut provider = crew.start("issuer", issuer(wish.issuer)?)?;
         let ready = |line: &str| port_of(line.strip_prefix("parlance-node ready ")?);
         let (port_a, port_b) = (a.says(START, ready).await?, b.says(START, ready).await?);

@@ -15,7 +15,8 @@ const RATE: u32 = 48_000;
 
 /// Writes seconds of a tone.
 fn tone(path: &Path, hertz: f32, seconds: u32) {
-    let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for at in 0..RATE * seconds {
         let phase = at as f32 / RATE as f32 * hertz * std::f32::consts::TAU;

@@ -148,7 +148,8 @@ fn sign(key: &SigningKey, part: &str, document: &serde_json::Value) -> Vec<u8> {
     let payload = serde_json::to_vec(document).unwrap();
     let signature = key.sign(&[format!("parlance-{part}-v1\n").as_bytes(), &payload].concat());
     let keyid = base32(&sha256(key.verifying_key().as_bytes())[..20]);
-    serde_json::to_vec(&json!({ "payload": b64url(&payload), "signatures": [{ "keyid": keyid, "sig": signature }] })).unwrap()
+    serde_json::to_vec(&json!({ "payload": b64url(&payload), "signatures": [{ "keyid": keyid, "sig": signature }] }))
+        .unwrap()
 }
 
 async fn answer(mut tcp: TcpStream, files: Arc<Mutex<HashMap<String, Served>>>, requests: Arc<AtomicUsize>) {
@@ -169,7 +170,9 @@ async fn answer(mut tcp: TcpStream, files: Arc<Mutex<HashMap<String, Served>>>, 
             let _gone = tcp.write_all(&[head.as_bytes(), &bytes].concat()).await;
             return;
         }
-        Served::Redirect(to) => format!("HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
+        Served::Redirect(to) => {
+            format!("HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
+        }
         Served::Missing => empty("404 Not Found"),
         Served::Failing => empty("503 Service Unavailable"),
         Served::Endless | Served::Drops => "HTTP/1.1 200 OK\r\n\r\n".into(),

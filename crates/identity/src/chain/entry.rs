@@ -199,7 +199,14 @@ pub struct Entry {
 
 impl Entry {
     /// Signs a new entry.
-    pub(crate) fn sign(key: &SigningKey, by: Signer, seq: u64, prev: Option<Digest>, iat: i64, body: EntryBody) -> Self {
+    pub(crate) fn sign(
+        key: &SigningKey,
+        by: Signer,
+        seq: u64,
+        prev: Option<Digest>,
+        iat: i64,
+        body: EntryBody,
+    ) -> Self {
         let payload = Payload { v: 1, seq, prev, kind: body.kind().to_owned(), by, iat, body: body.value() };
         let json = serde_json::to_vec(&payload).expect("a payload is a plain struct of texts and numbers");
         let payload = keys::b64url(&json);

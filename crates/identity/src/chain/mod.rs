@@ -88,13 +88,26 @@ impl Sigchain {
     }
 
     /// Lets a device speak for the persona until `expires`, or renews it.
-    pub fn add_device(&mut self, irk: &SigningKey, dsk: VerifyingKey, name: &str, expires: i64, now: i64) -> Result<&Entry, ChainError> {
+    pub fn add_device(
+        &mut self,
+        irk: &SigningKey,
+        dsk: VerifyingKey,
+        name: &str,
+        expires: i64,
+        now: i64,
+    ) -> Result<&Entry, ChainError> {
         let body = EntryBody::AddDevice(AddDevice { dsk, name: name.to_owned(), expires });
         self.sign_next(irk, Signer::Irk, now, body)
     }
 
     /// Ends a device's right to speak for the persona, for ever.
-    pub fn revoke_device(&mut self, key: &SigningKey, by: Signer, dsk: VerifyingKey, now: i64) -> Result<&Entry, ChainError> {
+    pub fn revoke_device(
+        &mut self,
+        key: &SigningKey,
+        by: Signer,
+        dsk: VerifyingKey,
+        now: i64,
+    ) -> Result<&Entry, ChainError> {
         self.sign_next(key, by, now, EntryBody::RevokeDevice(RevokeDevice { dsk }))
     }
 

@@ -59,7 +59,10 @@ pub struct Attestation {
 
 impl fmt::Debug for Attestation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attestation").field("iss", &self.iss).field("withdrawn", &self.withdrawn).finish_non_exhaustive()
+        f.debug_struct("Attestation")
+            .field("iss", &self.iss)
+            .field("withdrawn", &self.withdrawn)
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,7 +99,9 @@ impl State {
             EntryBody::LinkIdp(body) => check_subject(&body.iss, &body.sub, seq),
             EntryBody::UnlinkIdp(body) => self.unlink(body, seq),
             // Following them needs the delay, the veto and the explanation that belong to them.
-            body @ (EntryBody::RotateIrk(_) | EntryBody::Reset(_)) => Err(ChainError::Unsupported { seq, kind: body.kind() }),
+            body @ (EntryBody::RotateIrk(_) | EntryBody::Reset(_)) => {
+                Err(ChainError::Unsupported { seq, kind: body.kind() })
+            }
         }
     }
 
@@ -109,7 +114,8 @@ impl State {
 
     fn add_device(&mut self, body: &AddDevice, entry: &Entry) -> Result<(), ChainError> {
         let refuse = |fault| Err(ChainError::Device { seq: entry.seq(), fault });
-        let name_fits = (1..=DEVICE_NAME_LIMIT).contains(&body.name.chars().count()) && !body.name.chars().any(char::is_control);
+        let name_fits =
+            (1..=DEVICE_NAME_LIMIT).contains(&body.name.chars().count()) && !body.name.chars().any(char::is_control);
         if !name_fits {
             return refuse("a device's name has 1 to 64 characters");
         }
@@ -144,6 +150,7 @@ impl State {
 
 fn check_subject(iss: &str, sub: &str, seq: u64) -> Result<(), ChainError> {
     let issuer_fits = (1..=ISSUER_LIMIT).contains(&iss.len()) && iss.bytes().all(|b| b.is_ascii_graphic());
-    let subject_fits = (1..=SUBJECT_LIMIT).contains(&sub.len()) && sub.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    let subject_fits =
+        (1..=SUBJECT_LIMIT).contains(&sub.len()) && sub.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     if issuer_fits && subject_fits { Ok(()) } else { Err(ChainError::BadSubject { seq }) }
 }

@@ -27,7 +27,8 @@ pub(super) fn subject(evidence: &Evidence, one: &Admitted<'_>) -> Result<Subject
 /// E-mail is never part of the key: an issuer may let people choose it.
 pub(super) fn subject_key(one: &Admitted<'_>) -> Option<SubjectKey> {
     let subject = word(&one.token.claims, "sub")?;
-    let fits = (1..=SUBJECT_LIMIT).contains(&subject.len()) && subject.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    let fits =
+        (1..=SUBJECT_LIMIT).contains(&subject.len()) && subject.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     let entry = &one.admission.entry;
     fits.then(|| SubjectKey {
         issuer: entry.issuer.clone(),

@@ -45,7 +45,11 @@ fn read_tokens(evidence: &Evidence) -> Result<Vec<PkToken>, VerifyError> {
 }
 
 /// Step 1.
-fn admit<'a>(evidence: &Evidence, tokens: &'a [PkToken], context: &Context<'a>) -> Result<Vec<Admitted<'a>>, VerifyError> {
+fn admit<'a>(
+    evidence: &Evidence,
+    tokens: &'a [PkToken],
+    context: &Context<'a>,
+) -> Result<Vec<Admitted<'a>>, VerifyError> {
     let own = (context.domain_issuer)(&evidence.user.domain());
     let (mut admitted, mut refused) = (Vec::new(), None);
     for token in tokens {

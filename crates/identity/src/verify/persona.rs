@@ -80,7 +80,12 @@ fn own_token(chain: &Sigchain, one: &Admitted<'_>, word: &Attested, context: &Co
 }
 
 /// Step 13: the same names must have the same keys as ever.
-fn pins(evidence: &Evidence, chain: &Sigchain, attested: &[Attested], context: &Context<'_>) -> Result<PinState, VerifyError> {
+fn pins(
+    evidence: &Evidence,
+    chain: &Sigchain,
+    attested: &[Attested],
+    context: &Context<'_>,
+) -> Result<PinState, VerifyError> {
     let mut known = Vec::new();
     for word in attested {
         if let Some(pin) = context.pins.subject(&word.subject) {

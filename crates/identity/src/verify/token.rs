@@ -25,7 +25,11 @@ pub(super) fn issuer_signature(one: &Admitted<'_>, jwks: &JwksBook) -> Result<()
     let keys = issuer_keys(one, jwks)?;
     let (alg, signed) = (one.token.op.alg, one.token.op_signed());
     let signature = &one.token.op_signature;
-    if keys.into_iter().any(|key| alg.verify(key, &signed, signature)) { Ok(()) } else { Err(VerifyError::IssuerSignature) }
+    if keys.into_iter().any(|key| alg.verify(key, &signed, signature)) {
+        Ok(())
+    } else {
+        Err(VerifyError::IssuerSignature)
+    }
 }
 
 /// The keys the issuer ever called by the token's `kid` that fit its algorithm.

@@ -57,7 +57,9 @@ impl IssuerKey {
             }
             Self::P256(pair) => ec("P-256", pair.public_key().as_ref()),
             Self::P384(pair) => ec("P-384", pair.public_key().as_ref()),
-            Self::Ed(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": key.verifying_key(), "kid": kid, "use": "sig" }),
+            Self::Ed(key) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": key.verifying_key(), "kid": kid, "use": "sig" })
+            }
         }
     }
 
@@ -202,15 +204,18 @@ impl Story {
     pub fn verify(&self, evidence: &Evidence) -> Result<VerifiedIdentity, VerifyError> {
         let issuer = self.domain_issuer.clone();
         let domain_issuer = move |_: &Domain| issuer.clone();
-        verify(evidence, &Context {
-            now: self.now,
-            table: &self.table,
-            domain_issuer: &domain_issuer,
-            jwks: &self.jwks,
-            pins: &self.pins,
-            policy: &self.policy,
-            leaf: self.leaf.as_ref(),
-        })
+        verify(
+            evidence,
+            &Context {
+                now: self.now,
+                table: &self.table,
+                domain_issuer: &domain_issuer,
+                jwks: &self.jwks,
+                pins: &self.pins,
+                policy: &self.policy,
+                leaf: self.leaf.as_ref(),
+            },
+        )
     }
 
     pub fn tell(mut self) -> Result<VerifiedIdentity, VerifyError> {

@@ -67,7 +67,8 @@ impl Exchange {
             return Err(Refused(Code::FORBIDDEN, "open the session as a member to create an account").into());
         }
         let device = proven.device.clone();
-        let request: Request = message.body.parse().map_err(|_| Refused(Code::BAD_REQUEST, "name a user and a chain"))?;
+        let request: Request =
+            message.body.parse().map_err(|_| Refused(Code::BAD_REQUEST, "name a user and a chain"))?;
         if request.user.domain() != self.domain {
             return Err(Refused(Code::FORBIDDEN, "that name is of another domain").into());
         }
@@ -109,7 +110,8 @@ impl Exchange {
         match self.registration {
             Registration::Open => Ok(()),
             Registration::Invite => {
-                let invite = request.invite.as_deref().ok_or(Refused(Code::FORBIDDEN, "an account needs an invitation"))?;
+                let invite =
+                    request.invite.as_deref().ok_or(Refused(Code::FORBIDDEN, "an account needs an invitation"))?;
                 let known = self.records.take_invite(&keys::sha256(invite.as_bytes()))?;
                 if known { Ok(()) } else { Err(Refused(Code::FORBIDDEN, "that invitation is not known here").into()) }
             }
@@ -131,7 +133,13 @@ impl Exchange {
     }
 
     /// The same persona again, perhaps with a longer chain.
-    pub(super) fn renew_account(&mut self, name: &str, known: &Account, chain: &Sigchain, now_ms: i64) -> Result<(), Trouble> {
+    pub(super) fn renew_account(
+        &mut self,
+        name: &str,
+        known: &Account,
+        chain: &Sigchain,
+        now_ms: i64,
+    ) -> Result<(), Trouble> {
         if known.persona != chain.persona().to_string() {
             return Err(Refused(Code::CONFLICT, "that name belongs to another persona").into());
         }

@@ -138,7 +138,13 @@ impl Exchange {
         self.send(session, message);
     }
 
-    fn keep(&mut self, sender: SessionId, request: &Message, message: &Message, now_ms: i64) -> Result<(), RecordsError> {
+    fn keep(
+        &mut self,
+        sender: SessionId,
+        request: &Message,
+        message: &Message,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
         let response = match self.records.keep(message, now_ms)? {
             Ok(()) => {
                 self.stats.kept += 1;
@@ -151,7 +157,8 @@ impl Exchange {
     }
 
     fn on_response(&mut self, message: Message, from: SessionId, now_ms: i64) -> Result<(), RecordsError> {
-        let confirms = self.flights.get(&message.id).is_some_and(|flight| flight.session == from && flight.inbox == message.from);
+        let confirms =
+            self.flights.get(&message.id).is_some_and(|flight| flight.session == from && flight.inbox == message.from);
         if !confirms {
             if let Some(session) = self.live_session(&message.to) {
                 self.send(session, message);
@@ -223,7 +230,8 @@ impl Exchange {
     }
 
     pub(super) fn tick_flights(&mut self, now_ms: i64) -> Result<(), RecordsError> {
-        let mut late: Vec<u64> = self.flights.iter().filter(|(_, flight)| flight.deadline_ms <= now_ms).map(|(id, _)| *id).collect();
+        let mut late: Vec<u64> =
+            self.flights.iter().filter(|(_, flight)| flight.deadline_ms <= now_ms).map(|(id, _)| *id).collect();
         late.sort_unstable();
         for id in late {
             match self.flights.get(&id) {

@@ -98,7 +98,8 @@ struct Services {
 
 impl Services {
     fn of(domain: &Domain) -> Self {
-        let parse = |text: String| Address::parse(&text).expect("a service address is a domain name with a short prefix");
+        let parse =
+            |text: String| Address::parse(&text).expect("a service address is a domain name with a short prefix");
         Self {
             session: parse(format!("domain://msg-node.{domain}/session")),
             allocation: parse(format!("domain://msg-node.{domain}/address-allocation")),
@@ -134,7 +135,12 @@ pub struct Exchange {
 
 impl Exchange {
     /// A node on these records.
-    pub fn new(domain: Domain, registration: Registration, limits: Limits, records: Records) -> Result<Self, RecordsError> {
+    pub fn new(
+        domain: Domain,
+        registration: Registration,
+        limits: Limits,
+        records: Records,
+    ) -> Result<Self, RecordsError> {
         let next_delivery = records.next_delivery_block()?;
         Ok(Self {
             services: Services::of(&domain),

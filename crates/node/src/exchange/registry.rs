@@ -70,7 +70,8 @@ impl Exchange {
     }
 
     fn update_entry(&mut self, id: SessionId, message: &Message, now_ms: i64) -> Result<Response, Trouble> {
-        let value = message.body.parse::<Update>().map_err(|_| Refused(Code::BAD_REQUEST, "name a user and an inbox"))?.value;
+        let value =
+            message.body.parse::<Update>().map_err(|_| Refused(Code::BAD_REQUEST, "name a user and an inbox"))?.value;
         let proven = self.proven(id).ok_or(Refused(Code::UNAUTHORIZED, "no session"))?;
         let is_own = proven.role == Role::Member
             && value.user.domain() == self.domain
@@ -101,8 +102,8 @@ fn check_packages(packages: &[String]) -> Result<(), Refused> {
     if packages.len() > KEY_PACKAGES {
         return Err(Refused(Code::TOO_LARGE, "too many key packages at once"));
     }
-    let sound = packages.iter().all(|package| {
-        !package.is_empty() && package.len() <= KEY_PACKAGE_BYTES && keys::from_b64url(package).is_ok()
-    });
+    let sound = packages
+        .iter()
+        .all(|package| !package.is_empty() && package.len() <= KEY_PACKAGE_BYTES && keys::from_b64url(package).is_ok());
     if sound { Ok(()) } else { Err(Refused(Code::BAD_REQUEST, "a key package is base64url of at most 12 KiB")) }
 }

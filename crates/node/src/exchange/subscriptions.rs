@@ -19,7 +19,9 @@ struct Request {
 impl Exchange {
     pub(super) fn on_subscription(&mut self, id: SessionId, message: &Message) {
         let request = match message.body.parse::<Request>() {
-            Ok(request) if !request.resources.is_empty() && request.resources.len() <= SUBSCRIPTION_RESOURCES => request,
+            Ok(request) if !request.resources.is_empty() && request.resources.len() <= SUBSCRIPTION_RESOURCES => {
+                request
+            }
             _ => return self.refuse(id, message, Code::BAD_REQUEST, "name the resources"),
         };
         match message.kind {
@@ -91,7 +93,9 @@ impl Exchange {
             .flatten()
             .copied()
             .filter(|id| *id != from)
-            .filter(|id| self.proven(*id).is_some_and(|proven| guests.is_some_and(|guests| guests.contains(&proven.address))))
+            .filter(|id| {
+                self.proven(*id).is_some_and(|proven| guests.is_some_and(|guests| guests.contains(&proven.address)))
+            })
             .collect();
         for id in &hearers {
             self.send(*id, message.clone());

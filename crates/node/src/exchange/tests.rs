@@ -58,13 +58,15 @@ impl World {
         let answer = self.ask(session, MessageType::Create, &from, "domain://registry.a.localhost/account", &claim);
         assert_eq!(answer["code"], 200);
         let wish = json!({ "scheme": "hyperty", "value": { "number": 1, "allocationKey": "inbox" } });
-        let answer = self.ask(session, MessageType::Create, &from, "domain://msg-node.a.localhost/address-allocation", &wish);
+        let answer =
+            self.ask(session, MessageType::Create, &from, "domain://msg-node.a.localhost/address-allocation", &wish);
         let inbox = Address::parse(answer["value"]["allocated"][0].as_str().unwrap()).unwrap();
         Member { key, session, inbox }
     }
 
     fn post(&mut self, session: SessionId, id: u64, kind: MessageType, from: &Address, to: &str, body: &Value) {
-        let message = Message { id, kind, from: from.clone(), to: Address::parse(to).unwrap(), body: Body::of(body).unwrap() };
+        let message =
+            Message { id, kind, from: from.clone(), to: Address::parse(to).unwrap(), body: Body::of(body).unwrap() };
         self.exchange.receive(session, message, self.now).unwrap();
         self.sent.extend(self.exchange.take_outputs());
     }

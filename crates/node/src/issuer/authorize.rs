@@ -137,7 +137,9 @@ pub(super) async fn submit(
 ) -> Response {
     let Ok(Form(filled)) = form else { return page::refusal("The form cannot be read.") };
     if !is_own_form(&issuer, &headers, &filled) {
-        return page::refusal("This page is too old, or was not opened in this browser. Go back to the app and sign in again.");
+        return page::refusal(
+            "This page is too old, or was not opened in this browser. Go back to the app and sign in again.",
+        );
     }
     let password = Private(filled.password.clone());
     let creates = filled.action == "create" && issuer.0.registration == Registration::Open;
@@ -148,13 +150,25 @@ pub(super) async fn submit(
     };
     match outcome {
         Ok(SignIn::Welcome(name)) => welcome(&issuer, &filled.page, name),
-        Ok(SignIn::Wrong) => again(&issuer, &filled, creates, StatusCode::UNAUTHORIZED, "That name and password do not belong together."),
-        Ok(SignIn::TooOften) => {
-            again(&issuer, &filled, creates, StatusCode::TOO_MANY_REQUESTS, "Too many attempts. Wait a quarter of an hour, then try again.")
+        Ok(SignIn::Wrong) => {
+            again(&issuer, &filled, creates, StatusCode::UNAUTHORIZED, "That name and password do not belong together.")
         }
+        Ok(SignIn::TooOften) => again(
+            &issuer,
+            &filled,
+            creates,
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many attempts. Wait a quarter of an hour, then try again.",
+        ),
         Err(AddPersonError::Records(error)) => {
             tracing::error!(%error, "nobody can sign in");
-            again(&issuer, &filled, creates, StatusCode::INTERNAL_SERVER_ERROR, "Something failed here. Try again later.")
+            again(
+                &issuer,
+                &filled,
+                creates,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something failed here. Try again later.",
+            )
         }
         Err(error) => {
             let (status, text) = explain(&error);
@@ -165,18 +179,23 @@ pub(super) async fn submit(
 
 fn explain(error: &AddPersonError) -> (StatusCode, &'static str) {
     match error {
-        AddPersonError::Name => (StatusCode::BAD_REQUEST, "A name has up to 64 small letters, digits, dots, hyphens or underscores."),
+        AddPersonError::Name => {
+            (StatusCode::BAD_REQUEST, "A name has up to 64 small letters, digits, dots, hyphens or underscores.")
+        }
         AddPersonError::Password => (StatusCode::BAD_REQUEST, "Choose a password of at least 8 characters."),
-        AddPersonError::Taken => (StatusCode::CONFLICT, "That name is taken. Choose another, or sign in if it is yours."),
-        AddPersonError::Busy | AddPersonError::Records(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many people are signing up right now. Try again later."),
+        AddPersonError::Taken => {
+            (StatusCode::CONFLICT, "That name is taken. Choose another, or sign in if it is yours.")
+        }
+        AddPersonError::Busy | AddPersonError::Records(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many people are signing up right now. Try again later.")
+        }
     }
 }
 
 /// The form must come from a page we showed to this very browser.
 fn is_own_form(issuer: &Issuer, headers: &HeaderMap, filled: &Filled) -> bool {
-    let own_origin = headers
-        .get(header::ORIGIN)
-        .is_none_or(|origin| origin.as_bytes() == issuer.identifier().as_bytes());
+    let own_origin =
+        headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == issuer.identifier().as_bytes());
     let logins = issuer.logins();
     let Some(page) = logins.page(&filled.page, now_ms()) else { return false };
     let browser = cookie(headers).map(|value| keys::sha256(value.as_bytes()));
@@ -218,7 +237,11 @@ fn go_back(issuer: &Issuer, redirect_uri: &str, state: &str, parameters: &[(&str
         }
         query.append_pair("iss", issuer.identifier());
     }
-    let headers = [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
+    let headers = [
+        (header::LOCATION, url.as_str()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 

@@ -29,21 +29,30 @@ pub(super) struct View<'a> {
 /// The page with its form.
 pub(super) fn login(status: StatusCode, view: &View<'_>) -> Response {
     let (domain, shown) = (escape(view.domain), escape(view.shown));
-    let (title, action, button) =
-        if view.creates { ("Create your account", "create", "Create account") } else { ("Sign in", "sign-in", "Sign in") };
-    let fault = view.fault.map_or_else(String::new, |text| format!(r#"<p class="fault" id="fault" role="alert">{}</p>"#, escape(text)));
+    let (title, action, button) = if view.creates {
+        ("Create your account", "create", "Create account")
+    } else {
+        ("Sign in", "sign-in", "Sign in")
+    };
+    let fault = view
+        .fault
+        .map_or_else(String::new, |text| format!(r#"<p class="fault" id="fault" role="alert">{}</p>"#, escape(text)));
     let described = if view.fault.is_some() { r#" aria-invalid="true" aria-describedby="fault""# } else { "" };
     let (autocomplete, hint, length) = if view.creates {
         (
             "new-password",
-            format!(r#"<p class="hint" id="hint">At least {PASSWORD_MIN} characters. A few words in a row are easy to remember and hard to guess.</p>"#),
+            format!(
+                r#"<p class="hint" id="hint">At least {PASSWORD_MIN} characters. A few words in a row are easy to remember and hard to guess.</p>"#
+            ),
             format!(r#" minlength="{PASSWORD_MIN}" maxlength="{PASSWORD_MAX}" aria-describedby="hint""#),
         )
     } else {
         ("current-password", String::new(), String::new())
     };
     let other = match &view.other {
-        Some(link) if view.creates => format!(r#"<p class="other">You have an account? <a href="{}">Sign in</a></p>"#, escape(link)),
+        Some(link) if view.creates => {
+            format!(r#"<p class="other">You have an account? <a href="{}">Sign in</a></p>"#, escape(link))
+        }
         Some(link) => format!(r#"<p class="other">New here? <a href="{}">Create an account</a></p>"#, escape(link)),
         None => String::new(),
     };

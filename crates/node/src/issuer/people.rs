@@ -93,7 +93,12 @@ impl Issuer {
     }
 
     /// Adds somebody from the login page.
-    pub(super) async fn sign_up(&self, name: &str, password: Private<String>, peer: IpAddr) -> Result<String, AddPersonError> {
+    pub(super) async fn sign_up(
+        &self,
+        name: &str,
+        password: Private<String>,
+        peer: IpAddr,
+    ) -> Result<String, AddPersonError> {
         if !self.throttle().sign_ups.count(peer, self.0.limits.sign_ups_per_hour, now_ms()) {
             return Err(AddPersonError::Busy);
         }
@@ -101,7 +106,12 @@ impl Issuer {
     }
 
     /// Checks a name and a password.
-    pub(super) async fn sign_in(&self, name: &str, password: Private<String>, peer: IpAddr) -> Result<SignIn, AddPersonError> {
+    pub(super) async fn sign_in(
+        &self,
+        name: &str,
+        password: Private<String>,
+        peer: IpAddr,
+    ) -> Result<SignIn, AddPersonError> {
         let now = now_ms();
         let Some(name) = plain_name(name) else { return Ok(SignIn::Wrong) };
         {
@@ -131,7 +141,6 @@ fn check_password(password: &Private<String>) -> Result<(), AddPersonError> {
     let sound = password.0.chars().count() >= PASSWORD_MIN && password.0.len() <= PASSWORD_MAX;
     if sound { Ok(()) } else { Err(AddPersonError::Password) }
 }
-
 
 #[cfg(test)]
 mod tests {

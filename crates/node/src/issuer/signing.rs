@@ -51,7 +51,8 @@ impl TokenKey {
     /// A compact JWS over these claims.
     pub(super) fn sign(&self, claims: &Value) -> Result<String, IssuerError> {
         let header = json!({ "alg": "ES256", "kid": self.kid, "typ": "JWT" });
-        let signed = format!("{}.{}", keys::b64url(header.to_string().as_bytes()), keys::b64url(claims.to_string().as_bytes()));
+        let signed =
+            format!("{}.{}", keys::b64url(header.to_string().as_bytes()), keys::b64url(claims.to_string().as_bytes()));
         let signature = self
             .pair
             .sign(&SystemRandom::new(), signed.as_bytes())

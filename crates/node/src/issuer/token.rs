@@ -1,10 +1,10 @@
 //! Exchanges a code for an id_token.
 
+use axum::Json;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use keys::constant_time_eq;
 use serde::Deserialize;
 use serde_json::json;

@@ -37,14 +37,22 @@ impl Records {
     }
 
     /// Binds a name to a persona and its devices, or renews the chain of a bound one.
-    pub fn put_account(&self, name: &str, account: &Account, devices: &[DeviceRecord], now_ms: i64) -> Result<(), RecordsError> {
+    pub fn put_account(
+        &self,
+        name: &str,
+        account: &Account,
+        devices: &[DeviceRecord],
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
         self.db.execute(
             "INSERT INTO accounts(name, persona, chain, created) VALUES(?1, ?2, ?3, ?4)
              ON CONFLICT(name) DO UPDATE SET chain=?3",
             params![name, account.persona, account.chain, now_ms],
         )?;
         self.db.execute("DELETE FROM devices WHERE name=?1", [name])?;
-        let mut add = self.db.prepare_cached("INSERT INTO devices(key, name, expires) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO NOTHING")?;
+        let mut add = self
+            .db
+            .prepare_cached("INSERT INTO devices(key, name, expires) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO NOTHING")?;
         for device in devices {
             add.execute(params![device.key, name, device.expires])?;
         }
@@ -53,7 +61,8 @@ impl Records {
 
     /// Keeps an invitation, by its hash.
     pub fn add_invite(&self, hash: &[u8; 32], now_ms: i64) -> Result<(), RecordsError> {
-        self.db.execute("INSERT OR IGNORE INTO invites(hash, created) VALUES(?1, ?2)", params![hash.as_slice(), now_ms])?;
+        self.db
+            .execute("INSERT OR IGNORE INTO invites(hash, created) VALUES(?1, ?2)", params![hash.as_slice(), now_ms])?;
         Ok(())
     }
 

@@ -25,7 +25,14 @@ impl From<rusqlite::Error> for AllocateError {
 
 impl Records {
     /// The first `number` addresses of this device for this scheme and tag; makes those that are missing.
-    pub fn allocate(&self, domain: &Domain, device: &str, scheme: &str, tag: &str, number: usize) -> Result<Vec<Address>, AllocateError> {
+    pub fn allocate(
+        &self,
+        domain: &Domain,
+        device: &str,
+        scheme: &str,
+        tag: &str,
+        number: usize,
+    ) -> Result<Vec<Address>, AllocateError> {
         let mut ask = self.db.prepare_cached(
             "SELECT address FROM addresses WHERE device=?1 AND scheme=?2 AND tag=?3 ORDER BY number LIMIT ?4",
         )?;

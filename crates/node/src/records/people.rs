@@ -57,7 +57,10 @@ impl Records {
 
     /// Remembers that a nonce was signed for someone.
     pub fn signed_nonce(&self, name: &str, nonce: &str, now_ms: i64) -> Result<(), RecordsError> {
-        self.db.execute("INSERT OR REPLACE INTO nonces(name, nonce, at) VALUES(?1, ?2, ?3)", params![name, nonce, now_ms])?;
+        self.db.execute(
+            "INSERT OR REPLACE INTO nonces(name, nonce, at) VALUES(?1, ?2, ?3)",
+            params![name, nonce, now_ms],
+        )?;
         self.db.execute(
             "DELETE FROM nonces WHERE name=?1 AND nonce NOT IN
              (SELECT nonce FROM nonces WHERE name=?1 ORDER BY at DESC, nonce LIMIT ?2)",

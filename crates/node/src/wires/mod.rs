@@ -1,8 +1,8 @@
 //! The protocols between a domain's stub and its node; one is in force at a time.
 
+mod ports;
 mod sse;
 mod sse2;
-mod ports;
 mod ws;
 
 use std::net::SocketAddr;
@@ -35,7 +35,9 @@ impl Door {
         self.switch.connect(wire, peer.ip()).await.map_err(|error| match error {
             ConnectError::OtherWire => upgrade_required(*self.wire.borrow()),
             ConnectError::TooOften => (StatusCode::TOO_MANY_REQUESTS, error.to_string()).into_response(),
-            ConnectError::Full | ConnectError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+            ConnectError::Full | ConnectError::Stopping => {
+                (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response()
+            }
         })
     }
 }
@@ -51,7 +53,11 @@ pub fn routes(door: Door) -> Router {
         .merge(guarded(sse2::routes(door.clone(), Ports::new(door.switch.clone())), Wire::Sse2))
 }
 
-async fn only_in_force(State((force, wire)): State<(watch::Receiver<Wire>, Wire)>, request: Request, next: Next) -> Response {
+async fn only_in_force(
+    State((force, wire)): State<(watch::Receiver<Wire>, Wire)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let now = *force.borrow();
     if now == wire { next.run(request).await } else { upgrade_required(now) }
 }

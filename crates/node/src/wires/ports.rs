@@ -52,7 +52,11 @@ impl Ports {
     }
 
     /// What goes out to a session, in batches; the session ends when the stream is dropped.
-    pub(super) fn listen(&self, token: &str, gather: usize) -> Result<impl Stream<Item = Vec<Outgoing>> + Send + use<>, ListenError> {
+    pub(super) fn listen(
+        &self,
+        token: &str,
+        gather: usize,
+    ) -> Result<impl Stream<Item = Vec<Outgoing>> + Send + use<>, ListenError> {
         let mut ports = self.by_token.lock().unwrap_or_else(PoisonError::into_inner);
         let port = ports.get_mut(token).ok_or(ListenError::Unknown)?;
         let outbox = port.outbox.take().ok_or(ListenError::Taken)?;

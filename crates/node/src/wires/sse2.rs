@@ -85,7 +85,14 @@ fn events(batch: &[Outgoing]) -> Vec<Result<Event, Infallible>> {
 
 fn write_row(message: &Message) -> String {
     // Addresses hold no quotes or backslashes (see `Address::parse`).
-    format!(r#"[{},"{}","{}","{}",{}]"#, message.id, message.kind.as_str(), message.from, message.to, message.body.as_str())
+    format!(
+        r#"[{},"{}","{}","{}",{}]"#,
+        message.id,
+        message.kind.as_str(),
+        message.from,
+        message.to,
+        message.body.as_str()
+    )
 }
 
 fn read_row((id, kind, from, to, body): (u64, String, Address, Address, &RawValue)) -> Result<Message, MessageError> {

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -59,7 +59,11 @@ async fn serve(socket: WebSocket, switch: Switch, connected: Connected) {
 }
 
 /// Writes until the exchange ends the session or the socket breaks.
-async fn write(mut sink: SplitSink<WebSocket, Frame>, mut outbox: mpsc::Receiver<Outgoing>, mut malformed: mpsc::Receiver<Message>) {
+async fn write(
+    mut sink: SplitSink<WebSocket, Frame>,
+    mut outbox: mpsc::Receiver<Outgoing>,
+    mut malformed: mpsc::Receiver<Message>,
+) {
     let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut batch = Vec::with_capacity(GATHER);
@@ -74,7 +78,10 @@ async fn write(mut sink: SplitSink<WebSocket, Frame>, mut outbox: mpsc::Receiver
         for outgoing in batch.drain(..) {
             let (frame, is_end) = match outgoing {
                 Outgoing::Message(message) => (Frame::Text(message.to_json().into()), false),
-                Outgoing::Closed(code) => (Frame::Close(Some(CloseFrame { code: 4000 + code.0.min(999), reason: code.0.to_string().into() })), true),
+                Outgoing::Closed(code) => (
+                    Frame::Close(Some(CloseFrame { code: 4000 + code.0.min(999), reason: code.0.to_string().into() })),
+                    true,
+                ),
             };
             if sink.feed(frame).await.is_err() {
                 return;

@@ -1,7 +1,6 @@
 //! A small runtime for tests: speaks every wire, proves keys, signs in.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
 pub mod oidc;

@@ -62,7 +62,8 @@ impl<'a> Login<'a> {
         url.query_pairs_mut().extend_pairs(&self.parameters);
         let response = http().get(url).send().await.unwrap();
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        let cookie = header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned()).unwrap_or_default();
+        let cookie =
+            header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned()).unwrap_or_default();
         let location = header("location").map(|location| Url::parse(&location).unwrap());
         let policy = header("content-security-policy").unwrap_or_default();
         Page { status: response.status().as_u16(), cookie, location, policy, html: response.text().await.unwrap() }

@@ -107,14 +107,22 @@ async fn ws(port: u16) -> Result<Link, u16> {
     Ok(Link { challenge, out, heard, wire: Wire::Ws, _task: Ends(vec![task]) })
 }
 
-async fn posts(port: u16, wire: Wire, open: &str, events: &str, send: &'static str, field: &'static str) -> Result<Link, u16> {
+async fn posts(
+    port: u16,
+    wire: Wire,
+    open: &str,
+    events: &str,
+    send: &'static str,
+    field: &'static str,
+) -> Result<Link, u16> {
     let base = format!("http://127.0.0.1:{port}/wire/");
     let response = http().post(format!("{base}{open}")).send().await.unwrap();
     if !response.status().is_success() {
         return Err(response.status().as_u16());
     }
     let opened: Value = response.json().await.unwrap();
-    let part = |index: usize, name: &str| opened.get(index).or_else(|| opened.get(name)).unwrap().as_str().unwrap().to_owned();
+    let part =
+        |index: usize, name: &str| opened.get(index).or_else(|| opened.get(name)).unwrap().as_str().unwrap().to_owned();
     let (token, challenge) = (part(0, "session"), part(1, "challenge"));
     let (out, mut outgoing) = mpsc::unbounded_channel::<Vec<u8>>();
     let (hears, heard) = mpsc::unbounded_channel();

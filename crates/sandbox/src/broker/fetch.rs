@@ -35,8 +35,18 @@ const HEADER_BYTES: usize = 16 * 1024;
 
 /// Headers a guest must not set: they belong to the connection or name somebody else.
 const FORBIDDEN_HEADERS: [&str; 12] = [
-    "connection", "content-length", "cookie", "expect", "host", "keep-alive", "origin", "proxy-authorization", "te",
-    "trailer", "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "origin",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// A guest's fetches.

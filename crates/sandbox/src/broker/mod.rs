@@ -8,7 +8,7 @@ mod storage;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use message::{Origin, Grants};
+use message::{Grants, Origin};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use transport::{Net, Reach};

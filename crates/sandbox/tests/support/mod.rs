@@ -73,7 +73,8 @@ impl Actor {
     /// The next event that is no log line.
     pub async fn next(&mut self) -> GuestEvent {
         loop {
-            match timeout(PATIENCE, self.events.recv()).await.expect("the guest was silent").expect("the guest is gone") {
+            match timeout(PATIENCE, self.events.recv()).await.expect("the guest was silent").expect("the guest is gone")
+            {
                 GuestEvent::Log { text, .. } => self.logs.push(text),
                 event => return event,
             }

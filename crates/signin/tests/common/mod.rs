@@ -38,7 +38,8 @@ impl Issuer {
             .spawn()
             .expect("Node.js is installed");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let name = lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("the issuer starts");
+        let name =
+            lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("the issuer starts");
         Self { child, name }
     }
 }
