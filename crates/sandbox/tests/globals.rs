@@ -1,4 +1,5 @@
 //! The web-like globals a guest finds.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod support;
 

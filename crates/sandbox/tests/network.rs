@@ -1,4 +1,5 @@
 //! What a guest may reach over the network, against a real server on this machine.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod support;
 
