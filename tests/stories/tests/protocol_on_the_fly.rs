@@ -32,7 +32,7 @@ async fn a_domain_changes_its_protocol_and_nobody_updates() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stub_that_is_not_allowed_does_not_run() {
-    let mut stage = Stage::strangers().await;
+    let stage = Stage::strangers().await;
     let ask = async |person: &lab::Person| {
         person.ask::<Value>(Question::PersonFind { address: "ben@b.localhost".into() }).await
     };
