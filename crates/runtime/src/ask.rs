@@ -26,7 +26,10 @@ impl Home {
             Question::IssuerList { domain } => json(self.issuer_list(&domain)?),
             Question::SignInStart { domain, issuer } => json(self.sign_in_start(&domain, &issuer)?),
             Question::SignInAgain => json(self.sign_in_again().await?),
-            Question::SignInCancel => json(self.sign_in_cancel()),
+            Question::SignInCancel => {
+                self.sign_in_cancel();
+                json(())
+            }
             Question::ProfileCreate { name, user } => json(self.profile_create(&name, &user).await?),
 
             // Conversations. What goes out is a request to the chat Hyperty.

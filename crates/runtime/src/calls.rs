@@ -412,10 +412,8 @@ impl Home {
         if let Some(object) = object {
             byes.into_iter().for_each(|bye| self.say_bye(object.clone(), bye));
         }
-        if over {
-            if let Some(call) = state.calls.take(url) {
-                self.show_ended(state, call);
-            }
+        if over && let Some(call) = state.calls.take(url) {
+            self.show_ended(state, call);
         }
     }
 

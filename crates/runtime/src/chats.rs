@@ -31,9 +31,8 @@ impl Home {
         let Ok(event) = message.body.parse::<AppEvent>() else { return };
         let Some(me) = &state.me else { return };
         if message.from == me.record.chat {
-            match (event.event.as_str(), event.message) {
-                ("message" | "unsupported", Some(id)) => self.show_child(state, &id),
-                _ => {}
+            if let ("message" | "unsupported", Some(id)) = (event.event.as_str(), event.message) {
+                self.show_child(state, &id);
             }
         } else if message.from == me.record.connector && event.event == "call" {
             self.on_call_event(state, message);

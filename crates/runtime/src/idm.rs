@@ -24,7 +24,7 @@ struct Prove {
 impl Home {
     /// A message to `runtime://D/idm`. Only the stub of a domain gets a proof, and only for that domain.
     pub(crate) fn on_identity_module(&self, state: &mut State, message: Message) {
-        let response = prove(state, &message).unwrap_or_else(|code| Response::code(code));
+        let response = prove(state, &message).unwrap_or_else(Response::code);
         self.answer(state, &message, &response);
     }
 }

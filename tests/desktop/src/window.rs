@@ -40,6 +40,7 @@ struct App {
     program: Program,
     id: u32,
     process: u32,
+    display: String,
 }
 
 impl Window {
@@ -68,7 +69,8 @@ impl Window {
             }
             tokio::time::sleep(LOOK).await;
         };
-        let app = App { handover, program, id: seen.id, process: seen.process };
+        let display = stage.screen.display().to_owned();
+        let app = App { handover, program, id: seen.id, process: seen.process, display };
         Ok(Self { who, driver, app: Some(app) })
     }
 
@@ -211,8 +213,22 @@ impl Window {
     }
 
     /// Saves a picture of the window.
+    ///
+    /// Of the app's windows as they stand on the screen: the web driver would wait for the next frame, and a
+    /// window in which nothing moves draws none.
     pub(crate) async fn picture(&self, path: &Path) -> Outcome<()> {
-        self.driver.screenshot(path).await.map_err(StageError::driver(&self.who))
+        let Some(app) = &self.app else {
+            return self.driver.screenshot(path).await.map_err(StageError::driver(&self.who));
+        };
+        // What was just clicked is drawn within a few frames.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let status = Command::new(system("import", "imagemagick")?)
+            .args(["-window", &app.id.to_string()])
+            .arg(path)
+            .env("DISPLAY", &app.display)
+            .status()
+            .map_err(|source| StageError::DidNotStart { program: "import".into(), source })?;
+        if status.success() { Ok(()) } else { Err(StageError::Screen(format!("no picture ({status})"))) }
     }
 
     /// The beginning of what the window shows, to explain why something is missing.

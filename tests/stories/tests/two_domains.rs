@@ -29,8 +29,9 @@ async fn two_people_with_nothing_in_common_write_to_each_other() {
     for node in [&stage.a, &stage.b] {
         let routed = node.routed();
         assert!(routed.len() > 1000, "the node logged what it routed");
-        // Beginnings of token headers: {"alg":, {"typ":, {"kid":; sigchain entries are public and begin otherwise.
-        let tokens = ["eyJhbGciOi", "eyJ0eXAiOi", "eyJraWQiOi", "id_token"];
+        // How id_tokens begin: {"alg":"ES256", {"alg":"RS256", {"typ":, {"kid":. What a person's own keys
+        // sign (sigchain, commitment) begins otherwise and is for everybody.
+        let tokens = ["eyJhbGciOiJFUzI1NiI", "eyJhbGciOiJSUzI1NiI", "eyJ0eXAiOi", "eyJraWQiOi", "id_token"];
         for private in ["secret of a whole night", "waiting for it", "Introduc"].into_iter().chain(tokens) {
             assert!(!routed.contains(private), "the node of {} saw {private:?}", node.name);
         }

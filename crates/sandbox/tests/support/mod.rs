@@ -1,5 +1,9 @@
 //! A small stage for guests: an engine, a network, and helpers to talk to one guest.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of the stage, and a test may fail loudly")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of the stage, and a test may fail loudly"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
