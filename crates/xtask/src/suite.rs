@@ -5,7 +5,7 @@ use crate::setup::{Purpose, ensure};
 use crate::shell::{Failed, cargo, counted_step, npm, root, step};
 
 /// Runs everything and ends with a plain line of counts.
-pub fn run(install: bool) -> Result<(), Failed> {
+pub fn run(windows: bool, install: bool) -> Result<(), Failed> {
     ensure(Purpose::Test, install)?;
     prepare()?;
     let mut passed = 0;
@@ -21,15 +21,26 @@ pub fn run(install: bool) -> Result<(), Failed> {
         &mut everything(&["nextest", "run", "--no-fail-fast", "-E", "not package(desktop)"]),
         nextest,
     )?;
-    passed += counted_step("Interface: every screen in every theme", &mut npm("ui", &["run", "e2e:demo"]), plain)?;
-    passed += counted_step("Two people in two browsers", &mut npm("tests/browser", &["test"]), plain)?;
-    passed += counted_step(
+    step(
+        "Interface: every screen, light, dark and right to left",
+        &mut npm("ui", &["run", "e2e:demo", "--", "--look=light,dark,rtl"]),
+    )?;
+    if windows {
+        passed += two_people()?;
+    }
+    println!("\n{passed} passed, 0 failed");
+    Ok(())
+}
+
+/// Two people in two browsers, then in two windows of the app.
+fn two_people() -> Result<u64, Failed> {
+    let browsers = counted_step("Two people in two browsers", &mut npm("tests/browser", &["test"]), plain)?;
+    let windows = counted_step(
         "Two people in two windows",
         &mut everything(&["nextest", "run", "--no-fail-fast", "--test-threads", "1", "-E", "package(desktop)"]),
         nextest,
     )?;
-    println!("\n{passed} passed, 0 failed");
-    Ok(())
+    Ok(browsers + windows)
 }
 
 /// Cargo on the whole workspace, always with the same features.
