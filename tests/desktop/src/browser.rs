@@ -162,7 +162,10 @@ impl Page {
         self.window
             .wait("the way back to the app", async || {
                 let url = self.window.driver().current_url().await?;
-                Ok((url.host_str() == Some("127.0.0.1") && url.path() == "/cb").then_some(()))
+                // The app's page takes its one-time address out of the bar at once.
+                let signed_in = self.window.driver().title().await?.contains("signed in");
+                let sent_back = url.host_str() == Some("127.0.0.1") && url.path() == "/cb";
+                Ok((signed_in || sent_back).then_some(()))
             })
             .await
     }
