@@ -87,8 +87,10 @@ export class FirstRun {
   }
 
   async startSignIn(): Promise<void> {
-    this.customFault = isIssuerUrl(this.issuer) ? null : say('issuer.custom-wrong');
-    if (this.customFault || this.asked === null) return;
+    // What the provider offers was checked by the app; only what was typed here can be mistyped.
+    const mistyped = this.chosen === CUSTOM && !isIssuerUrl(this.issuer);
+    this.customFault = mistyped ? say('issuer.custom-wrong') : null;
+    if (mistyped || this.asked === null) return;
     this.signIn = { state: 'finding' };
     this.step = 'sign-in';
     try {

@@ -57,6 +57,17 @@ describe('a newcomer', () => {
     expect(run.signIn.state).toBe('waiting');
   });
 
+  it('may sign in with any issuer the provider offers, also with one on this machine', async () => {
+    await run.begin();
+    run.issuers = [{ issuer: 'http://127.0.0.1:8123', name: 'Independent issuer', kind: 'listed' }];
+    run.chosen = 'http://127.0.0.1:8123';
+    await run.startSignIn();
+    expect(shell.asked).toContainEqual({
+      ask: 'signin.start',
+      input: { domain: 'a.localhost', issuer: 'http://127.0.0.1:8123' },
+    });
+  });
+
   it('who cancelled is not moved on by the old sign-in', async () => {
     await run.begin();
     await run.startSignIn();

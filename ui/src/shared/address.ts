@@ -33,11 +33,14 @@ export function hostOf(url: string): string {
   }
 }
 
+/** Hosts that never leave this machine, as a URL writes them. */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
 /** Whether an issuer may be asked: https, or http on this very machine. */
 export function isIssuerUrl(text: string): boolean {
   try {
     const url = new URL(text.trim());
-    const here = url.hostname === 'localhost' || url.hostname.endsWith('.localhost');
+    const here = LOOPBACK.includes(url.hostname) || url.hostname.endsWith('.localhost');
     return url.protocol === 'https:' || (url.protocol === 'http:' && here);
   } catch {
     return false;
