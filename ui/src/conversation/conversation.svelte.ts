@@ -176,6 +176,8 @@ export class Conversation {
     const last = summary.last;
     const missing = last !== null && !this.messages.some((message) => message.id === last.id);
     if (missing && !this.waiting.busy) void this.load();
+    // A message is told before the number of unread, so what is in sight is read here.
+    if (summary.unread > 0) this.read();
   }
 
   takePerson(card: PersonCard): void {

@@ -96,6 +96,13 @@ describe('a conversation', () => {
     expect(chats.find('comm://studio.example/chiara.conti')?.unread).toBe(0);
   });
 
+  it('marks as read what comes while it is in sight', async () => {
+    const { chats, shell } = await opened();
+    shell.receive(BEN, 'Do you see this?');
+    expect(chats.find(BEN)?.unread).toBe(0);
+    expect(shell.times('chat.read')).toBe(1);
+  });
+
   it('hides a failed message at once and removes it when nobody took that back', async () => {
     const { conversation, shell } = await opened(DMITRI);
     const failed = conversation.messages.find((message) => message.state === 'failed')!;
