@@ -3,7 +3,7 @@ import '@fontsource-variable/inter/wght.css';
 import './design/tokens.css';
 import './design/base.css';
 import { mount } from 'svelte';
-import { BrowserShell, takeToken } from './shell/browser';
+import { BrowserShell, keyless, takeToken } from './shell/browser';
 import type { Shell } from './shell/shell';
 import { inDesktopApp, tauriShell } from './shell/tauri';
 import Root from './views/Root.svelte';
@@ -15,7 +15,8 @@ async function chooseShell(): Promise<Shell> {
     return DemoShell.forPage(asked);
   }
   if (inDesktopApp()) return tauriShell();
-  const token = takeToken(location, history, sessionStorage) ?? '';
+  const token = takeToken(location, history, sessionStorage);
+  if (token === null) return keyless;
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   return new BrowserShell(`${scheme}://${location.host}/shell?token=${encodeURIComponent(token)}`);
 }

@@ -1,6 +1,6 @@
 /** Tells how the browser edition speaks over its socket. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BrowserShell, takeToken } from './browser';
+import { BrowserShell, keyless, takeToken } from './browser';
 import type { News } from './shell';
 
 class Socket {
@@ -91,6 +91,25 @@ describe('the browser edition', () => {
     expect(Socket.all).toHaveLength(2);
     last().open();
     expect(last().sent[0]!.question.ask).toBe('app.state');
+  });
+
+  it('tells who waits for a connection that never comes about, and goes on trying', async () => {
+    const shell = shellTo();
+    const answer = shell.ask({ ask: 'app.state' });
+    const told = expect(answer).rejects.toMatchObject({ code: 'shell-lost' });
+    for (let tries = 0; tries < 3; tries += 1) {
+      last().lose();
+      await vi.advanceTimersByTimeAsync(2_000);
+    }
+    await told;
+    const again = shell.ask({ ask: 'app.state' });
+    last().open();
+    last().say({ id: last().sent[0]!.id, answer: {} });
+    await expect(again).resolves.toEqual({});
+  });
+
+  it('reaches nothing without a token, in words', async () => {
+    await expect(keyless.ask({ ask: 'app.state' })).rejects.toMatchObject({ code: 'shell-no-token' });
   });
 
   it('takes the token out of the address and keeps the rest of the way', () => {

@@ -13,6 +13,8 @@ interface Waiting {
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4_000;
+/** Tries of the very first connection before those who wait are told; it is tried on. */
+const FIRST_TRIES = 3;
 /** Questions kept while the connection is away; more are refused at once. */
 const MOST_WAITING = 200;
 const TOKEN_KEY = 'parlance-shell-token';
@@ -27,6 +29,12 @@ export function takeToken(place: Location, history: History, store: Storage): st
   return token;
 }
 
+/** The shell of a page that was opened without its token: it reaches nothing, and says so. */
+export const keyless: Shell = {
+  ask: () => Promise.reject({ code: 'shell-no-token', detail: 'the address of this page has no token' }),
+  hear: () => () => {},
+};
+
 /** A shell over `ws://<host>/shell?token=…` that connects again when the connection is lost. */
 export class BrowserShell implements Shell {
   #listeners = new Listeners();
@@ -35,6 +43,7 @@ export class BrowserShell implements Shell {
   #pause = FIRST_PAUSE_MS;
   #socket: WebSocket | null = null;
   #opened = false;
+  #tries = 0;
 
   constructor(
     private readonly url: string,
@@ -85,8 +94,11 @@ export class BrowserShell implements Shell {
 
   /** A question that was on its way may or may not have been done: the asker is told. */
   #lost(): void {
+    this.#tries += 1;
+    // Perhaps nobody will ever answer: the token may be an old one.
+    const hopeless = !this.#opened && this.#tries >= FIRST_TRIES;
     for (const [id, waiting] of this.#waiting) {
-      if (!waiting.sent) continue;
+      if (!waiting.sent && !hopeless) continue;
       this.#waiting.delete(id);
       waiting.reject({ code: 'shell-lost', detail: 'the connection to the app was lost' });
     }
