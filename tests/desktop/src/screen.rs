@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, Window};
+use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, EventMask, Window};
 use x11rb::rust_connection::RustConnection;
 
 use crate::process::{Crew, Program};
@@ -14,8 +14,8 @@ use crate::{Outcome, StageError};
 
 const START: Duration = Duration::from_secs(60);
 
-/// Room for two windows side by side and one above them.
-const SIZE: &str = "2300x1000x24";
+/// Room for two windows side by side, and below them for one in the middle.
+const SIZE: &str = "2300x2000x24";
 
 /// The most windows that are looked at.
 const WINDOWS: u32 = 256;
@@ -82,6 +82,13 @@ impl Screen {
             seen.push(Seen { id, process: process.unwrap_or_default(), above: states.contains(&above) });
         }
         Ok(seen)
+    }
+
+    /// Moves a window, so that it covers no other.
+    pub(crate) fn place(&self, id: u32, x: i32) -> Outcome<()> {
+        let (connection, _) = self.connect()?;
+        let place = ConfigureWindowAux::new().x(x).y(0);
+        connection.configure_window(id, &place).map_err(trouble)?.check().map_err(trouble)
     }
 
     /// Closes a window as its button does.

@@ -14,6 +14,9 @@ const START: Duration = Duration::from_secs(60);
 /// What recordings are made at.
 const RATE: u32 = 48_000;
 
+/// What a program shows the sound server to be let in, made by the server; a server asks for all of it.
+const COOKIE: &str = "cookie";
+
 pub(crate) struct Sound {
     folder: PathBuf,
     server: String,
@@ -38,7 +41,11 @@ impl Sound {
                 "--high-priority=no",
             ])
             .args(["--log-target=stderr", "-L"])
-            .arg(format!("module-native-protocol-unix auth-anonymous=1 socket={}", run.join("native").display()))
+            .arg(format!(
+                "module-native-protocol-unix socket={} auth-cookie={}",
+                run.join("native").display(),
+                folder.join(COOKIE).display()
+            ))
             .env("XDG_RUNTIME_DIR", &run)
             .env("HOME", &folder)
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
@@ -85,6 +92,11 @@ impl Sound {
         &self.server
     }
 
+    /// For `PULSE_COOKIE`.
+    pub(crate) fn cookie(&self) -> PathBuf {
+        self.folder.join(COOKIE)
+    }
+
     /// Writes what a voice says into a file and returns it as well.
     pub(crate) fn speak(&self, name: &str, voice: &str, words: &str) -> Outcome<(PathBuf, Recording)> {
         let path = self.folder.join(format!("{name}-says.wav"));
@@ -129,6 +141,7 @@ impl Sound {
         let mut command = Command::new(system(name, "pulseaudio-utils")?);
         command
             .env("PULSE_SERVER", &self.server)
+            .env("PULSE_COOKIE", self.cookie())
             .env("HOME", &self.folder)
             .env("XDG_RUNTIME_DIR", self.folder.join("run"));
         Ok(command)

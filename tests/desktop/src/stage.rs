@@ -33,11 +33,19 @@ pub struct Person {
     pub vouches: Vouches,
     /// What the independent issuer or the domain's own reads as the host.
     pub vouched_by: &'static str,
+    /// Where on the screen their window stands.
+    pub(crate) place: i32,
 }
 
 /// Ana, whose domain vouches for her.
-pub const ANA: Person =
-    Person { name: "ana", called: "Ana Adams", domain: DOMAIN_A, vouches: Vouches::Domain, vouched_by: "a.localhost" };
+pub const ANA: Person = Person {
+    name: "ana",
+    called: "Ana Adams",
+    domain: DOMAIN_A,
+    vouches: Vouches::Domain,
+    vouched_by: "a.localhost",
+    place: 0,
+};
 
 /// Ben, for whom an issuer of his choice vouches.
 pub const BEN: Person = Person {
@@ -46,6 +54,7 @@ pub const BEN: Person = Person {
     domain: DOMAIN_B,
     vouches: Vouches::Independent,
     vouched_by: "127.0.0.1",
+    place: 1150,
 };
 
 impl Person {
@@ -126,6 +135,7 @@ impl Stage {
             ("LANG", "C.UTF-8".into()),
             ("RUST_LOG", "info".into()),
             ("PULSE_SERVER", self.sound.server().into()),
+            ("PULSE_COOKIE", self.sound.cookie().into()),
             ("PARLANCE_MICROPHONE", format!("device:pulseaudio:{}", microphone(person.name)).into()),
             ("PARLANCE_SPEAKER", format!("device:pulseaudio:{}", speaker(person.name)).into()),
             ("PARLANCE_HOME", home.join("parlance").into()),

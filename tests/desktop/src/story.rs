@@ -214,6 +214,8 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     for (who, what, said, heard) in [("ben", "ana", &ana_said, at_ben.end()?), ("ana", "ben", &ben_said, at_ana.end()?)]
     {
         let likeness = compare(said, &heard);
+        tale.keep(&format!("{what}-said"), said)?;
+        tale.keep(&format!("{who}-heard"), &heard)?;
         tale.tell(&format!("{who} heard what {what} said: {likeness}"));
         if !likeness.is_same() {
             let found = format!("{likeness} in {} ms of sound", heard.milliseconds());

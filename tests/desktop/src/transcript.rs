@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::hearing::Recording;
 use crate::stage::Stage;
 use crate::window::Window;
 use crate::{Outcome, StageError};
@@ -41,6 +42,11 @@ impl Transcript {
         self.tell(words);
         self.steps += 1;
         stage.screen.picture(&self.path(words, "screen"))
+    }
+
+    /// Keeps what somebody said or heard.
+    pub(crate) fn keep(&self, name: &str, sound: &Recording) -> Outcome<()> {
+        sound.write_wav(&self.folder.join(format!("{name}.wav")))
     }
 
     /// The story broke: keeps pictures of what is there.

@@ -69,6 +69,7 @@ impl Window {
             }
             tokio::time::sleep(LOOK).await;
         };
+        stage.screen.place(seen.id, person.place)?;
         let display = stage.screen.display().to_owned();
         let app = App { handover, program, id: seen.id, process: seen.process, display };
         Ok(Self { who, driver, app: Some(app) })
