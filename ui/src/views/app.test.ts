@@ -34,6 +34,8 @@ describe('a newcomer', () => {
     expect(await shown('ready-address')).toHaveTextContent('ana@a.localhost');
     await user.click(await shown('ready-done'));
     expect(await shown('chats-empty')).toBeVisible();
+    // Whoever has no mouse goes on from here.
+    await waitFor(() => expect(screen.getByTestId('list')).toContainElement(document.activeElement as HTMLElement));
   });
 });
 
@@ -81,6 +83,7 @@ describe('in the chats', () => {
     expect(screen.queryByTestId('composer')).toBeNull();
     await user.click(screen.getByTestId('contact-accept'));
     expect(await shown('composer')).toBeVisible();
+    await waitFor(() => expect(screen.getByTestId('composer')).toHaveFocus());
   });
 
   it('somebody who is blocked is gone at once, and back when one undoes it', async () => {
