@@ -37,7 +37,10 @@ struct Asked {
     question: Value,
 }
 
-/// Serves until Ctrl-C; prints the address to open as its first line.
+/// As strict as the desktop window: nothing inline, nothing evaluated, nobody else is spoken to.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Serves until it is told to stop; prints the address to open as its first line.
 pub async fn serve(api: Api, listen: SocketAddr, ui: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     if !listen.ip().is_loopback() {
         return Err("the browser edition is served on loopback addresses only".into());
@@ -50,12 +53,27 @@ pub async fn serve(api: Api, listen: SocketAddr, ui: PathBuf) -> Result<(), Box<
     println!("http://{address}/#token={token}");
     let shell = Arc::new(Shell { api, ui, token, origin: format!("http://{address}") });
     let app = Router::new().route("/shell", get(connect)).fallback(get(file)).with_state(shell);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async {
-            let _ = tokio::signal::ctrl_c().await;
-        })
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(stop_signal()).await?;
     Ok(())
+}
+
+/// Resolves at Ctrl-C, or when another program asks us to end.
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 async fn connect(
@@ -119,10 +137,8 @@ async fn file(State(shell): State<Arc<Shell>>, uri: Uri) -> Response {
         Ok(bytes) => {
             let headers = [
                 (header::CONTENT_TYPE, content_type(path)),
-                (
-                    header::CONTENT_SECURITY_POLICY,
-                    "default-src 'self'; connect-src 'self' ws:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-                ),
+                (header::CONTENT_SECURITY_POLICY, POLICY),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
                 (header::CACHE_CONTROL, "no-store"),
             ];
             (headers, bytes).into_response()
