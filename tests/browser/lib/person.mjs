@@ -1,13 +1,12 @@
 /** What a person does in the app, by what they see. */
-import { AxeBuilder } from '@axe-core/playwright';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { judge, pictureOf } from './judge.mjs';
 
-export const PATIENCE = 90_000;
+/** How long anything may take before it counts as broken. */
+export const PATIENCE = 30_000;
 
 export class Person {
-  constructor({ name, called, domain, page, app, out, issuer }) {
-    Object.assign(this, { name, called, domain, page, app, out, issuer });
+  constructor({ name, called, domain, page, hands, app, out, issuer }) {
+    Object.assign(this, { name, called, domain, page, hands, app, out, issuer });
     this.address = `${name}@${domain}`;
     this.passphrase = `${name} likes long walks`;
     this.faults = [];
@@ -20,6 +19,14 @@ export class Person {
   /** What stands under a test id. */
   at(testid) {
     return this.page.getByTestId(testid);
+  }
+
+  press(testid) {
+    return this.hands.press(this.at(testid));
+  }
+
+  fill(testid, text) {
+    return this.hands.write(this.at(testid), text);
   }
 
   row(other) {
@@ -35,33 +42,37 @@ export class Person {
     return this.at('message-text').filter({ hasText: text });
   }
 
+  /** My message with this text, once it got as far as this. */
+  mine(text, state) {
+    return this.page.locator(`[data-testid="message"][data-mine="true"][data-state="${state}"]`).filter({ hasText: text });
+  }
+
   /** Takes a picture of a screen and lets axe judge it. */
-  async judge(screen) {
-    mkdirSync(this.out, { recursive: true });
-    await this.page.evaluate(() => document.fonts.ready);
-    await this.page.screenshot({ path: join(this.out, `${screen}.${this.name}.png`) });
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
-    const found = violations.flatMap((one) => one.nodes.map((node) => `${screen}: ${one.id}: ${node.target.join(' ')}`));
-    if (found.length > 0) throw new Error(`axe: ${found.join('; ')}`);
-    const headings = await this.page.locator('h1').count();
-    if (headings !== 1) throw new Error(`${screen} has ${headings} h1`);
+  judge(screen) {
+    return judge(this.page, screen, pictureOf(this.out, screen, this.name));
   }
 
   async protect() {
-    await this.at('protect-passphrase').fill(this.passphrase);
-    await this.at('protect-passphrase-again').fill(this.passphrase);
+    await this.fill('protect-passphrase', this.passphrase);
+    await this.fill('protect-passphrase-again', this.passphrase);
     await this.judge('s1-protect');
-    await this.at('protect-submit').click();
+    await this.press('protect-submit');
+  }
+
+  async unlock(passphrase) {
+    await this.at('unlock-screen').waitFor();
+    await this.fill('unlock-passphrase', passphrase);
+    await this.press('unlock-submit');
   }
 
   async chooseIssuer() {
     await this.at('welcome-screen').waitFor();
     await this.judge('s2-welcome');
-    await this.at('welcome-start').click();
+    await this.press('welcome-start');
     await this.at('issuer-list').waitFor();
-    await this.page.locator(`[data-testid="issuer-card"][data-issuer^="${this.issuer}"]`).click();
+    await this.hands.choose(this.page.locator(`[data-testid="issuer-card"] input[value^="${this.issuer}"]`));
     await this.judge('s2-issuers');
-    await this.at('issuer-sign-in').click();
+    await this.press('issuer-sign-in');
   }
 
   /** Goes through the issuer's pages in a browser that knows nothing of the app. */
@@ -75,20 +86,24 @@ export class Person {
     await page.goto(address, { waitUntil: 'domcontentloaded' });
     if (this.issuer.includes(this.domain)) await this.#createAccount(page);
     else await this.#logInAndAgree(page);
-    await page.waitForURL((url) => url.hostname === '127.0.0.1' && url.pathname === '/cb');
-    await page.screenshot({ path: join(this.out, `s2-back.${this.name}.png`) });
+    await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
+    await judge(page, 's2-back', pictureOf(this.out, 's2-back', this.name));
     await context.close();
   }
 
+  /** At the issuer that belongs to the domain. */
   async #createAccount(page) {
-    const link = page.getByRole('link', { name: 'Create an account' });
-    if (await link.count()) await link.click();
+    await page.locator('#password').waitFor();
+    await judge(page, 's2-issuer-sign-in', pictureOf(this.out, 's2-issuer-sign-in', this.name));
+    await page.getByRole('link', { name: 'Create an account' }).click();
     await page.locator('input[name=action][value=create]').waitFor({ state: 'attached' });
+    await judge(page, 's2-issuer-create', pictureOf(this.out, 's2-issuer-create', this.name));
     await page.locator('#name').fill(this.name);
     await page.locator('#password').fill(this.passphrase);
     await page.locator('button[type=submit]').click();
   }
 
+  /** At an issuer whose pages are not ours. */
   async #logInAndAgree(page) {
     await page.locator('input[name=login]').fill(this.name);
     await page.locator('input[name=password]').fill(this.passphrase);
@@ -97,13 +112,13 @@ export class Person {
   }
 
   async takeAddress() {
-    await this.at('profile-name').fill(this.called);
-    await this.at('profile-address').fill(this.name);
+    await this.fill('profile-name', this.called);
+    await this.fill('profile-address', this.name);
     await this.judge('s2-profile');
-    await this.at('profile-create').click();
+    await this.press('profile-create');
     await this.at('ready-address').filter({ hasText: this.address }).waitFor();
     await this.judge('s2-ready');
-    await this.at('ready-done').click();
+    await this.press('ready-done');
     await this.online();
     await this.judge('s3-nobody-yet');
   }
@@ -115,8 +130,13 @@ export class Person {
   /** Looks for an address; the dialog stays open with what came of it. */
   async find(address) {
     await this.page.keyboard.press('Control+n');
-    await this.at('find-address').fill(address);
-    await this.at('find-submit').click();
+    await this.fill('find-address', address);
+    await this.press('find-submit');
+  }
+
+  /** What the search came to, if nobody was found. */
+  trouble(code, words) {
+    return this.page.locator(`[data-testid="find-trouble"][data-code="${code}"]`).filter({ hasText: words });
   }
 
   async closeFind() {
@@ -125,22 +145,29 @@ export class Person {
   }
 
   /** Answers screen S10. */
-  async permit(domain, choice = 'always') {
+  async permit(domain, choice) {
     await this.at('consent-dialog').waitFor();
     await this.at('consent-why').filter({ hasText: domain }).waitFor();
+    await this.at('consent-talk').filter({ hasText: domain }).waitFor();
     await this.judge(`s10-permission-${choice}`);
-    await this.at(`consent-${choice}`).click();
+    await this.press(`consent-${choice}`);
     await this.at('consent-dialog').waitFor({ state: 'hidden' });
   }
 
+  async open(other) {
+    await this.press('nav-chats');
+    await this.hands.press(this.row(other));
+    await this.at('composer').waitFor();
+  }
+
   async write(text) {
-    await this.at('composer').fill(text);
-    await this.at('composer-send').click();
+    await this.fill('composer', text);
+    await this.press('composer-send');
   }
 
   /** Opens a page of the settings. */
   async settings(page) {
-    await this.at('nav-settings').click();
-    await this.at(`settings-${page}`).click();
+    await this.press('nav-settings');
+    await this.press(`settings-${page}`);
   }
 }

@@ -32,7 +32,8 @@ export async function tamperedDomain(world) {
   // The node prints its origin, which is ours; so that we know where it listens, it is told a port.
   target = await freePort();
   const origin = `http://${TAMPERED}:${port}`;
-  const args = ['--data', data, 'serve', '--domain', TAMPERED, '--port', String(target), '--origin', origin, '--packages', join(ROOT, 'hyperties/dist')];
+  // A protocol nobody else here speaks: apps keep sources by their hash, and would not ask for a known one.
+  const args = ['--data', data, 'serve', '--domain', TAMPERED, '--wire', 'sse2', '--port', String(target), '--origin', origin, '--packages', join(ROOT, 'hyperties/dist')];
   await start(world.logs, `node-${TAMPERED}`, ours('parlance-node'), args, {}, (line) => line.startsWith('parlance-node ready'));
   return port;
 }

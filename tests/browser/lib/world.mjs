@@ -1,12 +1,11 @@
 /** Two domains that know nothing of each other, an issuer that belongs to neither, and apps for a browser. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { ROOT, nodeJs, ours, start } from './programs.mjs';
 
 export const A = 'a.localhost';
 export const B = 'b.localhost';
-const OPENS_MS = 120_000;
+const OPENS_MS = 30_000;
 
 export class World {
   static async start(folder, logs) {
@@ -39,6 +38,7 @@ export class World {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const addresses = join(home, 'addresses');
     const browser = join(home, 'browser');
+    writeFileSync(addresses, '');
     writeFileSync(browser, `#!/bin/sh\nprintf '%s\\n' "$1" >> '${addresses}'\n`);
     chmodSync(browser, 0o700);
     const localhost = Object.entries({ ...this.ports, ...ports }).map(([name, port]) => `${name}=${port}`).join(',');
@@ -55,18 +55,28 @@ export class World {
       PARLANCE_MEDIA_LOOPBACK: '1',
       RUST_LOG: process.env.RUST_LOG ?? 'info',
     };
-    const args = ['--profile', person, 'serve', '--listen', '127.0.0.1:0', '--ui', join(ROOT, 'ui/dist')];
+    const args = ['--profile', person, 'serve', '--listen', '127.0.0.1:0', '--ui', process.env.PARLANCE_UI ?? join(ROOT, 'ui/dist')];
     const { found, stop } = await start(this.logs, `app-${person}`, ours('parlance-cli'), args, { env }, (line) => line.startsWith('http://') && line.trim());
     let taken = 0;
-    const nextAddress = async () => {
-      const until = Date.now() + OPENS_MS;
-      for (;;) {
-        const lines = existsSync(addresses) ? readFileSync(addresses, 'utf8').split('\n').slice(0, -1) : [];
-        if (lines.length > taken) return lines[taken++];
-        if (Date.now() > until) throw new Error(`the app of ${person} opened no browser`);
-        await pause(100);
-      }
-    };
+    const nextAddress = async () => lineOf(addresses, taken++, `the app of ${person} opened no browser`);
     return { url: found, nextAddress, stop };
   }
+}
+
+/** The line with this number, as soon as somebody has written it. */
+function lineOf(path, number, otherwise) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+      if (lines.length > number) end(() => resolve(lines[number]));
+    };
+    const watcher = watch(path, look);
+    const timer = setTimeout(() => end(() => reject(new Error(otherwise))), OPENS_MS);
+    const end = (then) => {
+      clearTimeout(timer);
+      watcher.close();
+      then();
+    };
+    look();
+  });
 }

@@ -1,0 +1,19 @@
+/** Judges a screen: takes its picture, lets axe look at it, and sees whether all of it fits. */
+import { AxeBuilder } from '@axe-core/playwright';
+import { join } from 'node:path';
+
+export async function judge(page, screen, picture) {
+  await page.evaluate(() => document.fonts.ready);
+  await page.screenshot({ path: picture });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const faults = violations.flatMap((one) => one.nodes.map((node) => `axe: ${one.id}: ${node.target.join(' ')}`));
+  const { headings, wider } = await page.evaluate(() => ({
+    headings: document.querySelectorAll('h1').length,
+    wider: document.documentElement.scrollWidth - innerWidth,
+  }));
+  if (headings !== 1) faults.push(`${headings} h1`);
+  if (wider > 1) faults.push(`${wider} px wider than the window`);
+  if (faults.length > 0) throw new Error(`${screen}: ${faults.join('; ')}`);
+}
+
+export const pictureOf = (folder, screen, who) => join(folder, `${screen}.${who}.png`);
