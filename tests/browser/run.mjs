@@ -229,6 +229,22 @@ await runner.aside('the modules stand in the settings with their rights', async 
   await ana.judge('s21-modules');
 });
 
+await runner.aside('who it is stands beside the conversation, and who one is oneself in the settings', async () => {
+  await ana.open(ben);
+  await ana.press('conversation-info');
+  await ana.at('context').getByTestId('person-identity').filter({ hasText: 'Vouched for by 127.0.0.1' }).waitFor();
+  await ana.judge('s6-context');
+  await ana.press('context-close');
+  await ana.settings('you');
+  await ana.at('you-address').filter({ hasText: ana.address }).waitFor();
+  await ana.at('you-vouched-by').filter({ hasText: A }).waitFor();
+  for (const page of ['you', 'shortcuts', 'about']) {
+    await ana.press(`settings-${page}`);
+    await ana.page.locator(`[data-testid="settings-page"][data-page="${page}"]`).waitFor();
+    await ana.judge(`s21-${page}`);
+  }
+});
+
 await runner.aside('themes are kept, and every one is readable', async () => {
   for (const theme of ['dark', 'contrast', 'light']) {
     await ana.settings('appearance');
