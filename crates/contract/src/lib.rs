@@ -594,7 +594,7 @@ pub struct CallView {
     pub input_level: i32,
     /// Level of the other side, 0 to 100.
     pub output_level: i32,
-    /// The microphone in use, or `null` when there is none.
+    /// The microphone in use, empty while it is not known yet, or `null` when there is none.
     pub microphone: Option<String>,
 }
 

@@ -2,14 +2,14 @@
 
 use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage};
 use contract::{CallStage, CallView, News};
-use media::{CallMedia, MediaEvent};
+use media::{CallMedia, DeviceState, Direction, MediaEvent};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::home::{Home, State, body, now_ms, now_u64};
 use crate::objects::{get_object, get_person, refusal};
-use crate::persons::{must_be_accepted, name_of};
+use crate::persons::{CALL_MISSED, must_be_accepted, name_of};
 use crate::records::{Person, Side};
 use crate::trouble::{Failure, Outcome};
 
@@ -314,9 +314,7 @@ impl Home {
             }
             MediaEvent::FirstAudio { .. } => self.happened(url, Input::FirstAudio),
             MediaEvent::Level { input, output } => self.show_level(url, input, output),
-            MediaEvent::Device { direction, state } => {
-                tracing::info!(?direction, ?state, "a sound device changed");
-            }
+            MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
             MediaEvent::Failed { reason } => {
@@ -428,7 +426,7 @@ impl Home {
         self.tell(News::Call(call.view.clone()));
         let line = match (spoke, call.view.incoming) {
             (Some(_), _) => "call-ended",
-            (None, true) => "call-missed",
+            (None, true) => CALL_MISSED,
             (None, false) => "call-unanswered",
         };
         if let Some(chat) = self.chat_with(state, &call.user) {
@@ -439,6 +437,22 @@ impl Home {
                 }
             });
         }
+    }
+
+    fn show_device(&self, url: &Address, direction: Direction, device: DeviceState) {
+        tracing::info!(?direction, works = matches!(device, DeviceState::Working { .. }), "a sound device changed");
+        if direction != Direction::Input {
+            return;
+        }
+        let mut state = self.state();
+        let Some(call) = state.calls.find(url) else { return };
+        call.view.microphone = match device {
+            DeviceState::Working { name } => Some(name),
+            _ => None,
+        };
+        let view = call.view.clone();
+        drop(state);
+        self.tell(News::Call(view));
     }
 
     fn show_level(&self, url: &Address, input: f32, output: f32) {
@@ -542,13 +556,17 @@ fn new_view(url: &Address, person: &Person, incoming: bool, stage: CallStage) ->
         muted: false,
         input_level: 0,
         output_level: 0,
-        microphone: None,
+        // Not known yet, which is not the same as none.
+        microphone: Some(String::new()),
     }
 }
 
+/// A loudness as people hear it: 60 dB of it fill the meter.
 fn percent(level: f32) -> i32 {
+    const SPAN_DB: f32 = 60.0;
+    let db = 20.0 * level.clamp(0.0, 1.0).max(f32::EPSILON).log10();
     // Between 0 and 100, so nothing is cut off.
-    (level.clamp(0.0, 1.0) * 100.0).round() as i32
+    ((1.0 + db / SPAN_DB).max(0.0) * 100.0).round() as i32
 }
 
 fn media_failure(error: media::MediaError) -> Failure {

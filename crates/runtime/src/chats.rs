@@ -92,6 +92,8 @@ impl Home {
             let mut object = get_object(tx, chat)?;
             object.draft.clear();
             put_object(tx, &object)?;
+            // Who answers has read.
+            tx.mark_read(chat.as_str()).map_err(Failure::store)?;
             let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
             Ok(message_of(&row))
         })
@@ -177,9 +179,10 @@ impl Home {
         let Ok(store) = state.store() else { return };
         let shown = store.read(|tx| {
             let object = get_object(tx, chat)?;
-            summary(tx, &object)
+            // What calls are made of is an object, too, but nothing one writes in.
+            is_shown(&object).then(|| summary(tx, &object)).transpose()
         });
-        if let Ok(summary) = shown {
+        if let Ok(Some(summary)) = shown {
             self.tell(News::Chat(summary));
         }
     }

@@ -314,6 +314,7 @@ fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i
         state: ChildState::Received,
         value: child_json(&child.value),
         mine: false,
+        unread: true,
         ..ChildRow::default()
     };
     if object.purpose == ObjectUse::Chat {

@@ -490,11 +490,15 @@ pub(crate) fn system_row(
         state: ChildState::Received,
         value: serde_json::to_string(&value).unwrap_or_default(),
         mine: false,
+        unread: code == CALL_MISSED,
         ..ChildRow::default()
     };
     tx.add_child(&row).map_err(Failure::store)?;
     Ok(id)
 }
+
+/// The only line about what happened that waits to be read.
+pub(crate) const CALL_MISSED: &str = "call-missed";
 
 /// The author of lines about what happened.
 pub(crate) const SYSTEM: &str = "system";

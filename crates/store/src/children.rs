@@ -63,7 +63,7 @@ pub struct ChildRow {
     pub value: String,
     /// Whether we wrote it.
     pub mine: bool,
-    /// Whether it was not read yet; given by the store: what is received is unread.
+    /// Whether somebody still has to read it.
     pub unread: bool,
 }
 
@@ -104,12 +104,11 @@ impl Tx<'_> {
         let id = self.child_id(&row.id);
         let author = self.cipher.child.blind("author", &[row.author.as_bytes()]);
         let sealed = self.cipher.child.seal_value("sealed", &id, &kept)?;
-        let unread = row.state == ChildState::Received;
         self.db
             .prepare_cached(
                 "INSERT INTO child (id, object, author, seq, state, unread, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![id, self.object(&row.object), author, row.seq, row.state.number(), unread, sealed])?;
+            .execute(params![id, self.object(&row.object), author, row.seq, row.state.number(), row.unread, sealed])?;
         Ok(self.db.last_insert_rowid())
     }
 

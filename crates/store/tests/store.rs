@@ -38,6 +38,7 @@ fn child(id: &str, author: &str, seq: i64, state: ChildState) -> ChildRow {
         state,
         value: format!("{{\"text\":\"words of {id}\"}}"),
         mine: state != ChildState::Received,
+        unread: state == ChildState::Received,
         ..ChildRow::default()
     }
 }

@@ -133,7 +133,8 @@ impl Sound {
     /// Plays a file into a person's microphone; ends when it is over.
     pub(crate) fn say(&self, person: &str, file: &Path) -> Outcome<Program> {
         let mut command = self.command("paplay")?;
-        command.arg(format!("--device={}", mouth(person))).arg(file);
+        // A person speaks steadily; a player with a long buffer would come in bursts no microphone makes.
+        command.arg(format!("--device={}", mouth(person))).arg("--latency-msec=40").arg(file);
         self.crew.start(&format!("{person}-speaks"), command)
     }
 

@@ -205,8 +205,15 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     at_ana.begins(Duration::from_secs(20)).await?;
     at_ben.begins(Duration::from_secs(20)).await?;
     let mut ana_speaks = stage.sound.say(ANA.name, &ana_file)?;
-    ana_speaks.ends(Duration::from_secs(60)).await;
+    let moving = By::Css("[data-testid=\"call-level-out\"][aria-valuenow]:not([aria-valuenow=\"0\"])");
+    ben.see(moving).await?;
     tale.step("ana and ben are connected and ana speaks", &[ana, ben]).await?;
+    ana_speaks.ends(Duration::from_secs(60)).await;
+    for window in [ana, ben] {
+        if window.shows(id("call-no-microphone")).await? {
+            return Err(StageError::Seen { who: window.who().into(), what: "that a microphone is missing".into() });
+        }
+    }
     let mut ben_speaks = stage.sound.say(BEN.name, &ben_file)?;
     ben_speaks.ends(Duration::from_secs(60)).await;
     // Sound has a length: what was said last is still on its way, and the talk takes its time.
@@ -234,6 +241,10 @@ async fn hang_up(tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<(
     for window in [ana, ben] {
         window.click(id("call-close")).await?;
         window.see(By::Css("[data-testid=\"system-line\"][data-code=\"call-ended\"]")).await?;
+        let rows = window.count(id("chat-row")).await?;
+        if rows != 1 {
+            return Err(StageError::Seen { who: window.who().into(), what: format!("{rows} conversations for one") });
+        }
     }
     tale.step("the call is a line of the conversation", &[ana, ben]).await
 }

@@ -146,6 +146,11 @@ impl Window {
         }
     }
 
+    /// How many of them there are.
+    pub(crate) async fn count(&self, by: By) -> Outcome<usize> {
+        self.driver.find_all(by).await.map(|all| all.len()).map_err(StageError::driver(&self.who))
+    }
+
     /// Waits until something is not displayed any more.
     pub(crate) async fn gone(&self, by: By) -> Outcome<()> {
         let what = format!("the end of {by}");

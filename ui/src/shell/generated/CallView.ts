@@ -47,6 +47,6 @@ inputLevel: number,
  */
 outputLevel: number, 
 /**
- * The microphone in use, or `null` when there is none.
+ * The microphone in use, empty while it is not known yet, or `null` when there is none.
  */
 microphone: string | null, };
