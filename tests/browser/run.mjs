@@ -28,6 +28,7 @@ const NOWHERE = '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE *.localhost , E
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'parlance-browser-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const people = [];
 const runner = new Runner(async (name) => {
   for (const { page, name: who } of people) {
@@ -315,5 +316,4 @@ await runner.aside('no page had an error', async () => {
 
 await browser.close();
 await stopAll();
-rmSync(folder, { recursive: true, force: true });
 process.exit(runner.end() ? 0 : 1);
