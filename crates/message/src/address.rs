@@ -191,7 +191,9 @@ impl UserAddress {
         let name = address.path();
         let plain = (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._+-".contains(&b));
-        if address.scheme() == "user" && plain { Ok(Self(address)) } else { Err(AddressError::NotAUser) }
+        // `user://b//ben` would be a second person whose handle is ben's.
+        let spelt_once = address.text.len() == usize::from(address.domain_end) + 1 + name.len();
+        if address.scheme() == "user" && plain && spelt_once { Ok(Self(address)) } else { Err(AddressError::NotAUser) }
     }
 
     /// The part before the `@`.
@@ -269,6 +271,13 @@ mod tests {
     fn people_write_addresses_as_they_like() {
         for text in ["ben@b.localhost", " Ben@B.localhost ", "user://b.localhost/ben"] {
             assert_eq!(UserAddress::parse(text).unwrap().handle(), "ben@b.localhost");
+        }
+    }
+
+    #[test]
+    fn a_person_has_one_address_only() {
+        for text in ["user://b.localhost//ben", "/ben@b.localhost", "user://b.localhost/ben/"] {
+            assert_eq!(UserAddress::parse(text), Err(AddressError::NotAUser), "{text}");
         }
     }
 

@@ -15,7 +15,10 @@ use crate::limits::{DEPTH_LIMIT, MESSAGE_LIMIT};
 pub type MessageId = u64;
 
 /// Largest id that survives a trip through a guest (2^53 - 1, the largest safe integer of JavaScript).
-const ID_LIMIT: u64 = (1 << 53) - 1;
+pub const ID_LIMIT: MessageId = (1 << 53) - 1;
+
+/// How much of a parser's complaint is kept.
+const REASON_CHARS: usize = 160;
 
 /// Why bytes are not a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,7 +137,7 @@ impl Body {
 
     /// Writes a value as a body.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, MessageError> {
-        let text = serde_json::to_string(value).map_err(|e| MessageError::Body(e.to_string()))?;
+        let text = serde_json::to_string(value).map_err(|e| MessageError::Body(reason(&e)))?;
         Ok(Self(text.into()))
     }
 
@@ -143,14 +146,15 @@ impl Body {
         if text.len() > MESSAGE_LIMIT {
             return Err(MessageError::TooLarge { length: text.len() });
         }
-        check_depth(text.as_bytes())?;
-        let _: &RawValue = serde_json::from_str(text).map_err(|e| MessageError::Malformed(e.to_string()))?;
-        Ok(Self(text.into()))
+        check_depth(text.as_bytes(), DEPTH_LIMIT)?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|e| MessageError::Malformed(reason(&e)))?;
+        // Without the blanks around it, as it stands inside an envelope.
+        Ok(Self(raw.get().into()))
     }
 
     /// Reads the body as a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, MessageError> {
-        serde_json::from_str(&self.0).map_err(|e| MessageError::Body(e.to_string()))
+        serde_json::from_str(&self.0).map_err(|e| MessageError::Body(reason(&e)))
     }
 
     /// The JSON text.
@@ -228,9 +232,10 @@ impl Message {
         if bytes.len() > MESSAGE_LIMIT {
             return Err(MessageError::TooLarge { length: bytes.len() });
         }
-        check_depth(bytes)?;
-        let text = std::str::from_utf8(bytes).map_err(|e| MessageError::Malformed(e.to_string()))?;
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| MessageError::Malformed(e.to_string()))?;
+        // The envelope is one level above its body.
+        check_depth(bytes, DEPTH_LIMIT + 1)?;
+        let text = std::str::from_utf8(bytes).map_err(|e| MessageError::Malformed(reason(&e)))?;
+        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| MessageError::Malformed(reason(&e)))?;
         if envelope.id > ID_LIMIT {
             return Err(MessageError::IdTooLarge);
         }
@@ -311,8 +316,13 @@ fn parse_end(field: &'static str, text: &str) -> Result<Address, MessageError> {
     Address::parse(text).map_err(|source| MessageError::Address { field, source })
 }
 
+/// A parser's words, bounded: they can repeat what a stranger wrote.
+fn reason(error: &dyn fmt::Display) -> String {
+    error.to_string().chars().take(REASON_CHARS).collect()
+}
+
 /// Refuses JSON that is nested too deep, before a recursive parser sees it.
-fn check_depth(bytes: &[u8]) -> Result<(), MessageError> {
+fn check_depth(bytes: &[u8], limit: usize) -> Result<(), MessageError> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in bytes {
         if in_string {
@@ -328,7 +338,7 @@ fn check_depth(bytes: &[u8]) -> Result<(), MessageError> {
             b'"' => in_string = true,
             b'[' | b'{' => {
                 depth += 1;
-                if depth > DEPTH_LIMIT {
+                if depth > limit {
                     return Err(MessageError::TooDeep);
                 }
             }
@@ -357,6 +367,31 @@ mod tests {
     fn a_message_survives_json_and_frame() {
         assert_eq!(Message::from_json(hello().to_json().as_bytes()).unwrap(), hello());
         assert_eq!(Message::from_frame(&hello().to_frame()).unwrap(), hello());
+    }
+
+    #[test]
+    fn a_body_may_be_equally_deep_in_json_and_in_a_frame() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deepest = Message { body: Body::from_json(&nested(DEPTH_LIMIT)).unwrap(), ..hello() };
+        assert_eq!(Message::from_json(deepest.to_json().as_bytes()).unwrap(), deepest);
+        assert_eq!(Message::from_frame(&deepest.to_frame()).unwrap(), deepest);
+        let deeper = hello().to_json().replace(r#"{"value":"hello"}"#, &nested(DEPTH_LIMIT + 1));
+        assert_eq!(Message::from_json(deeper.as_bytes()), Err(MessageError::TooDeep));
+        assert_eq!(Body::from_json(&nested(DEPTH_LIMIT + 1)), Err(MessageError::TooDeep));
+    }
+
+    #[test]
+    fn a_refusal_repeats_little_of_what_was_written() {
+        let long = "x".repeat(10_000);
+        let bytes = format!(r#"{{"id":1,"type":"{long}","from":"a://b","to":"a://b"}}"#);
+        assert!(Message::from_json(bytes.as_bytes()).unwrap_err().to_string().len() < 1_000);
+        let body = Body::of(&long).unwrap();
+        assert!(body.parse::<u64>().unwrap_err().to_string().len() < 1_000);
+    }
+
+    #[test]
+    fn blanks_around_a_body_are_no_part_of_it() {
+        assert_eq!(Body::from_json(" {}\r\n").unwrap(), Body::empty());
     }
 
     #[test]

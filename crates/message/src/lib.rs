@@ -13,7 +13,7 @@ mod verdict;
 
 pub use address::{Address, AddressError, Domain, UserAddress};
 pub use code::Code;
-pub use envelope::{Body, Message, MessageError, MessageId, MessageType, Response};
+pub use envelope::{Body, ID_LIMIT, Message, MessageError, MessageId, MessageType, Response};
 pub use grants::{AddressPattern, Grants, GrantsError, Origin};
 pub use limits::*;
 pub use private::Private;
