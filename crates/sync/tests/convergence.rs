@@ -52,6 +52,15 @@ fn an_observer_follows_change_by_change() {
 }
 
 #[test]
+fn a_number_is_the_same_number_for_an_observer() {
+    for number in ["177777777777777777777777777777777777777777777777777777777777777", "1700000000000.1235", "0.1"] {
+        let (reporter, _) = pair(serde_json::from_str(&format!(r#"{{"n":{number}}}"#)).unwrap());
+        let sent = serde_json::to_string(reporter.value()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), *reporter.value(), "{number}");
+    }
+}
+
+#[test]
 fn a_gap_is_noticed_and_never_applied() {
     let (mut reporter, mut observer) = pair(json!({}));
     reporter.change("a", Some(json!(1)), None).unwrap();
