@@ -8,6 +8,8 @@
 mod admin;
 mod config;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod issuer;
 pub mod limits;
 mod node;

@@ -237,6 +237,21 @@ fn a_released_address_takes_no_more_mail() {
 }
 
 #[test]
+fn who_gave_an_address_back_can_have_another() {
+    let mut world = World::new(Limits::default());
+    let ana = world.member("ana");
+    let own = world.exchange.proven(ana.session).unwrap().address.clone();
+    let to = "domain://msg-node.a.localhost/address-allocation";
+    let wish = json!({ "scheme": "hyperty", "value": { "number": 3, "allocationKey": "inbox" } });
+    let first = world.ask(ana.session, MessageType::Create, &own, to, &wish)["value"]["allocated"].clone();
+    let body = json!({ "resources": [first[1]] });
+    assert_eq!(world.ask(ana.session, MessageType::Delete, &own, to, &body)["code"], 200);
+    let second = world.ask(ana.session, MessageType::Create, &own, to, &wish)["value"]["allocated"].clone();
+    assert_eq!((&second[0], &second[1]), (&first[0], &first[2]), "what was not given back stays");
+    assert_ne!(second[2], first[1]);
+}
+
+#[test]
 fn a_request_to_somebody_away_is_answered_at_once() {
     let mut world = World::new(Limits::default());
     let ana = world.member("ana");

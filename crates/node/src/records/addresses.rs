@@ -54,10 +54,18 @@ impl Records {
         let mut add = self
             .db
             .prepare_cached("INSERT INTO addresses(address, device, scheme, tag, number) VALUES(?1, ?2, ?3, ?4, ?5)")?;
+        // Counting the addresses would not do: one that was released leaves its number free among the others.
+        let mut next: usize = self
+            .db
+            .prepare_cached(
+                "SELECT coalesce(max(number) + 1, 0) FROM addresses WHERE device=?1 AND scheme=?2 AND tag=?3",
+            )?
+            .query_row(params![device, scheme, tag], |row| row.get(0))?;
         while all.len() < number {
             let address = Address::new(scheme, domain, &keys::base32(&keys::random::<16>()))
                 .map_err(|_| RecordsError::Corrupt("scheme"))?;
-            add.execute(params![address.as_str(), device, scheme, tag, all.len()])?;
+            add.execute(params![address.as_str(), device, scheme, tag, next])?;
+            next += 1;
             all.push(address);
         }
         Ok(all)

@@ -5,6 +5,9 @@ mod sse;
 mod sse2;
 mod ws;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use sse2::fuzzing;
+
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -76,7 +79,7 @@ fn upgrade_required(now: Wire) -> Response {
 }
 
 /// Finds out whom to answer when bytes are no message, so that the sender need not wait for nothing.
-fn answer_malformed(bytes: &[u8], error: &MessageError) -> Option<Message> {
+pub(crate) fn answer_malformed(bytes: &[u8], error: &MessageError) -> Option<Message> {
     #[derive(Deserialize)]
     struct Loose {
         id: u64,
@@ -85,7 +88,7 @@ fn answer_malformed(bytes: &[u8], error: &MessageError) -> Option<Message> {
         kind: String,
     }
     let loose: Loose = serde_json::from_slice(bytes).ok()?;
-    if matches!(loose.kind.as_str(), "response" | "event" | "close") {
+    if matches!(loose.kind.as_str(), "response" | "event" | "close") || loose.id > message::ID_LIMIT {
         return None;
     }
     let node = Address::parse(&format!("domain://msg-node.{}/session", loose.from.domain_str())).ok()?;
@@ -96,3 +99,21 @@ fn answer_malformed(bytes: &[u8], error: &MessageError) -> Option<Message> {
 
 /// The network address a request came from.
 type Peer = ConnectInfo<SocketAddr>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(bytes: &[u8]) -> Option<Message> {
+        answer_malformed(bytes, &Message::from_json(bytes).unwrap_err())
+    }
+
+    #[test]
+    fn a_refusal_is_itself_a_message() {
+        let greeting =
+            |id: u64, kind: &str| format!(r#"{{"id":{id},"type":"{kind}","from":"runtime://a.localhost/x"}}"#);
+        let refusal = answer(greeting(7, "greet").as_bytes()).unwrap();
+        assert_eq!(Message::from_json(refusal.to_json().as_bytes()).unwrap(), refusal);
+        assert_eq!(answer(greeting(1 << 53, "greet").as_bytes()), None, "no answer could carry that id");
+    }
+}
