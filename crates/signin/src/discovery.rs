@@ -63,8 +63,12 @@ struct Metadata {
 pub async fn discover(net: &Net, issuer: &str) -> Result<Discovered, IssuerError> {
     let (url, reach) = well_known(issuer)?;
     let bytes = fetch(net, &url, METADATA_LIMIT, reach).await?;
+    read(&bytes, issuer, reach)
+}
+
+pub(crate) fn read(bytes: &[u8], issuer: &str, reach: Reach) -> Result<Discovered, IssuerError> {
     let metadata: Metadata =
-        serde_json::from_slice(&bytes).map_err(|_| IssuerError::Malformed("its description cannot be read"))?;
+        serde_json::from_slice(bytes).map_err(|_| IssuerError::Malformed("its description cannot be read"))?;
     check(metadata, issuer, reach)
 }
 
@@ -88,7 +92,7 @@ async fn fetch(net: &Net, url: &Url, limit: u64, reach: Reach) -> Result<Vec<u8>
     }
 }
 
-fn well_known(issuer: &str) -> Result<(Url, Reach), IssuerError> {
+pub(crate) fn well_known(issuer: &str) -> Result<(Url, Reach), IssuerError> {
     let url = Url::parse(issuer).map_err(|_| IssuerError::BadName)?;
     let bare =
         url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();

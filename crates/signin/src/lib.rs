@@ -8,6 +8,8 @@ mod browser;
 mod discovery;
 mod error;
 mod flow;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod listener;
 mod page;

@@ -117,7 +117,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// The callback, if this is one: a GET of our path at our address, with a state and a code or an error.
-fn callback_of(head: &str, port: u16) -> Option<Callback> {
+pub(crate) fn callback_of(head: &str, port: u16) -> Option<Callback> {
     let mut lines = head.split("\r\n");
     let mut request = lines.next()?.split(' ');
     let (method, target) = (request.next()?, request.next()?);

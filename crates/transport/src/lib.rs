@@ -10,6 +10,8 @@
 mod config;
 mod error;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limits;
 mod net;
 mod range;
