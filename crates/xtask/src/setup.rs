@@ -14,6 +14,9 @@ const NEXTEST: &str = "0.9.143";
 /// Version of tauri-driver, which testers use; it belongs to the line of Tauri we build on.
 const TAURI_DRIVER: &str = "2.1.0";
 
+/// Version of cargo-fuzz, which only `check --fuzz` uses.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// What the machine is needed for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
@@ -197,4 +200,32 @@ fn tauri_driver(install: bool) -> Result<(), Failed> {
         "Installing tauri-driver (drives the window as testers do; takes a minute once)",
         &mut cargo(&["install", "--locked", "--root", "target/tools", &version]),
     )
+}
+
+/// Makes sure that cargo-fuzz is there; it is not part of any [`Purpose`], for few people fuzz.
+pub fn fuzzer(install: bool) -> Result<(), Failed> {
+    let mut asked = cargo(&["fuzz", "--version"]);
+    with_tools(&mut asked);
+    let there = asked.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    let version = format!("cargo-fuzz@{CARGO_FUZZ}");
+    if !install {
+        println!("cargo install --locked --root target/tools {version}");
+        return Err(Failed("install cargo-fuzz, or run without --no-install".into()));
+    }
+    step(
+        "Installing cargo-fuzz (runs the fuzz targets; takes a minute once)",
+        &mut cargo(&["install", "--locked", "--root", "target/tools", &version]),
+    )
+}
+
+/// Lets a command find the tools that were installed for this checkout only.
+pub fn with_tools(command: &mut Command) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(root().join("target/tools/bin")).chain(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
 }
