@@ -116,6 +116,11 @@ impl Person {
         self.folder.path()
     }
 
+    /// The app itself, for what is asked and heard at the same time.
+    pub fn app(&self) -> Api {
+        self.api.clone().expect("the app is open")
+    }
+
     /// Asks the app.
     pub async fn ask<T: serde::de::DeserializeOwned>(&self, question: Question) -> Result<T, ApiError> {
         let answer = self.api.as_ref().expect("the app is open").ask(question).await?;
