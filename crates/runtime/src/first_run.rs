@@ -7,7 +7,7 @@ use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
 use message::{Address, Code, Domain, MessageType, UserAddress};
 use serde_json::{Value, json};
 use signin::{IssuerConfig, SignIn};
-use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, Tx};
+use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -22,8 +22,8 @@ const NAME_LIMIT: usize = 64;
 /// A device counts this long before it renews itself.
 const DEVICE_LIFE_S: i64 = 365 * 86_400;
 
-/// Key packages kept at the registry, so that strangers can begin while we are away.
-const KEY_PACKAGES: usize = 20;
+/// How often the registry is looked after while we are connected.
+const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What is known before there is an account.
 #[derive(Default)]
@@ -194,9 +194,16 @@ impl Home {
     /// Keeps the link to the own domain up, for what others send us.
     async fn stay_home(self, domain: Domain) {
         let mut pause = 1;
+        let mut published = tokio::time::Instant::now();
         loop {
             match self.domain_ready(&domain, None).await {
-                Ok(_) => pause = 1,
+                Ok(_) => {
+                    pause = 1;
+                    if published.elapsed() >= PUBLISH_EVERY {
+                        published = tokio::time::Instant::now();
+                        self.publish_later();
+                    }
+                }
                 Err(failure) => {
                     tracing::info!(code = failure.code, "the own domain cannot be reached");
                     pause = (pause * 2).min(30);
@@ -427,36 +434,6 @@ impl Home {
         let address = answer.value.pointer("/allocated/0").and_then(Value::as_str).unwrap_or_default();
         Address::parse(address).map_err(|_| Failure::new(format!("node-{}", answer.code.0), "no address was allocated"))
     }
-
-    /// Tells the registry where we are, with fresh key packages.
-    pub(crate) async fn publish_key_packages(&self) -> Outcome<()> {
-        let (domain, entry) = {
-            let state = self.state();
-            let me = state.me()?;
-            let store = state.store()?;
-            let packages = store.write(|tx| {
-                (0..=KEY_PACKAGES).map(|at| key_package(tx, me, at == KEY_PACKAGES)).collect::<Outcome<Vec<_>>>()
-            })?;
-            let record = &me.record;
-            let entry = json!({ "value": {
-                "user": record.user, "inbox": record.inbox, "keyPackages": packages, "chain": record.chain,
-            } });
-            (me.domain(), entry)
-        };
-        let to = format!("domain://registry.{domain}");
-        let answer = self.ask_node(&domain, MessageType::Update, &to, body(&entry)).await?;
-        if answer.code.is_success() {
-            Ok(())
-        } else {
-            Err(Failure::new(format!("node-{}", answer.code.0), "the registry did not take the entry"))
-        }
-    }
-}
-
-/// A key package; the last one stays at the registry when the others are used up.
-fn key_package(tx: &Tx<'_>, me: &Ready, last_resort: bool) -> Outcome<String> {
-    let package = seal::key_package(tx, &me.device, last_resort).map_err(|e| Failure::new("sealing-failed", e))?;
-    Ok(keys::b64url(&package))
 }
 
 /// Makes a record of the store usable.

@@ -44,6 +44,8 @@ pub(crate) struct Rooms {
     pub(crate) media: Arc<media::MediaEngine>,
     pub(crate) tasks: Tasks,
     pub(crate) news: broadcast::Sender<News>,
+    /// Held while key packages are published, so that nobody publishes the same lack twice.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) consents: Consents,
     pub(crate) calls: Calls,
+    /// Welcomes that used key packages up since the registry was asked how many it has.
+    pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
     next_id: MessageId,
 }
@@ -113,10 +117,11 @@ impl Home {
             policy: Policy::new(no_domain(), Rules::default()),
             consents: Consents::default(),
             calls: Calls::default(),
+            joins: 0,
             waiting: HashMap::new(),
             next_id: 1,
         };
-        let rooms = Rooms { config, net, fetcher, media, tasks: Tasks::default(), news, state: Mutex::new(state) };
+        let rooms = Rooms { config, net, fetcher, media, tasks: Tasks::default(), news, publishing: tokio::sync::Mutex::default(), state: Mutex::new(state) };
         let home = Self { rooms: Arc::new(rooms) };
         home.rooms.tasks.start("supervision", supervision.run());
         home.rooms.tasks.start("guests", home.clone().hear_guests(guest_news));

@@ -148,7 +148,7 @@ fn join(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow
     pending
         .join(tx, &mut |member| persons::check_leaf(member, None, now).map(|_| ()))
         .map_err(|e| Failure::new(e.code(), e))?;
-    Ok(Vec::new())
+    Ok(vec![Follow::KeyPackageUsed])
 }
 
 /// Takes one opened message of an object, in its transaction.

@@ -19,6 +19,7 @@ mod first_run;
 mod home;
 mod idm;
 mod inbox;
+mod key_packages;
 mod links;
 mod modules;
 mod objects;

@@ -349,12 +349,7 @@ impl Home {
     /// What a session makes possible.
     fn on_live(&self, state: &mut State, domain: &Domain, at_home: bool) {
         if at_home && state.me.is_some() {
-            let home = self.clone();
-            self.rooms.tasks.start("registration", async move {
-                if let Err(failure) = home.publish_key_packages().await {
-                    tracing::info!(code = failure.code, "key packages were not published");
-                }
-            });
+            self.publish_later();
         }
         if let Some(store) = &state.store
             && let Err(error) = store.write(|tx| tx.outbox_hurry(domain.as_str()))

@@ -63,6 +63,8 @@ pub(crate) enum Follow {
     PersonShown(UserAddress),
     /// Start listening to an object.
     Listen(Address),
+    /// A Welcome used one of our key packages up.
+    KeyPackageUsed,
     /// The other side refused or left an object.
     ObjectClosed { url: Address, reason: String },
 }
@@ -326,6 +328,7 @@ impl Home {
                 Follow::Listen(url) => {
                     state.hear(&Place::Below(url));
                 }
+                Follow::KeyPackageUsed => self.key_package_used(state),
                 Follow::ObjectClosed { url, reason } => self.on_object_closed(state, &url, &reason),
             }
         }

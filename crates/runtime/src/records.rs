@@ -25,6 +25,8 @@ pub mod kind {
     pub const PINS: &str = "pins/1";
     /// All issuers' keys that were ever seen (`identity::JwksBook`).
     pub const ISSUER_KEYS: &str = "issuer-keys/1";
+    /// Which of our key packages have their private halves here.
+    pub const KEY_PACKAGES: &str = "key-packages/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }

@@ -13,7 +13,8 @@ use tls_codec::{DeserializeBytes, Serialize};
 use crate::config::{self, CREDENTIAL_LIMIT, CREDENTIAL_TYPE, KEY_PACKAGE_LIMIT, SUITE};
 use crate::member::Member;
 use crate::provider::Provider;
-use crate::{InviteError, KeyPackageError, Vault};
+use crate::shelf::{self, KEY_PACKAGES};
+use crate::{InviteError, KeyPackageError, Vault, VaultError};
 
 /// The device that acts: its signing key and what it says of itself.
 #[derive(Clone)]
@@ -69,16 +70,60 @@ impl fmt::Debug for Device {
 /// Makes a key package with which this device can be invited once, or, as the last resort, when
 /// all others are used up, again and again.
 pub fn key_package(vault: &dyn Vault, device: &Device, last_resort: bool) -> Result<Vec<u8>, KeyPackageError> {
+    make_key_package(vault, device, last_resort).map(|made| made.bytes)
+}
+
+/// A key package of this device, and the name under which the vault keeps its private half.
+pub struct OwnKeyPackage {
+    /// What is published.
+    pub bytes: Vec<u8>,
+    /// Names the private half in [`has_key_package`] and [`forget_key_package`].
+    pub name: Vec<u8>,
+    /// After this nobody accepts it any more, Unix seconds.
+    pub not_after: i64,
+}
+
+impl fmt::Debug for OwnKeyPackage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnKeyPackage(…)")
+    }
+}
+
+/// As [`key_package`], for who wants to forget its private half one day.
+pub fn make_key_package(
+    vault: &dyn Vault,
+    device: &Device,
+    last_resort: bool,
+) -> Result<OwnKeyPackage, KeyPackageError> {
     if !device.fits() {
         return Err(KeyPackageError::CredentialTooLarge);
     }
     let provider = Provider::new(vault);
+    let mls = |error: &dyn fmt::Display| KeyPackageError::Mls(error.to_string());
     let builder = KeyPackage::builder().leaf_node_capabilities(config::capabilities());
     let builder = if last_resort { builder.mark_as_last_resort() } else { builder };
-    let bundle = builder.build(SUITE, &provider, device, device.credential_with_key()).map_err(|error| {
-        provider.failure().map_or_else(|| KeyPackageError::Mls(error.to_string()), KeyPackageError::Vault)
-    })?;
-    bundle.key_package().tls_serialize_detached().map_err(|error| KeyPackageError::Mls(error.to_string()))
+    let bundle = builder
+        .build(SUITE, &provider, device, device.credential_with_key())
+        .map_err(|error| provider.failure().map_or_else(|| mls(&error), KeyPackageError::Vault))?;
+    let package = bundle.key_package();
+    let reference = package.hash_ref(provider.crypto()).map_err(|error| mls(&error))?;
+    Ok(OwnKeyPackage {
+        bytes: package.tls_serialize_detached().map_err(|error| mls(&error))?,
+        name: shelf::name_of_key_package(&reference).map_err(KeyPackageError::Vault)?,
+        not_after: i64::try_from(package.life_time().not_after()).unwrap_or(i64::MAX),
+    })
+}
+
+/// Whether the private half of a key package is still here; the first Welcome uses it up,
+/// unless it is the last resort.
+pub fn has_key_package(vault: &dyn Vault, name: &[u8]) -> Result<bool, VaultError> {
+    // What was read is a secret.
+    Ok(vault.get(KEY_PACKAGES, name)?.map(zeroize::Zeroizing::new).is_some())
+}
+
+/// Forgets the private half of a key package: Welcomes made with it open no more.
+pub fn forget_key_package(vault: &dyn Vault, name: &[u8]) -> Result<(), VaultError> {
+    vault.delete(KEY_PACKAGES, name)
 }
 
 /// Reads a key package without believing who it says it is: whom would it invite?

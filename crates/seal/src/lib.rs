@@ -37,7 +37,9 @@ pub use config::{
     CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT, KEY_PACKAGE_LIMIT, MEMBER_LIMIT, MESSAGE_LIMIT, PADDING,
     PLAINTEXT_LIMIT, PROPOSAL_LIMIT, WELCOME_LIMIT,
 };
-pub use device::{Device, inspect_key_package, key_package};
+pub use device::{
+    Device, OwnKeyPackage, forget_key_package, has_key_package, inspect_key_package, key_package, make_key_package,
+};
 pub use error::{CreateError, GroupError, InviteError, JoinError, KeyPackageError, OpenError, SealError};
 pub use group::{create, epoch, epoch_authenticator, export, forget, is_member, is_reporter, members, seal};
 pub use join::{PendingJoin, inspect_welcome};

@@ -9,6 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::{Vault, VaultError};
 
+/// The table of our key packages with their private halves.
+pub(crate) const KEY_PACKAGES: &str = "key_package";
+
+/// Under which name the private half of a key package is kept.
+pub(crate) fn name_of_key_package(reference: &impl Serialize) -> Result<Vec<u8>, VaultError> {
+    Ok(encode(KEY_PACKAGES, reference)?.to_vec())
+}
+
 /// A vault as openmls sees it.
 pub(crate) struct Shelf<'v> {
     vault: &'v dyn Vault,
@@ -223,7 +231,7 @@ impl StorageProvider<V> for Shelf<'_> {
         hash_ref: &A,
         key_package: &B,
     ) -> Result<(), VaultError> {
-        self.write("key_package", hash_ref, key_package)
+        self.write(KEY_PACKAGES, hash_ref, key_package)
     }
 
     fn write_psk<A: traits::PskId<V>, B: traits::PskBundle<V>>(&self, psk_id: &A, psk: &B) -> Result<(), VaultError> {
@@ -351,7 +359,7 @@ impl StorageProvider<V> for Shelf<'_> {
         &self,
         hash_ref: &A,
     ) -> Result<Option<B>, VaultError> {
-        self.read("key_package", hash_ref)
+        self.read(KEY_PACKAGES, hash_ref)
     }
 
     fn psk<A: traits::PskBundle<V>, B: traits::PskId<V>>(&self, psk_id: &B) -> Result<Option<A>, VaultError> {
@@ -439,7 +447,7 @@ impl StorageProvider<V> for Shelf<'_> {
     }
 
     fn delete_key_package<A: traits::HashReference<V>>(&self, hash_ref: &A) -> Result<(), VaultError> {
-        self.delete("key_package", hash_ref)
+        self.delete(KEY_PACKAGES, hash_ref)
     }
 
     fn delete_psk<A: traits::PskId<V>>(&self, psk_id: &A) -> Result<(), VaultError> {

@@ -437,3 +437,22 @@ proptest! {
         prop_assert!(inspect_welcome(&ben.vault, &ben.device, &welcome).is_err());
     }
 }
+
+#[test]
+fn a_key_package_is_gone_once_it_was_used_and_the_last_resort_once_it_is_forgotten() {
+    let (ana, ben) = (Person::new("Ana"), Person::new("Ben"));
+    create(&ana.vault, &ana.device, &chat()).unwrap();
+    let once = make_key_package(&ben.vault, &ben.device, false).unwrap();
+    let last = make_key_package(&ben.vault, &ben.device, true).unwrap();
+    let has = |made: &OwnKeyPackage| has_key_package(&ben.vault, &made.name).unwrap();
+    assert!(has(&once) && has(&last) && once.not_after > 0);
+
+    ben.joins(&ana.invites(&once.bytes).welcome);
+    assert!(!has(&once), "a Welcome uses it up");
+    let other = GroupId::new("comm://a.localhost/two").unwrap();
+    create(&ana.vault, &ana.device, &other).unwrap();
+    let welcome = invite(&ana.vault, &ana.device, &other, &last.bytes, &mut trusting()).unwrap().welcome;
+    forget_key_package(&ben.vault, &last.name).unwrap();
+    assert!(!has(&last));
+    assert!(matches!(inspect_welcome(&ben.vault, &ben.device, &welcome), Err(JoinError::NotForUs)));
+}
