@@ -23,8 +23,9 @@ fn main() -> std::process::ExitCode {
     let built = tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![door::ask])
         .setup(|app| {
-            windows::open_main(app.handle())?;
-            app.manage(Door::open(app.handle().clone(), Profile { name: profile_name() }));
+            let name = profile_name();
+            windows::open_main(app.handle(), &name)?;
+            app.manage(Door::open(app.handle().clone(), Profile { name }));
             Ok(())
         })
         .build(tauri::generate_context!());
@@ -54,5 +55,5 @@ fn profile_name() -> String {
             return name;
         }
     }
-    std::env::var("PARLANCE_PROFILE").unwrap_or_else(|_| "default".into())
+    std::env::var("PARLANCE_PROFILE").unwrap_or_else(|_| windows::DEFAULT_PROFILE.into())
 }

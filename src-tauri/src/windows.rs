@@ -2,13 +2,17 @@
 
 use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
 
+/// The profile of people who have only one.
+pub const DEFAULT_PROFILE: &str = "default";
+
 /// Smallest size of the main window that still shows everything (ux, Layout).
 const SMALLEST: (f64, f64) = (480.0, 600.0);
 
-/// Opens the main window.
-pub fn open_main(app: &AppHandle) -> tauri::Result<()> {
+/// Opens the main window. Who has several profiles reads in its title which one it is.
+pub fn open_main(app: &AppHandle, profile: &str) -> tauri::Result<()> {
+    let title = if profile == DEFAULT_PROFILE { "Parlance".to_owned() } else { format!("Parlance – {profile}") };
     WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
-        .title("Parlance")
+        .title(title)
         .inner_size(1100.0, 760.0)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .build()?;

@@ -29,12 +29,8 @@ struct Arguments {
 enum Command {
     /// Starts two domains on this machine and opens two app windows.
     Demo(demo::Options),
-    /// Runs the tests: formatting, lints, floors, units, stories, interface.
-    Test {
-        /// Drive two browsers and two windows through the story as well (not yet part of every run).
-        #[arg(long)]
-        windows: bool,
-    },
+    /// Runs the tests: formatting, lints, floors, units, stories, interface, browsers, windows.
+    Test,
     /// The quick half of `test`: formatting, lints, floors; with --fuzz every parser for a minute.
     Check {
         /// Run each fuzz target for 60 seconds.
@@ -64,7 +60,7 @@ fn main() -> ExitCode {
     let install = !arguments.no_install;
     let result = match arguments.command {
         Command::Demo(options) => demo::run(&options, install),
-        Command::Test { windows } => suite::run(windows, install),
+        Command::Test => suite::run(install),
         Command::Check { fuzz } => check::run(fuzz, install),
         Command::Bench { names } => bench::run(&names, install),
         Command::Run { arguments } => demo::run_app(&arguments, install),

@@ -13,6 +13,9 @@ use crate::{Outcome, StageError};
 /// Ports that stay the same from one demo to the next, so that profiles find their domains again.
 const PORTS: Ports = Ports { a: 7101, b: 7102, issuer: 7103 };
 
+/// With what Ana and Ben sign in at their domains.
+const PASSWORD: &str = "parlance-demo";
+
 /// Longer than anybody looks at a demo.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -27,6 +30,12 @@ pub async fn open() -> Outcome<()> {
     check_ports(&folder)?;
     let crew = Crew::new(folder.join("logs"))?;
     let world = World::start(&crew, &folder, PORTS).await?;
+    for person in [&ANA, &BEN] {
+        let given = world.give_account(&folder, person.domain, person.name, PASSWORD)?;
+        if !given {
+            println!("{} has an account from the last demo.", person.address());
+        }
+    }
     let mut ana = app(&crew, &world, &folder, &ANA)?;
     let mut ben = app(&crew, &world, &folder, &BEN)?;
     explain(&folder);
@@ -64,9 +73,9 @@ fn explain(folder: &Path) {
 Two windows open. Each is another person's computer; they share nothing.
 
  1. In the first window press “Get started”, keep {a}, choose “{a}” and sign in.
-    Your browser opens: there, create an account named “ana”. Come back and take {ana}.
- 2. In the second window do the same at {b}. Choose “{issuer}” to be vouched for by
-    somebody else than your domain: sign in as “ben”, with any password. Take {ben}.
+    Your browser opens: she has an account, name “ana”, password “{PASSWORD}”. Come back and take {ana}.
+ 2. In the second window do the same at {b}: name “ben”, the same password. Or choose “{issuer}”
+    to be vouched for by somebody else than your domain: “ben”, with any password. Take {ben}.
  3. In Ana's window press “Find by address” and type {ben}. You are asked whether the
     protocol of {b} may run: the app contains no protocol at all. Then ask for contact.
  4. In Ben's window a request appears, with who vouches for Ana. Accept it. Write, and call.

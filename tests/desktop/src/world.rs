@@ -1,13 +1,14 @@
 //! Two domains that know nothing of each other, and an issuer that belongs to neither.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::Outcome;
 use crate::process::{Crew, Program};
 use crate::programs::{issuer, ours, root};
+use crate::{Outcome, StageError};
 
 const START: Duration = Duration::from_secs(120);
 
@@ -50,6 +51,24 @@ impl World {
     /// The URL of the independent issuer.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Gives somebody an account at a domain; says whether they had none yet.
+    pub(crate) fn give_account(&self, folder: &Path, domain: &str, name: &str, password: &str) -> Outcome<bool> {
+        let failed = |source| StageError::DidNotStart { program: "parlance-node user add".into(), source };
+        let mut adding = Command::new(ours("parlance-node")?)
+            .arg("--data")
+            .arg(folder.join(format!("node-{domain}")))
+            .args(["user", "add", "--password-stdin", name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        if let Some(mut stdin) = adding.stdin.take() {
+            stdin.write_all(password.as_bytes()).map_err(failed)?;
+        }
+        Ok(adding.wait().map_err(failed)?.success())
     }
 
     /// Where the node of a domain is reached.
