@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use message::Domain;
 use serde_json::{Value, json};
@@ -235,6 +236,10 @@ impl Drop for RunningNode {
 
 fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // Answers are small and awaited: each goes out at once instead of waiting for company.
+        let listener = listener.tap_io(|tcp| {
+            let _slower = tcp.set_nodelay(true);
+        });
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
