@@ -8,7 +8,7 @@ use store::{ChildRow, ChildState, Tx};
 
 use crate::home::{Home, State};
 use crate::objects::{Follow, get_object, get_person, put_object, seal_and_queue};
-use crate::persons::name_of;
+use crate::persons::{claimed_person, name_of};
 use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
 use crate::trouble::{Failure, Outcome};
 
@@ -57,7 +57,7 @@ impl Home {
         let state = self.state();
         state.store()?.read(|tx| {
             let object = get_object(tx, chat)?;
-            let person = get_person(tx, &object.peer)?;
+            let person = person_of(tx, &object)?;
             let rows = tx.children(chat.as_str(), None, PAGE).map_err(Failure::store)?;
             let more = rows.len() == PAGE;
             Ok(ChatView {
@@ -208,14 +208,19 @@ fn is_shown(object: &Object) -> bool {
     use crate::records::{Side, Standing};
     object.purpose == ObjectUse::Chat
         && match (&object.standing, &object.side) {
-            (Standing::Verifying { .. }, Side::Observer(_)) => false,
+            (Standing::Verifying { .. }, Side::Observer(_)) => object.is_unchecked_request(),
             (Standing::Closed { .. }, Side::Observer(_)) => object.peer_persona.is_some(),
             _ => true,
         }
 }
 
+/// Who is on the other side; of somebody who is not checked, what they claim and no more.
+fn person_of(tx: &Tx<'_>, object: &Object) -> Outcome<Person> {
+    if object.is_unchecked_request() { Ok(claimed_person(object)) } else { get_person(tx, &object.peer) }
+}
+
 fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
-    let person = get_person(tx, &object.peer)?;
+    let person = person_of(tx, object)?;
     let last = tx.last_child(object.url.as_str()).map_err(Failure::store)?;
     let unread = tx.count_unread(object.url.as_str()).map_err(Failure::store)?;
     let last = last.map(|row| message_of(&row));

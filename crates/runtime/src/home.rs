@@ -44,6 +44,8 @@ pub(crate) struct Rooms {
     pub(crate) media: Arc<media::MediaEngine>,
     pub(crate) tasks: Tasks,
     pub(crate) news: broadcast::Sender<News>,
+    /// Wakes what waits for the network: a domain was reached.
+    pub(crate) network: tokio::sync::Notify,
     /// Held while key packages are published, so that nobody publishes the same lack twice.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -121,7 +123,17 @@ impl Home {
             waiting: HashMap::new(),
             next_id: 1,
         };
-        let rooms = Rooms { config, net, fetcher, media, tasks: Tasks::default(), news, publishing: tokio::sync::Mutex::default(), state: Mutex::new(state) };
+        let rooms = Rooms {
+            config,
+            net,
+            fetcher,
+            media,
+            tasks: Tasks::default(),
+            news,
+            network: tokio::sync::Notify::new(),
+            publishing: tokio::sync::Mutex::default(),
+            state: Mutex::new(state),
+        };
         let home = Self { rooms: Arc::new(rooms) };
         home.rooms.tasks.start("supervision", supervision.run());
         home.rooms.tasks.start("guests", home.clone().hear_guests(guest_news));

@@ -244,6 +244,7 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
         peer_device: Some(author.device.clone()),
         peer_persona: None,
         sealed_answer: None,
+        unchecked: None,
         draft: String::new(),
         at: now,
     };

@@ -24,6 +24,7 @@ mod links;
 mod modules;
 mod objects;
 mod outbox;
+mod patience;
 mod persons;
 mod records;
 mod tasks;

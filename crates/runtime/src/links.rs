@@ -358,6 +358,7 @@ impl Home {
         }
         self.pump(state, domain);
         state.links.get_or_add(domain).wake.notify_one();
+        self.rooms.network.notify_waiters();
     }
 
     /// Where the session's messages leave from, or why none can.

@@ -149,6 +149,7 @@ impl Home {
             peer_device: None,
             peer_persona: Some(entry.persona.clone()),
             sealed_answer: None,
+            unchecked: None,
             draft: String::new(),
             at: now,
         };

@@ -12,6 +12,7 @@ use crate::objects::{
     Follow, below, child_message, get_object, get_person, inner_message, introduction, put_object, put_person,
     seal_and_queue,
 };
+use crate::patience::{dice, pause_after, pause_when_back};
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::trouble::{Failure, Outcome};
 
@@ -24,8 +25,8 @@ const KEYS_REFETCH_MS: i64 = 5_000;
 /// The one record of pins.
 const PINS: &str = "pins";
 
-/// Attempts to reach an issuer for a check before the request is left for later.
-const CHECK_ATTEMPTS: u32 = 6;
+/// Failed attempts to reach an issuer after which the person is told that the check takes longer.
+const SHOWN_AFTER: u32 = 2;
 
 /// What a registry says of a person.
 pub(crate) struct RegistryEntry {
@@ -108,6 +109,9 @@ impl Home {
     pub(crate) async fn accept(&self, user: &UserAddress) -> Outcome<()> {
         let (chat, persona) = {
             let state = self.state();
+            if state.store()?.read(|tx| Ok::<_, Failure>(unchecked_request(tx, user)?.is_some()))? {
+                return Err(Failure::new("not-checked-yet", "who asks could not be checked yet"));
+            }
             let person = state.store()?.read(|tx| get_person(tx, user))?;
             if person.contact != ContactState::Request {
                 return Err(Failure::new("no-request", "there is no open request of this person"));
@@ -136,9 +140,18 @@ impl Home {
         let chat = {
             let store = state.store()?;
             store.write(|tx| {
-                let mut person = get_person(tx, user)?;
+                let claimed = unchecked_request(tx, user)?;
+                let mut person = if claimed.is_some() { get_or_new(tx, user)? } else { get_person(tx, user)? };
                 person.contact = ContactState::Blocked;
+                if person.chat.is_none() {
+                    person.chat = claimed.as_ref().map(|object| object.url.clone());
+                }
                 put_person(tx, &person)?;
+                if let Some(mut object) = claimed {
+                    object.standing = Standing::Closed { reason: "blocked".into() };
+                    object.held.clear();
+                    put_object(tx, &object)?;
+                }
                 if let Some(chat) = &person.chat {
                     // Who is blocked is not told.
                     let mut object = get_object(tx, chat)?;
@@ -154,25 +167,64 @@ impl Home {
         Ok(())
     }
 
-    /// Checks the evidence of an object's other side in a task of its own.
+    /// Checks the evidence of an object's other side in a task of its own, for as long as it takes.
     pub(crate) fn verify_later(&self, url: Address) {
         let home = self.clone();
         self.rooms.tasks.start("verify", async move {
-            for attempt in 0..CHECK_ATTEMPTS {
+            let mut failures = 0;
+            loop {
+                let back = home.rooms.network.notified();
+                tokio::pin!(back);
+                back.as_mut().enable();
                 match home.verify(&url).await {
-                    Err(failure) if failure.code == "issuer-unreachable" => {
-                        tokio::time::sleep(std::time::Duration::from_millis(500 << attempt)).await;
+                    Ok(()) => return,
+                    Err(failure) if is_temporary(&failure) => {
+                        failures += 1;
+                        tracing::info!(code = failure.code, failures, "an identity is not checked yet");
+                        if failures == SHOWN_AFTER {
+                            home.show_unchecked(&url, &failure);
+                        }
                     }
                     Err(failure) => {
                         tracing::info!(code = failure.code, "an identity was refused");
                         home.refuse(&url, &failure);
                         return;
                     }
-                    Ok(()) => return,
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(pause_after(failures, dice())) => {}
+                    () = back => tokio::time::sleep(pause_when_back(dice())).await,
                 }
             }
-            tracing::info!("an identity stays unchecked: its issuer cannot be reached");
         });
+    }
+
+    /// The check takes longer than a moment: the person sees that, and why.
+    fn show_unchecked(&self, url: &Address, failure: &Failure) {
+        let mut state = self.state();
+        let shown = state.store().and_then(|store| {
+            store.write(|tx| {
+                let mut object = get_object(tx, url)?;
+                let Standing::Verifying { evidence } = &object.standing else { return Ok(Vec::new()) };
+                if object.purpose != ObjectUse::Chat || object.unchecked.is_some() {
+                    return Ok(Vec::new());
+                }
+                let waiting: WaitingEvidence =
+                    serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+                if waiting.invited_us && is_accepted(tx, &object.peer)? {
+                    // A contact's next object; nothing of it is a request.
+                    return Ok(Vec::new());
+                }
+                object.unchecked = Some(failure.code.clone());
+                let id = system_row(tx, &mut object, "identity-waiting", &[], now_ms())?;
+                put_object(tx, &object)?;
+                Ok(vec![Follow::ChildShown(id), Follow::ChatShown(url.clone())])
+            })
+        });
+        match shown {
+            Ok(follow) => self.follow_up(&mut state, follow),
+            Err(failure) => tracing::warn!(code = failure.code, "what waits could not be shown"),
+        }
     }
 
     /// All of trust.md 2.3 for the other side of an object.
@@ -252,6 +304,7 @@ impl Home {
             pins.remember(verified, now / 1000);
             tx.put(kind::PINS, PINS, &pins)?;
             object.peer_persona = Some(verified.persona().to_string());
+            object.unchecked = None;
             let mut person = get_or_new(tx, verified.user())?;
             person.name = display_name(&waiting.name, verified);
             person.persona = Some(verified.persona().to_string());
@@ -333,7 +386,10 @@ impl Home {
 
     /// Question `person.card`.
     pub(crate) fn person_card(&self, state: &State, user: &UserAddress) -> Outcome<PersonCard> {
-        let person = state.store()?.read(|tx| get_person(tx, user))?;
+        let person = state.store()?.read(|tx| match unchecked_request(tx, user)? {
+            Some(object) => Ok(claimed_person(&object)),
+            None => get_person(tx, user),
+        })?;
         Ok(card_of(state, &person))
     }
 
@@ -355,6 +411,27 @@ fn card_of(state: &State, person: &Person) -> PersonCard {
         reached_by: state.links.reached_by(&person.user.domain()),
         chat: person.chat.as_ref().map(ToString::to_string),
     }
+}
+
+/// Whether trying again later may help.
+fn is_temporary(failure: &Failure) -> bool {
+    failure.code == "issuer-unreachable"
+}
+
+/// The open request of somebody whose claim to be this user could not be checked yet.
+fn unchecked_request(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Option<Object>> {
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    Ok(objects.into_iter().map(|(_, object)| object).find(|o| o.peer == *user && o.is_unchecked_request()))
+}
+
+/// What is shown of somebody who is not checked: the address they claim, and nothing else.
+pub(crate) fn claimed_person(object: &Object) -> Person {
+    Person { contact: ContactState::Request, chat: Some(object.url.clone()), ..stranger(&object.peer) }
+}
+
+fn is_accepted(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
+    let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    Ok(known.is_some_and(|person| person.contact == ContactState::Accepted))
 }
 
 /// How a person is called: their address until they are verified.
@@ -561,7 +638,11 @@ pub(crate) fn must_be_accepted(state: &State, user: &UserAddress) -> Outcome<()>
 
 pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
     let known = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
-    Ok(known.unwrap_or_else(|| Person {
+    Ok(known.unwrap_or_else(|| stranger(user)))
+}
+
+fn stranger(user: &UserAddress) -> Person {
+    Person {
         user: user.clone(),
         name: String::new(),
         contact: ContactState::Asked,
@@ -570,7 +651,7 @@ pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
         inbox: None,
         devices: Vec::new(),
         chat: None,
-    }))
+    }
 }
 
 /// How many strangers wait for an answer.

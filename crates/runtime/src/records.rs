@@ -136,6 +136,9 @@ pub struct Object {
     /// The callee's description of a call, as it came sealed.
     #[serde(default)]
     pub sealed_answer: Option<String>,
+    /// Why the other side could not be checked yet, once it took longer than a moment.
+    #[serde(default)]
+    pub unchecked: Option<String>,
     /// What was typed and not sent.
     pub draft: String,
     /// Unix milliseconds of the last thing that happened.
@@ -174,6 +177,13 @@ impl Object {
     /// Whether content may flow.
     pub fn is_open(&self) -> bool {
         matches!(self.standing, Standing::Open)
+    }
+
+    /// Whether somebody asks whose name is a mere claim until it can be checked.
+    pub fn is_unchecked_request(&self) -> bool {
+        self.unchecked.is_some()
+            && self.purpose == ObjectUse::Chat
+            && matches!((&self.standing, &self.side), (Standing::Verifying { .. }, Side::Observer(_)))
     }
 
     /// The group id is the object's address.
