@@ -13,11 +13,12 @@ use store::{ChildRow, ChildState, Tx};
 
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::objects::{
-    Follow, Introduction, below, child_json, child_message, get_object, get_person, inner_message, put_object,
-    put_person, seal_and_queue,
+    Follow, Introduction, below, child_json, get_object, get_person, inner_message, put_object, put_person,
+    seal_and_queue,
 };
 use crate::persons;
 use crate::records::{Held, Object, ObjectUse, Person, Side, Standing};
+use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
 use crate::trouble::{Failure, Outcome};
 
 /// Sealed messages of one object that may wait for the check of their sender.
@@ -25,9 +26,6 @@ const HELD_LIMIT: usize = 256;
 
 /// Contact requests of strangers that may be open at once; more are refused.
 const REQUESTS_LIMIT: usize = 50;
-
-/// How far back children are sent again to one who misses them.
-const RESEND_LIMIT: usize = 500;
 
 #[derive(Deserialize)]
 struct Sealed {
@@ -58,7 +56,12 @@ struct Child {
 
 #[derive(Deserialize)]
 struct Receipt {
+    /// The author's children up to here are kept at the other side.
+    #[serde(default)]
     delivered: BTreeMap<UserAddress, u64>,
+    /// How far a page of the other side's own children went.
+    #[serde(default)]
+    resent: BTreeMap<UserAddress, Resent>,
 }
 
 #[derive(Deserialize)]
@@ -188,7 +191,7 @@ pub(crate) fn on_inner(
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, &inner, now),
-        (MessageType::Event, "children") => on_receipt(tx, me, &object, &inner),
+        (MessageType::Event, "children") => on_receipt(tx, me, &mut object, &inner),
         (MessageType::Update, "changes") if author.is_reporter => on_change(tx, me, &mut object, &inner),
         (MessageType::Update, "") if author.is_reporter => on_snapshot(tx, &mut object, &inner),
         (MessageType::Update, _) => Err(Failure::new("not-reporter", "only the Reporter changes an object")),
@@ -244,6 +247,7 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
         peer_device: Some(author.device.clone()),
         peer_persona: None,
         sealed_answer: None,
+        asked: None,
         unchecked: None,
         draft: String::new(),
         at: now,
@@ -318,6 +322,10 @@ fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i
         unread: true,
         ..ChildRow::default()
     };
+    if is_gone(&child.value) {
+        // Its number is taken; there is nothing to show.
+        return Ok(Vec::new());
+    }
     if object.purpose == ObjectUse::Chat {
         tx.add_child(&row).map_err(Failure::store)?;
     } else if child.value.get("type").and_then(Value::as_str) == Some("answer") {
@@ -335,18 +343,6 @@ fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i
         from: below(&object.url, "children/")?,
         body: body(&tell),
     }])
-}
-
-/// Says what we have, so that the other side sends what we miss.
-fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<()> {
-    let person = get_person(tx, &object.peer)?;
-    let version = match &object.side {
-        Side::Observer(observer) => observer.version(),
-        Side::Reporter(reporter) => reporter.version(),
-    };
-    let have = sync::Resync { version, have: object.children.have() };
-    let ask = inner_message(MessageType::Read, &object.url, "", &have)?;
-    seal_and_queue(tx, me, object, &person, &ask, None)
 }
 
 /// What a Hyperty is told about a verified person.
@@ -372,8 +368,11 @@ fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, seq: u64) -> Outcome<()> {
     seal_and_queue(tx, me, object, &person, &inner, None)
 }
 
-fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
+fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
     let receipt: Receipt = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    if let Some(resent) = receipt.resent.get(&object.peer) {
+        return on_resent(tx, me, object, resent);
+    }
     let Some(seq) = receipt.delivered.get(&me.record.user) else { return Ok(Vec::new()) };
     let seq = i64::try_from(*seq).unwrap_or(0);
     let mut follow = Vec::new();
@@ -406,6 +405,7 @@ fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> O
         Ok(sync::Outcome::Duplicate) => Ok(Vec::new()),
         Ok(sync::Outcome::Gap { .. }) => {
             ask_for_missing(tx, me, object)?;
+            put_object(tx, object)?;
             Ok(vec![Follow::Pump(object.peer.domain())])
         }
         Err(error) => Err(Failure::new("bad-change", error)),
@@ -439,36 +439,6 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Ou
         follow.push(Follow::ChatShown(object.url.clone()));
     }
     Ok(follow)
-}
-
-/// The other side misses something: what is asked for is sealed anew and sent again.
-fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
-    let ask: sync::Resync = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    let person = get_person(tx, &object.peer)?;
-    let have = ask.have.get(&me.record.user).copied().unwrap_or(0);
-    let have = i64::try_from(have).unwrap_or(i64::MAX);
-    for row in tx.children(object.url.as_str(), None, RESEND_LIMIT)?.iter().filter(|row| row.mine && row.seq > have) {
-        let child: crate::records::ChildValue =
-            serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-        let inner = child_message(me, object, &row.id, row.seq.unsigned_abs(), row.at, &child.value)?;
-        seal_and_queue(tx, me, object, &person, &inner, None)?;
-    }
-    if let Side::Reporter(reporter) = &object.side {
-        match reporter.since(ask.version) {
-            sync::Since::Nothing => {}
-            sync::Since::Changes(changes) => {
-                for change in changes {
-                    let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
-                    seal_and_queue(tx, me, object, &person, &inner, None)?;
-                }
-            }
-            sync::Since::Snapshot(snapshot) => {
-                let inner = inner_message(MessageType::Update, &object.url, "", &snapshot)?;
-                seal_and_queue(tx, me, object, &person, &inner, None)?;
-            }
-        }
-    }
-    Ok(vec![Follow::Pump(object.peer.domain())])
 }
 
 /// The Reporter sends its whole value, because we were too far behind.

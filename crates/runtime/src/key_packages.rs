@@ -248,11 +248,12 @@ mod tests {
                 let vault = seal::MemoryVault::new();
                 seal::create(&vault, &device, &group(name)).unwrap();
                 let welcome = seal::invite(&vault, &device, &group(name), &bytes, &mut |_| Ok(())).unwrap().welcome;
-                self.store.write(|tx| {
-                    let joined = seal::inspect_welcome(tx, &self.device, &welcome).is_ok();
-                    Ok::<_, Failure>(joined)
-                })
-                .unwrap()
+                self.store
+                    .write(|tx| {
+                        let joined = seal::inspect_welcome(tx, &self.device, &welcome).is_ok();
+                        Ok::<_, Failure>(joined)
+                    })
+                    .unwrap()
             })
         }
     }

@@ -27,6 +27,7 @@ mod outbox;
 mod patience;
 mod persons;
 mod records;
+mod resync;
 mod tasks;
 mod trouble;
 

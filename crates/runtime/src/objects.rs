@@ -149,6 +149,7 @@ impl Home {
             peer_device: None,
             peer_persona: Some(entry.persona.clone()),
             sealed_answer: None,
+            asked: None,
             unchecked: None,
             draft: String::new(),
             at: now,
@@ -418,7 +419,7 @@ fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Address> {
 }
 
 /// A short mark of this device, so that children of two devices never collide.
-fn device_tag(me: &Ready) -> String {
+pub(crate) fn device_tag(me: &Ready) -> String {
     keys::base32(&keys::sha256(me.dsk.verifying_key().as_bytes())[..5])
 }
 

@@ -136,12 +136,26 @@ pub struct Object {
     /// The callee's description of a call, as it came sealed.
     #[serde(default)]
     pub sealed_answer: Option<String>,
+    /// The gap we asked the other side to fill.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// Why the other side could not be checked yet, once it took longer than a moment.
     #[serde(default)]
     pub unchecked: Option<String>,
     /// What was typed and not sent.
     pub draft: String,
     /// Unix milliseconds of the last thing that happened.
+    pub at: i64,
+}
+
+/// What we last said to have, to fill a gap.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Asked {
+    /// Version of the object.
+    pub version: u64,
+    /// The last child of the other side without a gap before it.
+    pub have: u64,
+    /// Unix milliseconds.
     pub at: i64,
 }
 

@@ -132,6 +132,23 @@ impl Tx<'_> {
         Ok(page)
     }
 
+    /// The children of one author after number `after`, in the order of their numbers.
+    pub fn children_of(
+        &self,
+        object: &str,
+        author: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<ChildRow>, StoreError> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND author = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4"
+        ))?;
+        let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
+        let author = self.cipher.child.blind("author", &[author.as_bytes()]);
+        let rows = query.query_map(params![self.object(object), author, after, limit], Raw::read)?;
+        rows.map(|raw| self.open_child(raw?)).collect()
+    }
+
     /// The newest child of an object.
     pub fn last_child(&self, object: &str) -> Result<Option<ChildRow>, StoreError> {
         Ok(self.children(object, None, 1)?.pop())

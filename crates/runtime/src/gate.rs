@@ -1,0 +1,237 @@
+//! The gate: everything of another person is brought before the policy before anything is done for them.
+//!
+//! Three times, from cheap to dear: when sealed bytes arrive for an object we know (nothing is
+//! opened for somebody who is blocked), when somebody introduces themselves (nothing is fetched),
+//! and when it is known who they are. What the policy does not allow is refused, and its reason
+//! is the reason that is kept and told.
+
+use message::{UserAddress, Verdict};
+use policy::{Contact, Identity, Peer, Policy, Wish};
+
+use crate::home::{Home, State};
+use crate::objects::get_person;
+use crate::records::{Object, ObjectUse, Person, kind};
+use crate::trouble::{Failure, Outcome};
+use contract::ContactState;
+
+/// How somebody who is verified may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// At once.
+    Open,
+    /// When the person says so.
+    Ask,
+}
+
+/// Sealed bytes for an object we know, before they are opened.
+pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Outcome<()> {
+    if object.is_open() {
+        // Content flows between contacts only, so there is nothing to ask a person.
+        return admit_contact(policy, now, &object.peer);
+    }
+    // Who they are is being found out: what they say is held, or answers us.
+    admit_claim(policy, now, &object.peer, ObjectUse::Chat)
+}
+
+/// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
+pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
+    if purpose == ObjectUse::Call {
+        // Were they who they claim, might they call?
+        return admit_contact(policy, now, user);
+    }
+    let verdict = policy.judge_peer(now, &peer(user, Identity::Unproven), Wish::Write);
+    match verdict {
+        // It is their word so far; the check comes next.
+        Verdict::Deny { because } if because.code != "unproven" => Err(Failure::new(because.code, because.text)),
+        _ => Ok(()),
+    }
+}
+
+/// Somebody is who they say. `invited_us`: they came to us, and not we to them.
+pub(crate) fn admit_verified(
+    policy: &mut Policy,
+    now: u64,
+    user: &UserAddress,
+    purpose: ObjectUse,
+    invited_us: bool,
+) -> Outcome<Entry> {
+    let wish = match (invited_us, purpose) {
+        (false, _) => Wish::Reach,
+        (true, ObjectUse::Chat) => Wish::Write,
+        (true, ObjectUse::Call) => Wish::Call,
+    };
+    match policy.judge_peer(now, &peer(user, Identity::Verified), wish) {
+        Verdict::Allow => Ok(Entry::Open),
+        Verdict::Ask { .. } => Ok(Entry::Ask),
+        Verdict::Deny { because } => Err(Failure::new(because.code, because.text)),
+    }
+}
+
+/// We want to reach somebody: a first message needs no contact, a call does.
+pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
+    match purpose {
+        ObjectUse::Chat => admit_claim(policy, now, user, purpose),
+        ObjectUse::Call => admit_contact(policy, now, user).map_err(|failure| match failure.code.as_str() {
+            "not-a-contact" => Failure::new("not-permitted", "calls only to accepted contacts"),
+            _ => failure,
+        }),
+    }
+}
+
+fn admit_contact(policy: &mut Policy, now: u64, user: &UserAddress) -> Outcome<()> {
+    match policy.judge_peer(now, &peer(user, Identity::Verified), Wish::Call) {
+        Verdict::Allow => Ok(()),
+        Verdict::Deny { because } => Err(Failure::new(because.code, because.text)),
+        Verdict::Ask { .. } => Err(Failure::new("not-a-contact", "a person has to accept them first")),
+    }
+}
+
+fn peer(user: &UserAddress, identity: Identity) -> Peer {
+    Peer { user: user.clone(), identity }
+}
+
+/// What a person said of somebody, in the words of the policy.
+fn contact_of(person: &Person) -> Option<Contact> {
+    match person.contact {
+        ContactState::Accepted => Some(Contact::Accepted),
+        ContactState::Blocked => Some(Contact::Blocked),
+        ContactState::Asked | ContactState::Request | ContactState::Declined => None,
+    }
+}
+
+impl Home {
+    /// Tells the policy where a contact stands.
+    pub(crate) fn policy_follows(&self, state: &mut State, user: &UserAddress) {
+        let Ok(person) = state.store().and_then(|store| store.read(|tx| get_person(tx, user))) else { return };
+        if set_contact(&mut state.policy, &person)
+            && let Err(failure) = state.keep_rules()
+        {
+            // The persons' records are the truth; the policy is told again at the next start.
+            tracing::warn!(code = failure.code, "the rules could not be kept");
+        }
+    }
+
+    /// Tells the policy where all contacts stand.
+    pub(crate) fn policy_learns(&self, state: &mut State) {
+        let persons: Outcome<Vec<(String, Person)>> =
+            state.store().and_then(|store| store.read(|tx| tx.list(kind::PERSON)).map_err(Failure::store));
+        for (_, person) in persons.unwrap_or_default() {
+            set_contact(&mut state.policy, &person);
+        }
+    }
+}
+
+/// Whether that is news to the policy.
+fn set_contact(policy: &mut Policy, person: &Person) -> bool {
+    let contact = contact_of(person);
+    let news = policy.rules().contacts.get(&person.user).copied() != contact;
+    if news {
+        policy.set_contact(&person.user, contact);
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use message::Domain;
+    use policy::{Ceiling, Rules};
+
+    fn user(text: &str) -> UserAddress {
+        UserAddress::parse(text).unwrap()
+    }
+
+    fn ana() -> UserAddress {
+        user("ana@a.localhost")
+    }
+
+    fn policy(contact: Option<Contact>) -> Policy {
+        let mut policy = Policy::new(Domain::parse("b.localhost").unwrap(), Rules::default());
+        policy.set_contact(&ana(), contact);
+        policy
+    }
+
+    fn object(standing: crate::records::Standing) -> Object {
+        let url = message::Address::parse("comm://a.localhost/one").unwrap();
+        let snapshot = sync::Snapshot { version: 0, value: serde_json::json!({}) };
+        Object {
+            purpose: ObjectUse::Chat,
+            schema: "chat".into(),
+            peer: ana(),
+            standing,
+            side: crate::records::Side::Observer(sync::Observer::new(url.clone(), "chat", snapshot).unwrap()),
+            url,
+            system_lines: 0,
+            children: sync::Children::default(),
+            held: Vec::new(),
+            peer_device: None,
+            peer_persona: None,
+            sealed_answer: None,
+            asked: None,
+            unchecked: None,
+            draft: String::new(),
+            at: 0,
+        }
+    }
+
+    fn why<T: std::fmt::Debug>(outcome: Outcome<T>) -> String {
+        outcome.unwrap_err().code
+    }
+
+    #[test]
+    fn a_blocked_person_is_refused_before_anything_is_opened_fetched_or_asked() {
+        let mut policy = policy(Some(Contact::Blocked));
+        let verifying = crate::records::Standing::Verifying { evidence: String::new() };
+        for standing in [crate::records::Standing::Open, crate::records::Standing::Request, verifying] {
+            assert_eq!(why(admit_sealed(&mut policy, 0, &object(standing))), "blocked");
+        }
+        for purpose in [ObjectUse::Chat, ObjectUse::Call] {
+            assert_eq!(why(admit_claim(&mut policy, 0, &ana(), purpose)), "blocked");
+            assert_eq!(why(admit_verified(&mut policy, 0, &ana(), purpose, true)), "blocked");
+            assert_eq!(why(may_reach(&mut policy, 0, &ana(), purpose)), "blocked");
+        }
+    }
+
+    #[test]
+    fn a_stranger_may_introduce_themselves_and_is_asked_about_but_neither_calls_nor_is_called() {
+        let mut policy = policy(None);
+        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
+        assert_eq!(admit_verified(&mut policy, 0, &ana(), ObjectUse::Chat, true), Ok(Entry::Ask));
+        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "not-a-contact");
+        assert_eq!(why(admit_verified(&mut policy, 0, &ana(), ObjectUse::Call, true)), "not-a-contact");
+        assert_eq!(may_reach(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
+        assert_eq!(why(may_reach(&mut policy, 0, &ana(), ObjectUse::Call)), "not-permitted");
+        assert_eq!(admit_verified(&mut policy, 0, &ana(), ObjectUse::Chat, false), Ok(Entry::Open));
+    }
+
+    #[test]
+    fn content_flows_between_contacts_only() {
+        let open = object(crate::records::Standing::Open);
+        assert_eq!(admit_sealed(&mut policy(Some(Contact::Accepted)), 0, &open), Ok(()));
+        assert_eq!(why(admit_sealed(&mut policy(None), 0, &open)), "not-a-contact");
+        let invited = object(crate::records::Standing::Invited);
+        assert_eq!(admit_sealed(&mut policy(None), 0, &invited), Ok(()), "they may answer us");
+    }
+
+    #[test]
+    fn many_strangers_of_one_domain_are_not_all_asked_about() {
+        let mut policy = policy(None);
+        let asked = (0..20).map(|at| user(&format!("stranger{at}@a.localhost")));
+        let asked: Vec<_> =
+            asked.map(|user| admit_verified(&mut policy, 0, &user, ObjectUse::Chat, true)).collect();
+        let open = asked.iter().filter(|one| **one == Ok(Entry::Ask)).count();
+        assert_eq!(open, policy::CONTACT_PROMPTS_PER_DOMAIN);
+        assert_eq!(asked.last().unwrap().as_ref().unwrap_err().code, "too-many-questions");
+    }
+
+    #[test]
+    fn a_domain_that_a_rule_forbids_is_refused_with_that_reason() {
+        let blocked = [ana().domain()].into();
+        let rules = Rules { user: Ceiling { blocked_domains: blocked, ..Ceiling::default() }, ..Rules::default() };
+        let mut policy = Policy::new(Domain::parse("b.localhost").unwrap(), rules);
+        policy.set_contact(&ana(), Some(Contact::Accepted));
+        let open = object(crate::records::Standing::Open);
+        assert_eq!(why(admit_sealed(&mut policy, 0, &open)), "user-rule");
+        assert_eq!(why(may_reach(&mut policy, 0, &ana(), ObjectUse::Chat)), "user-rule");
+    }
+}

@@ -1,0 +1,239 @@
+//! Fills gaps: says what we have, and sends what the other side misses, page by page and without a hole.
+//!
+//! The other side asks with the number of our last child that it has. It gets the next page, in
+//! order, and then a word on how far the page went and how far there is to go; so it asks for the
+//! next page, and nobody sends more than a page unasked. A child whose words are gone here is sent
+//! as `gone`: its number is answered for, so the other side waits for nothing that never comes.
+
+use std::collections::BTreeMap;
+
+use message::{Address, Message, MessageType, UserAddress};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{ChildRow, Tx};
+
+use crate::home::{Ready, now_ms};
+use crate::objects::{Follow, child_message, device_tag, get_person, inner_message, put_object, seal_and_queue};
+use crate::records::{Asked, ChildValue, Object, Side};
+use crate::trouble::{Failure, Outcome};
+
+/// Children sent for one question.
+const PAGE: u64 = 100;
+
+/// The same gap is asked about again after this time, in milliseconds.
+const ASK_AGAIN_MS: i64 = 30_000;
+
+/// How far a page went; stands in an event of the children.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resent {
+    /// The last child of the page.
+    pub(crate) to: u64,
+    /// The last child there is.
+    pub(crate) last: u64,
+}
+
+/// One child to be sent again.
+struct Again {
+    id: String,
+    seq: u64,
+    at: i64,
+    value: Value,
+}
+
+/// The value of a child whose words are gone.
+fn gone() -> Value {
+    json!({ "type": "gone" })
+}
+
+/// Whether a child says that its words are gone at its author's.
+pub(crate) fn is_gone(value: &Value) -> bool {
+    value.get("type").and_then(Value::as_str) == Some("gone")
+}
+
+/// What of one author's children follows `have`, every number once, and how far that goes.
+fn page_after(
+    tx: &Tx<'_>,
+    url: &Address,
+    author: &UserAddress,
+    tag: &str,
+    have: u64,
+    last: u64,
+) -> Outcome<(Vec<Again>, Resent)> {
+    let to = last.min(have.saturating_add(PAGE));
+    let first = i64::try_from(have).unwrap_or(i64::MAX);
+    let limit = usize::try_from(to.saturating_sub(have)).unwrap_or(0);
+    let rows = tx.children_of(url.as_str(), &author.to_string(), first, limit).map_err(Failure::store)?;
+    let mut kept: BTreeMap<u64, ChildRow> = rows.into_iter().map(|row| (row.seq.unsigned_abs(), row)).collect();
+    let again = (have.saturating_add(1)..=to).map(|seq| match kept.remove(&seq) {
+        Some(row) => {
+            let value = serde_json::from_str::<ChildValue>(&row.value).map_or_else(|_| gone(), |child| child.value);
+            Again { id: row.id, seq, at: row.at, value }
+        }
+        None => Again { id: format!("{url}/children/{tag}-{seq}"), seq, at: 0, value: gone() },
+    });
+    Ok((again.collect(), Resent { to: to.max(have), last }))
+}
+
+/// The other side misses something: what is asked for is sealed anew and sent again.
+pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
+    let ask: sync::Resync = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let person = get_person(tx, &object.peer)?;
+    let user = &me.record.user;
+    let have = ask.have.get(user).copied().unwrap_or(0);
+    let last = object.children.have_of(user);
+    if have < last {
+        let (again, resent) = page_after(tx, &object.url, user, &device_tag(me), have, last)?;
+        for child in again {
+            let inner = child_message(me, object, &child.id, child.seq, child.at, &child.value)?;
+            seal_and_queue(tx, me, object, &person, &inner, None)?;
+        }
+        let word = json!({ "resent": { user.to_string(): resent } });
+        let inner = inner_message(MessageType::Event, &object.url, "children/", &word)?;
+        seal_and_queue(tx, me, object, &person, &inner, None)?;
+    }
+    if let Side::Reporter(reporter) = &object.side {
+        match reporter.since(ask.version) {
+            sync::Since::Nothing => {}
+            sync::Since::Changes(changes) => {
+                for change in changes {
+                    let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
+                    seal_and_queue(tx, me, object, &person, &inner, None)?;
+                }
+            }
+            sync::Since::Snapshot(snapshot) => {
+                let inner = inner_message(MessageType::Update, &object.url, "", &snapshot)?;
+                seal_and_queue(tx, me, object, &person, &inner, None)?;
+            }
+        }
+    }
+    Ok(vec![Follow::Pump(object.peer.domain())])
+}
+
+/// The other side told how far its page went: the next one is asked for.
+pub(crate) fn on_resent(tx: &Tx<'_>, me: &Ready, object: &mut Object, resent: &Resent) -> Outcome<Vec<Follow>> {
+    // Only after progress, or two broken sides could ask each other for ever.
+    if object.children.have_of(&object.peer) < resent.to || resent.to >= resent.last {
+        return Ok(Vec::new());
+    }
+    ask_for_missing(tx, me, object)?;
+    put_object(tx, object)?;
+    Ok(vec![Follow::Pump(object.peer.domain())])
+}
+
+/// Says what we have, so that the other side sends what we miss; once for each gap.
+pub(crate) fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
+    let version = match &object.side {
+        Side::Observer(observer) => observer.version(),
+        Side::Reporter(reporter) => reporter.version(),
+    };
+    let ask = Asked { version, have: object.children.have_of(&object.peer), at: now_ms() };
+    if object.asked.as_ref().is_some_and(|before| before.answers_soon(&ask)) {
+        return Ok(());
+    }
+    let person = get_person(tx, &object.peer)?;
+    let have = sync::Resync { version, have: object.children.have() };
+    let message = inner_message(MessageType::Read, &object.url, "", &have)?;
+    object.asked = Some(ask);
+    seal_and_queue(tx, me, object, &person, &message, None)
+}
+
+impl Asked {
+    /// Whether the same was asked a moment ago.
+    fn answers_soon(&self, now: &Self) -> bool {
+        (self.version, self.have) == (now.version, now.have) && (0..ASK_AGAIN_MS).contains(&(now.at - self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::{ChildState, KeySource, MasterKey, Store};
+
+    fn user(text: &str) -> UserAddress {
+        UserAddress::parse(text).unwrap()
+    }
+
+    fn chat() -> Address {
+        Address::parse("comm://a.localhost/one").unwrap()
+    }
+
+    fn row(author: &UserAddress, seq: i64) -> ChildRow {
+        ChildRow {
+            id: format!("{}/children/{}-{seq}", chat(), author.name()),
+            object: chat().to_string(),
+            author: author.to_string(),
+            seq,
+            at: seq,
+            state: ChildState::Sent,
+            value: json!({ "value": { "type": "text", "text": format!("no. {seq}") } }).to_string(),
+            mine: true,
+            ..ChildRow::default()
+        }
+    }
+
+    /// Ana wrote 450 and Ben, who talks a lot, 2,000 in between; two of Ana's are not here any more.
+    fn long_talk(folder: &std::path::Path) -> Store {
+        let key = MasterKey::open(folder, KeySource::Unprotected).unwrap();
+        let store = Store::open(&folder.join("parlance.db"), &key).unwrap();
+        let (ana, ben) = (user("ana@a.localhost"), user("ben@b.localhost"));
+        store
+            .write(|tx| {
+                for seq in 1..=450 {
+                    if seq != 120 {
+                        tx.add_child(&row(&ana, seq))?;
+                    }
+                }
+                tx.empty_child(&row(&ana, 7).id)?;
+                for seq in 1..=2000 {
+                    tx.add_child(&row(&ben, seq))?;
+                }
+                Ok::<_, Failure>(())
+            })
+            .unwrap();
+        store
+    }
+
+    #[test]
+    fn who_missed_everything_gets_every_number_once_and_in_order() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = long_talk(folder.path());
+        let mut heard: Vec<(u64, bool)> = Vec::new();
+        let mut have = 0;
+        let mut pages = 0;
+        loop {
+            let (page, resent) =
+                store.read(|tx| page_after(tx, &chat(), &user("ana@a.localhost"), "tag", have, 450)).unwrap();
+            assert!(page.len() as u64 <= PAGE);
+            heard.extend(page.iter().map(|child| (child.seq, is_gone(&child.value))));
+            have = resent.to;
+            pages += 1;
+            if resent.to >= resent.last {
+                break;
+            }
+        }
+        assert_eq!(pages, 5);
+        assert_eq!(heard.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=450).collect::<Vec<_>>());
+        let gone: Vec<u64> = heard.iter().filter(|(_, gone)| *gone).map(|(seq, _)| *seq).collect();
+        assert_eq!(gone, [7, 120], "what is out of reach is said to be");
+    }
+
+    #[test]
+    fn who_claims_to_have_more_than_there_is_gets_nothing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = long_talk(folder.path());
+        for have in [450, 451, u64::MAX] {
+            let (page, resent) =
+                store.read(|tx| page_after(tx, &chat(), &user("ana@a.localhost"), "tag", have, 450)).unwrap();
+            assert!(page.is_empty() && resent.to >= resent.last, "{have}");
+        }
+    }
+
+    #[test]
+    fn one_gap_is_asked_about_once_in_a_while_and_a_new_one_at_once() {
+        let first = Asked { version: 3, have: 10, at: 1_000 };
+        assert!(first.answers_soon(&Asked { version: 3, have: 10, at: 2_000 }));
+        assert!(!first.answers_soon(&Asked { version: 3, have: 10, at: 1_000 + ASK_AGAIN_MS }));
+        assert!(!first.answers_soon(&Asked { version: 3, have: 110, at: 2_000 }));
+        assert!(!first.answers_soon(&Asked { version: 4, have: 10, at: 2_000 }));
+    }
+}
