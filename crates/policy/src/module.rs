@@ -66,6 +66,12 @@ impl Policy {
             Some(Consent::Granted { grants: granted }) => common(grants, granted),
             Some(Consent::Refused) | None => Grants::none(),
         };
-        self.rules.user.of(&self.rules.organisation.of(&consented))
+        self.within_ceilings(&consented)
+    }
+
+    /// What the organisation and the user leave of rights, whoever gave them: for a package that
+    /// was allowed to run this once.
+    pub fn within_ceilings(&self, grants: &Grants) -> Grants {
+        self.rules.user.of(&self.rules.organisation.of(grants))
     }
 }

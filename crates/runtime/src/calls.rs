@@ -7,10 +7,11 @@ use message::{Address, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::gate;
 use crate::home::{Home, State, body, now_ms, now_u64};
 use crate::objects::{get_object, get_person, refusal};
-use crate::persons::{CALL_MISSED, must_be_accepted, name_of};
-use crate::records::{Person, Side};
+use crate::persons::{CALL_MISSED, name_of};
+use crate::records::{ObjectUse, Person, Side};
 use crate::trouble::{Failure, Outcome};
 
 /// Media events that may wait before the media engine waits for us.
@@ -70,8 +71,8 @@ impl Home {
     /// Question `call.start`.
     pub(crate) async fn call_start(&self, user: &UserAddress) -> Outcome<CallView> {
         let person = {
-            let state = self.state();
-            must_be_accepted(&state, user)?;
+            let mut state = self.state();
+            gate::may_reach(&mut state.policy, now_u64(), user, ObjectUse::Call)?;
             let person = state.store()?.read(|tx| get_person(tx, user))?;
             if state.calls.is_busy() {
                 return Err(Failure::new("already-in-a-call", "there is a call already"));

@@ -168,6 +168,7 @@ impl Home {
 
     /// Listens to all objects, starts the Hyperties, and goes on with what waits.
     fn resume(&self, state: &mut State) {
+        self.policy_learns(state);
         let Ok(me) = state.me() else { return };
         let (inbox, home_domain) = (me.record.inbox.clone(), me.domain());
         state.hear(&bus::Place::At(inbox));

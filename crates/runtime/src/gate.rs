@@ -217,8 +217,7 @@ mod tests {
     fn many_strangers_of_one_domain_are_not_all_asked_about() {
         let mut policy = policy(None);
         let asked = (0..20).map(|at| user(&format!("stranger{at}@a.localhost")));
-        let asked: Vec<_> =
-            asked.map(|user| admit_verified(&mut policy, 0, &user, ObjectUse::Chat, true)).collect();
+        let asked: Vec<_> = asked.map(|user| admit_verified(&mut policy, 0, &user, ObjectUse::Chat, true)).collect();
         let open = asked.iter().filter(|one| **one == Ok(Entry::Ask)).count();
         assert_eq!(open, policy::CONTACT_PROMPTS_PER_DOMAIN);
         assert_eq!(asked.last().unwrap().as_ref().unwrap_err().code, "too-many-questions");

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use contract::ContactState;
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
+use policy::{Contact, Policy};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
-use crate::home::{Home, Ready, State, body, now_ms};
+use crate::gate;
+use crate::home::{Home, Ready, State, body, now_ms, now_u64};
 use crate::objects::{
     Follow, Introduction, below, child_json, get_object, get_person, inner_message, put_object, put_person,
     seal_and_queue,
@@ -109,6 +111,7 @@ impl Home {
     fn open_sealed(&self, state: &mut State, message: &Message) -> Outcome<Vec<Follow>> {
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let policy = &mut state.policy;
         let sealed: Sealed = message.body.parse().map_err(|e| Failure::new("malformed", e))?;
         if sealed.v != 1 {
             return Err(Failure::new("newer-version", "the sealed message is of a newer version"));
@@ -124,17 +127,24 @@ impl Home {
                 seal::Sealed::Welcome => return join(tx, me, &bytes, now),
                 seal::Sealed::Message { group, .. } => group,
             };
+            let url = group.as_str().and_then(|text| Address::parse(text).ok());
+            let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
+            let known: Option<Object> = tx.get(crate::records::kind::OBJECT, url.as_str()).map_err(Failure::store)?;
+            if let Some(object) = &known {
+                gate::admit_sealed(policy, now_u64(), object)?;
+            }
             let opened = seal::open(tx, &me.device, &bytes, &mut |_| Err("nobody is added here".into()))
                 .map_err(|e| Failure::new(e.code(), e))?;
             let seal::What::Application(plaintext) = opened.what else { return Ok(Vec::new()) };
             let inner = Message::from_json(&plaintext).map_err(|e| Failure::new("malformed", e))?;
-            let url = group.as_str().and_then(|text| Address::parse(text).ok());
-            let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
             if inner.to.base() != url {
                 return Err(Failure::new("malformed", "the message is for another object than its group"));
             }
             let author = Author { device: opened.sender.dsk.to_string(), is_reporter: opened.sender.is_reporter() };
-            on_inner(tx, me, &url, &author, inner, now)
+            match known {
+                Some(_) => on_inner(tx, me, &url, &author, inner, now),
+                None => first_word(tx, me, policy, &url, &author, &inner, now),
+            }
         })
     }
 }
@@ -164,13 +174,7 @@ pub(crate) fn on_inner(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let part = inner.to.as_str()[url.as_str().len()..].trim_matches('/').to_owned();
-    let known: Option<Object> = tx.get(crate::records::kind::OBJECT, url.as_str()).map_err(Failure::store)?;
-    let Some(mut object) = known else {
-        return match (inner.kind, part.as_str(), author.is_reporter) {
-            (MessageType::Create, "subscription", true) => invited(tx, me, url, author, &inner, now),
-            _ => Err(Failure::new("unknown-object", "a message before its introduction")),
-        };
-    };
+    let mut object = get_object(tx, url)?;
     if inner.kind == MessageType::Subscribe && part == "subscription" {
         return accepted(tx, &mut object, author, &inner);
     }
@@ -201,8 +205,19 @@ pub(crate) fn on_inner(
     }
 }
 
-/// The Reporter of a new object introduces themselves.
-fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Message, now: i64) -> Outcome<Vec<Follow>> {
+/// The first message of an object we do not know is the introduction of its Reporter, and nothing else.
+fn first_word(
+    tx: &Tx<'_>,
+    me: &Ready,
+    policy: &mut Policy,
+    url: &Address,
+    author: &Author,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    if inner.kind != MessageType::Create || !inner.to.as_str().ends_with("/subscription") || !author.is_reporter {
+        return Err(Failure::new("unknown-object", "a message before its introduction"));
+    }
     let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
     let purpose = match url.scheme() {
         "comm" => ObjectUse::Chat,
@@ -219,15 +234,9 @@ fn invited(tx: &Tx<'_>, me: &Ready, url: &Address, author: &Author, inner: &Mess
         return Err(Failure::new("wrong-domain", "the address, the inbox and the object are of one domain"));
     }
     // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.
-    let known: Option<Person> = tx.get(crate::records::kind::PERSON, user.address().as_str())?;
-    let contact = known.map(|person| person.contact);
-    if contact == Some(ContactState::Blocked) {
-        return Err(Failure::new("blocked", "the person is blocked"));
-    }
-    if purpose == ObjectUse::Call && contact != Some(ContactState::Accepted) {
-        return Err(Failure::new("not-permitted", "calls only from accepted contacts"));
-    }
-    if contact != Some(ContactState::Accepted) && persons::open_requests(tx)? >= REQUESTS_LIMIT {
+    gate::admit_claim(policy, now_u64(), &user, purpose)?;
+    let contact = policy.rules().contacts.get(&user) == Some(&Contact::Accepted);
+    if !contact && persons::open_requests(tx)? >= REQUESTS_LIMIT {
         return Err(Failure::new("too-many", "too many contact requests are open"));
     }
     let snapshot = sync::Snapshot { version: said.version, value: said.value };

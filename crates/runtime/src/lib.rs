@@ -16,6 +16,7 @@ mod chats;
 mod config;
 mod consent;
 mod first_run;
+mod gate;
 mod home;
 mod idm;
 mod inbox;

@@ -81,6 +81,19 @@ impl Modules {
     }
 }
 
+impl State {
+    /// The rights of a package here: its own ∩ consent ∩ organisation ∩ user.
+    fn rights_of(&self, package: &VerifiedPackage) -> Grants {
+        let (reference, wanted) = (&package.reference, package.grants());
+        if self.modules.is_granted_once(&reference.to_string(), wanted) {
+            return self.policy.within_ceilings(wanted);
+        }
+        let name =
+            ModuleName { domain: reference.domain.clone(), package: format!("{}/{}", reference.kind, reference.name) };
+        self.policy.effective_grants(&name, wanted)
+    }
+}
+
 impl Home {
     /// Starts a domain's stub, or exchanges it for another version.
     pub(crate) fn run_stub(
@@ -108,7 +121,12 @@ impl Home {
             self.end_module(state, old);
         }
         let (reference, version) = (package.reference.clone(), package.version().to_string());
-        let grants = package.grants().clone();
+        let grants = state.rights_of(&package);
+        let kind = match kind {
+            PortKind::Stub { domain, address, .. } => PortKind::Stub { domain, address, grants: grants.clone() },
+            PortKind::Guest { speak_as, .. } => PortKind::Guest { speak_as, grants: grants.clone() },
+            other => other,
+        };
         let port = state.bus.add_port(kind);
         if let Err(error) = state.bus.listen(port, &Place::Below(address.clone())) {
             return Err(Failure::new("stub-crashed", error));

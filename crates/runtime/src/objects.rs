@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, OutboxRow, Tx};
 
-use crate::home::{Home, Ready, State, body, now_ms};
+use crate::gate;
+use crate::home::{Home, Ready, State, body, now_ms, now_u64};
 use crate::persons;
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::trouble::{Failure, Outcome};
@@ -59,7 +60,7 @@ pub(crate) enum Follow {
     ChildShown(String),
     /// A conversation changed.
     ChatShown(Address),
-    /// Something is known about a person.
+    /// Something is known about a person: the policy and the shells hear of it.
     PersonShown(UserAddress),
     /// Start listening to an object.
     Listen(Address),
@@ -125,9 +126,7 @@ impl Home {
                 return Err(Failure::new("not-granted", "only known Hyperties create objects"));
             }
         };
-        if purpose == ObjectUse::Call {
-            persons::must_be_accepted(&self.state(), user)?;
-        }
+        gate::may_reach(&mut self.state().policy, now_u64(), user, purpose)?;
         let entry = self.look_up(user).await?;
         let mut state = self.state();
         let state = &mut *state;
@@ -326,7 +325,10 @@ impl Home {
                 Follow::Verify(url) => self.verify_later(url),
                 Follow::ChildShown(id) => self.show_child(state, &id),
                 Follow::ChatShown(url) => self.show_chat(state, &url),
-                Follow::PersonShown(user) => self.show_person(state, &user),
+                Follow::PersonShown(user) => {
+                    self.policy_follows(state, &user);
+                    self.show_person(state, &user);
+                }
                 Follow::Listen(url) => {
                     state.hear(&Place::Below(url));
                 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
-use crate::home::{Home, Ready, State, body, detail, now_ms};
+use crate::gate::{self, Entry};
+use crate::home::{Home, Ready, State, body, detail, now_ms, now_u64};
 use crate::inbox::{WaitingEvidence, hyperty_of, identity_of, release_held};
 use crate::objects::{
     Follow, below, child_message, get_object, get_person, inner_message, introduction, put_object, put_person,
@@ -161,9 +162,9 @@ impl Home {
                 Ok::<_, Failure>(person.chat)
             })?
         };
-        if let Some(chat) = chat {
-            self.follow_up(&mut state, vec![Follow::PersonShown(user.clone()), Follow::ChatShown(chat)]);
-        }
+        let mut follow = vec![Follow::PersonShown(user.clone())];
+        follow.extend(chat.map(Follow::ChatShown));
+        self.follow_up(&mut state, follow);
         Ok(())
     }
 
@@ -295,11 +296,13 @@ impl Home {
         let state = &mut *state;
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let policy = &mut state.policy;
         let follow = store.write(|tx| {
             let mut object = get_object(tx, url)?;
             if !matches!(object.standing, Standing::Verifying { .. }) {
                 return Ok(Vec::new());
             }
+            let entry = gate::admit_verified(policy, now_u64(), verified.user(), object.purpose, waiting.invited_us)?;
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
             pins.remember(verified, now / 1000);
             tx.put(kind::PINS, PINS, &pins)?;
@@ -311,7 +314,7 @@ impl Home {
             person.inbox = waiting.evidence.inbox.clone();
             person.devices = vec![verified.device().name.clone()];
             person.identity = Some(identity_line(verified, now));
-            after_verification(tx, me, &mut object, &mut person, waiting.invited_us, now)
+            after_verification(tx, me, &mut object, &mut person, (waiting.invited_us, entry), now)
         })?;
         self.follow_up(state, follow);
         Ok(())
@@ -445,12 +448,12 @@ fn after_verification(
     me: &Ready,
     object: &mut Object,
     person: &mut Person,
-    invited_us: bool,
+    (invited_us, entry): (bool, Entry),
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let url = object.url.clone();
     let mut follow = vec![Follow::PersonShown(person.user.clone())];
-    match (invited_us, object.purpose, person.contact) {
+    match (invited_us, object.purpose, entry) {
         // They accepted our invitation: all that waited may flow.
         (false, purpose, _) => {
             object.standing = Standing::Open;
@@ -469,7 +472,7 @@ fn after_verification(
             follow.push(Follow::ChatShown(url));
         }
         // Somebody new wants to write to us: a person decides.
-        (true, ObjectUse::Chat, contact) if contact != ContactState::Accepted => {
+        (true, ObjectUse::Chat, Entry::Ask) => {
             object.standing = Standing::Request;
             person.contact = ContactState::Request;
             person.chat = Some(url.clone());
@@ -623,16 +626,6 @@ impl Home {
             code => format!("hyperty-{}", code.0),
         });
         Err(Failure::new(code, answer.description.unwrap_or_default()))
-    }
-}
-
-/// Calls are for people who agreed to be in contact.
-pub(crate) fn must_be_accepted(state: &State, user: &UserAddress) -> Outcome<()> {
-    let person: Option<Person> =
-        state.store()?.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
-    match person.map(|person| person.contact) {
-        Some(ContactState::Accepted) => Ok(()),
-        _ => Err(Failure::new("not-permitted", "calls only to accepted contacts")),
     }
 }
 
