@@ -325,7 +325,7 @@ impl Home {
             // The person chose this issuer for themselves; contacts decide for themselves.
             table.add(identity::IssuerEntry::new(issuer)).map_err(|e| Failure::new("bad-issuer", e))?;
         }
-        let verified = self.verify_evidence(&evidence, &table, None, &identity::PinBook::new()).await?;
+        let verified = self.verify_evidence(&evidence, &table, None, &identity::PinBook::new(), None).await?;
         let display = verified.display().name.clone();
         let suggested = UserAddress::parse(&format!("{}@{domain}", subject.to_ascii_lowercase())).ok();
         Ok((display, suggested.map(|user| user.name().to_owned())))

@@ -17,6 +17,7 @@ use serde::Serialize;
 use store::Store;
 use tokio::sync::{broadcast, oneshot};
 
+use crate::asking::Asking;
 use crate::calls::Calls;
 use crate::config::RuntimeConfig;
 use crate::consent::Consents;
@@ -66,6 +67,8 @@ pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) consents: Consents,
     pub(crate) calls: Calls,
+    /// How often strangers made us ask issuers.
+    pub(crate) asking: Asking,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -119,6 +122,7 @@ impl Home {
             policy: Policy::new(no_domain(), Rules::default()),
             consents: Consents::default(),
             calls: Calls::default(),
+            asking: Asking::default(),
             joins: 0,
             waiting: HashMap::new(),
             next_id: 1,

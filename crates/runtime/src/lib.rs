@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 mod ask;
+mod asking;
 mod calls;
 mod chats;
 mod config;

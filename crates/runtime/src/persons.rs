@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
+use crate::asking;
 use crate::gate::{self, Entry};
 use crate::home::{Home, Ready, State, body, detail, now_ms, now_u64};
 use crate::inbox::{WaitingEvidence, hyperty_of, identity_of, release_held};
@@ -19,6 +20,9 @@ use crate::trouble::{Failure, Outcome};
 
 /// An issuer's keys are used this long without asking again (trust.md, 2.4).
 const KEYS_FRESH_MS: i64 = 60 * 60 * 1000;
+
+/// While an issuer may not be asked for a stranger, its keys are used this long (trust.md, 2.4).
+const KEYS_GOOD_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// An unknown key makes us ask the issuer again, but not more often than this.
 const KEYS_REFETCH_MS: i64 = 5_000;
@@ -182,7 +186,7 @@ impl Home {
                     Err(failure) if is_temporary(&failure) => {
                         failures += 1;
                         tracing::info!(code = failure.code, failures, "an identity is not checked yet");
-                        if failures == SHOWN_AFTER {
+                        if failures == SHOWN_AFTER || failure.code == "issuer-not-asked" {
                             home.show_unchecked(&url, &failure);
                         }
                     }
@@ -242,26 +246,33 @@ impl Home {
         let device = device.and_then(|text| keys::VerifyingKey::parse(&text).ok());
         let device = device.ok_or_else(|| Failure::new("wrong-author", "the group names no device"))?;
         let table = self.issuer_table();
-        let verified = self.verify_evidence(&waiting.evidence, &table, Some(&device), &pins).await?;
+        // Whoever came to us chose this domain.
+        let stranger = waiting.invited_us.then(|| waiting.evidence.user.domain());
+        if stranger.as_ref().is_some_and(|domain| !asking::is_reachable(domain, &self.rooms.config.net.localhost)) {
+            return Err(Failure::new("private-address", "the domain is on this machine, and nobody set it up here"));
+        }
+        let verified = self.verify_evidence(&waiting.evidence, &table, Some(&device), &pins, stranger.as_ref()).await?;
         if persona.is_some_and(|persona| persona != verified.persona().to_string()) {
             return Err(Failure::new("wrong-person", "another persona answered than the one that was invited"));
         }
         self.verified(url, &waiting, &verified)
     }
 
-    /// Checks evidence with the issuers' keys, which are fetched from the issuers themselves.
+    /// Checks evidence with the issuers' keys, which are fetched from the issuers themselves;
+    /// for a stranger only so often.
     pub(crate) async fn verify_evidence(
         &self,
         evidence: &identity::Evidence,
         table: &identity::IssuerTable,
         leaf: Option<&keys::VerifyingKey>,
         pins: &identity::PinBook,
+        stranger: Option<&message::Domain>,
     ) -> Outcome<identity::VerifiedIdentity> {
         let net = self.rooms.net.clone();
         let domain_issuer =
             move |domain: &message::Domain| net.origin(domain).as_str().trim_end_matches('/').to_owned();
         for issuer in evidence.issuers(table, &domain_issuer) {
-            self.learn_issuer_keys(&issuer, KEYS_FRESH_MS).await?;
+            self.learn_issuer_keys(&issuer, KEYS_FRESH_MS, stranger).await?;
         }
         let policy = identity::Policy::default();
         let mut asked_again = false;
@@ -283,7 +294,7 @@ impl Home {
                 // The issuer may have new keys: ask once more.
                 Err(identity::VerifyError::NeedsJwks { issuer }) if !asked_again => {
                     asked_again = true;
-                    self.learn_issuer_keys(&issuer, KEYS_REFETCH_MS).await?;
+                    self.learn_issuer_keys(&issuer, KEYS_REFETCH_MS, stranger).await?;
                 }
                 result => return result.map_err(|e| Failure::new(e.code(), e)),
             }
@@ -361,10 +372,18 @@ impl Home {
     /// Learns the keys of an issuer from the issuer itself, never from a peer.
     ///
     /// Keys once seen stay, so an issuer that is down changes nothing for those it vouched for (trust.md, 2.4).
-    async fn learn_issuer_keys(&self, issuer: &str, fresh_ms: i64) -> Outcome<()> {
+    async fn learn_issuer_keys(&self, issuer: &str, fresh_ms: i64, stranger: Option<&message::Domain>) -> Outcome<()> {
         let last = self.jwks_book()?.last_seen(issuer);
-        if last.is_some_and(|seen| now_ms() - seen * 1000 < fresh_ms) {
+        let younger = |than: i64| last.is_some_and(|seen| now_ms() - seen * 1000 < than);
+        if younger(fresh_ms) {
             return Ok(());
+        }
+        if let Some(domain) = stranger
+            && !self.state().asking.may_ask(domain, now_ms())
+        {
+            let good = fresh_ms == KEYS_FRESH_MS && younger(KEYS_GOOD_MS);
+            let later = || Failure::new("issuer-not-asked", "too many strangers of that domain; it is asked later");
+            return if good { Ok(()) } else { Err(later()) };
         }
         match signin::fetch_jwks(&self.rooms.net, issuer).await {
             Ok(keys) => {
@@ -418,7 +437,7 @@ fn card_of(state: &State, person: &Person) -> PersonCard {
 
 /// Whether trying again later may help.
 fn is_temporary(failure: &Failure) -> bool {
-    failure.code == "issuer-unreachable"
+    matches!(failure.code.as_str(), "issuer-unreachable" | "issuer-not-asked")
 }
 
 /// The open request of somebody whose claim to be this user could not be checked yet.
