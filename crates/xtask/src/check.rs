@@ -15,8 +15,8 @@ const FUZZ_SECONDS: u32 = 60;
 /// An input that a parser needs longer for is a finding.
 const INPUT_SECONDS: u32 = 10;
 
-/// How much of a fuzzer's last words is shown when it finds something.
-const FINDING_LINES: usize = 60;
+/// How much of a fuzzer's words is shown when it finds something.
+const FINDING_LINES: usize = 20;
 
 /// Runs the checks.
 pub fn run(fuzz: bool, install: bool) -> Result<(), Failed> {
@@ -98,12 +98,17 @@ fn fuzz_one(target: &str) -> Result<u64, Failed> {
     let inputs = said.lines().find_map(executed);
     match inputs.filter(|_| output.status.success()) {
         Some(inputs) => Ok(inputs),
-        None => {
-            let lines: Vec<&str> = said.lines().collect();
-            let end = &lines[lines.len().saturating_sub(FINDING_LINES)..];
-            Err(Failed(format!("{target} ({}):\n{}", output.status, end.join("\n"))))
-        }
+        None => Err(Failed(format!("{target} ({}):\n{}", output.status, finding(&said)))),
     }
+}
+
+/// Of all a fuzzer says: what went wrong, and where the input is.
+fn finding(said: &str) -> String {
+    let begins = |line: &&str| line.contains("panicked at") || line.contains("ERROR: libFuzzer");
+    let lines: Vec<&str> = said.lines().collect();
+    let from = lines.iter().position(begins).unwrap_or(lines.len().saturating_sub(FINDING_LINES));
+    let input = lines.iter().filter(|line| line.contains("Test unit written to"));
+    lines[from..].iter().take(FINDING_LINES).chain(input).copied().collect::<Vec<_>>().join("\n")
 }
 
 /// `stat::number_of_executed_units: 12`
@@ -122,6 +127,17 @@ fn cargo_fuzz(verb: &str, options: &[&str]) -> std::process::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_is_shown_from_its_panic_on() {
+        let said = format!(
+            "noise\nthread panicked at x.rs:1\nwhy\n{}artifact: Test unit written to crash-1",
+            "at\n".repeat(99)
+        );
+        let shown = finding(&said);
+        assert!(shown.starts_with("thread panicked at x.rs:1\nwhy") && shown.ends_with("crash-1"));
+        assert!(shown.lines().count() <= FINDING_LINES + 1);
+    }
 
     #[test]
     fn a_fuzzer_tells_how_many_inputs_it_read() {
