@@ -67,6 +67,10 @@ impl Policy {
     fn judge_sender(&self, case: &Case<'_>) -> Option<Verdict> {
         let to_stub = || case.to.iter().any(|party| matches!(party, Party::Stub { .. }));
         match case.from {
+            // What the core asks of a Hyperty is for this device; elsewhere it would be read on the way.
+            Party::Core { .. } if case.message.kind == MessageType::Execute && leaves_unsealed(case) => {
+                Some(reasons::unsealed())
+            }
             Party::Core { .. } => None,
             Party::Guest { .. } | Party::Remote { .. } if to_stub() => Some(reasons::stub_is_private()),
             Party::Guest { .. } if leaves_unsealed(case) => Some(reasons::unsealed()),

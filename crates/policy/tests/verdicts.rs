@@ -160,6 +160,20 @@ fn a_guest_cannot_speak_past_the_seal() {
 }
 
 #[test]
+fn what_the_core_asks_of_a_hyperty_never_leaves_the_device() {
+    let mut policy = policy();
+    let ua = "runtime://a.example/ua";
+    for (kind, to, expected) in [
+        // Its own chat, which does not run yet, would be looked for at its node.
+        (MessageType::Execute, CHAT, "unsealed"),
+        (MessageType::Execute, "domain://registry.a.example", "allow"),
+        (MessageType::Create, "hyperty://b.example/inbox", "allow"),
+    ] {
+        assert_eq!(code(&judge(&mut policy, kind, (ua, core()), (to, remote()), None)), expected, "{to}");
+    }
+}
+
+#[test]
 fn an_answer_passes_because_its_question_did() {
     let mut policy = policy();
     let message =
