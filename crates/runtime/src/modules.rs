@@ -15,6 +15,9 @@ use crate::home::{Home, State};
 use crate::links::LinkStage;
 use crate::trouble::{Failure, Outcome};
 
+/// How long a person's wish waits for a Hyperty that is still being fetched.
+const HYPERTY_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// The guests and their ports.
 pub(crate) struct Modules {
     supervisor: Supervisor,
@@ -268,6 +271,25 @@ impl Home {
             tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
             pause = (pause * 2).min(60);
         }
+    }
+
+    /// Waits until a Hyperty is there to be asked. Before that the bus would look for it at its domain, and show
+    /// the node what is meant for the Hyperty alone.
+    pub(crate) async fn hyperty_there(&self, address: &Address) -> Outcome<()> {
+        let mut news = self.rooms.news.subscribe();
+        let there = async {
+            while !self.state().modules.is_running(address) {
+                // Whatever the news is, and however much was missed: the next look says.
+                let _ = news.recv().await;
+            }
+        };
+        if tokio::time::timeout(HYPERTY_LIMIT, there).await.is_ok() {
+            return Ok(());
+        }
+        let state = self.state();
+        let is_online = state.home_domain().is_some_and(|domain| state.links.session(&domain).is_some());
+        let code = if is_online { "stub-crashed" } else { "domain-unreachable" };
+        Err(Failure::new(code, "the Hyperty does not run yet"))
     }
 
     async fn load_hyperty(&self, name: &str) -> Outcome<()> {

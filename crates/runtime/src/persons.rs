@@ -631,6 +631,7 @@ impl Home {
 
     /// Calls a method of a Hyperty and waits for its value.
     pub(crate) async fn execute(&self, to: Address, method: &str, params: Value) -> Outcome<Value> {
+        self.hyperty_there(&to).await?;
         let from = self.state().core_address("ua")?;
         let call = json!({ "method": method, "params": params });
         let answer = self
