@@ -51,12 +51,17 @@ impl AppProcess {
         app
     }
 
-    /// Starts the app again on the same profile, unlocks it and waits until one can write.
-    pub async fn resume(&mut self) {
+    /// Starts the app again on the same profile and unlocks it.
+    pub async fn unlock(&mut self) {
         let shell = self.open().await;
         assert_eq!(shell.ask::<AppState>(Question::AppState).await.stage, Stage::Locked, "{}", self.said());
         let state: AppState = shell.ask(Question::Unlock { passphrase: PASSPHRASE.into() }).await;
         assert_eq!(state.stage, Stage::Ready, "{} cannot open the database: {}", self.name, self.said());
+    }
+
+    /// The same, and waits until the chat runs.
+    pub async fn resume(&mut self) {
+        self.unlock().await;
         self.can_write().await;
     }
 
@@ -104,6 +109,13 @@ impl AppProcess {
         let shell = Shell::connect(&line).await;
         self.running = Some((process, shell.clone()));
         shell
+    }
+
+    /// Waits until the own domain is reached.
+    pub async fn is_online(&self) {
+        let shell = self.shell();
+        let look = async || shell.ask::<AppState>(Question::AppState).await.online.then_some(());
+        self.patiently("the own domain", shell.until(look)).await;
     }
 
     async fn can_write(&self) {
