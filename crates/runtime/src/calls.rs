@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gate;
+use crate::glare::GLARE;
 use crate::home::{Home, State, body, now_ms, now_u64};
 use crate::objects::{get_object, get_person, refusal};
 use crate::persons::{CALL_MISSED, name_of};
@@ -23,20 +24,30 @@ const CALLS_LIMIT: usize = 1;
 /// The calls that are not over.
 #[derive(Default)]
 pub(crate) struct Calls {
-    list: Vec<Call>,
+    pub(crate) list: Vec<Call>,
     made: u64,
 }
 
-struct Call {
+pub(crate) struct Call {
     /// `view.call` names the call to shells and never changes.
-    view: CallView,
+    pub(crate) view: CallView,
     /// The data object; our own call has none before the other side is found.
-    object: Option<Address>,
+    pub(crate) object: Option<Address>,
     /// What the connector calls it before there is an object.
-    early_name: Option<String>,
-    user: UserAddress,
-    machine: CallMachine,
-    media: Option<CallMedia>,
+    pub(crate) early_name: Option<String>,
+    pub(crate) user: UserAddress,
+    pub(crate) machine: CallMachine,
+    pub(crate) media: Option<CallMedia>,
+    /// Both called at once and the other side's offer stands.
+    pub(crate) gave_way: bool,
+    /// Counts the media of this call; what an earlier one says is past.
+    pub(crate) round: u32,
+}
+
+impl Call {
+    fn new(view: CallView, user: &UserAddress, object: Option<Address>, machine: CallMachine) -> Self {
+        Self { view, object, early_name: None, user: user.clone(), machine, media: None, gave_way: false, round: 0 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -85,9 +96,7 @@ impl Home {
             let name = state.core_address(&format!("call/{}", state.calls.made))?;
             let view = new_view(&name, &person, false, CallStage::Finding);
             let machine = CallMachine::caller(now_u64());
-            let call =
-                Call { view: view.clone(), object: None, early_name: None, user: user.clone(), machine, media: None };
-            state.calls.list.push(call);
+            state.calls.list.push(Call::new(view.clone(), user, None, machine));
             (name, view)
         };
         self.tell(News::Call(view.clone()));
@@ -107,7 +116,10 @@ impl Home {
                         _ => Input::Failed(FailureCode::Signalling),
                     };
                     let mut state = home.state();
-                    home.drive(&mut state, &name, input);
+                    // Of the offer we took back nothing is expected any more.
+                    if !state.calls.find(&name).is_some_and(|call| call.gave_way) {
+                        home.drive(&mut state, &name, input);
+                    }
                 }
             }
         });
@@ -237,7 +249,7 @@ impl Home {
                 Ok(Value::Null)
             }
             "close" => {
-                let media = self.state().calls.named(&name).and_then(|call| call.media.take());
+                let media = self.state().calls.known(&name).and_then(|call| call.media.take());
                 if let Some(media) = media {
                     media.close().await;
                 }
@@ -267,19 +279,19 @@ impl Home {
 
     /// The media of a call, opened with the first request for it.
     async fn media_of(&self, name: &str) -> Outcome<CallMedia> {
-        let id = {
+        let (id, round) = {
             let mut state = self.state();
             let call = state.calls.named(name).ok_or_else(|| Failure::unknown("call"))?;
             if let Some(media) = &call.media {
                 return Ok(media.clone());
             }
-            call.view.call.clone()
+            (call.view.call.clone(), call.round)
         };
         let (sender, receiver) = tokio::sync::mpsc::channel(MEDIA_EVENTS_LIMIT);
         let media = self.rooms.media.open_call(id.clone(), sender).await.map_err(media_failure)?;
         let kept = {
             let mut state = self.state();
-            let call = state.calls.named(name).filter(|call| call.media.is_none());
+            let call = state.calls.named(name).filter(|call| call.media.is_none() && call.round == round);
             call.map(|call| call.media = Some(media.clone())).is_some()
         };
         if !kept {
@@ -288,15 +300,17 @@ impl Home {
             return Err(Failure::unknown("call"));
         }
         let id = Address::parse(&id).map_err(|e| Failure::new("bad-address", e))?;
-        self.hear_media(id, receiver);
+        self.hear_media(id, round, receiver);
         Ok(media)
     }
 
-    fn hear_media(&self, url: Address, mut events: tokio::sync::mpsc::Receiver<MediaEvent>) {
+    fn hear_media(&self, url: Address, round: u32, mut events: tokio::sync::mpsc::Receiver<MediaEvent>) {
         let home = self.clone();
         self.rooms.tasks.start("media events", async move {
             while let Some(event) = events.recv().await {
-                home.on_media_event(&url, event);
+                if home.state().calls.find(&url).is_none_or(|call| call.round == round) {
+                    home.on_media_event(&url, event);
+                }
             }
         });
     }
@@ -362,6 +376,9 @@ impl Home {
     fn incoming(&self, state: &mut State, event: CallEvent) {
         let Some(user) = event.user else { return };
         let Ok(person) = state.store().and_then(|store| store.read(|tx| get_person(tx, &user))) else { return };
+        if self.answer_crossing_call(state, &event.call, &user) {
+            return;
+        }
         if state.calls.is_busy() {
             self.say_bye(event.call, ByeReason::Busy);
             return;
@@ -369,12 +386,15 @@ impl Home {
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, _) = CallMachine::callee(now_u64());
         self.tell(News::Call(view.clone()));
-        state.calls.list.push(Call { view, object: Some(event.call), early_name: None, user, machine, media: None });
+        state.calls.list.push(Call::new(view, &user, Some(event.call), machine));
     }
 
     /// The object of a call was refused or left by the other side.
     pub(crate) fn on_object_closed(&self, state: &mut State, url: &Address, reason: &str) {
         if url.scheme() != "connection" {
+            return;
+        }
+        if reason == GLARE && self.wait_for_their_offer(state, url) {
             return;
         }
         self.drive(state, url, Input::RemoteBye(ByeReason::parse(reason)));
@@ -509,24 +529,34 @@ impl Calls {
     }
 
     /// By its name or by its object.
-    fn find(&mut self, name: &Address) -> Option<&mut Call> {
+    pub(crate) fn find(&mut self, name: &Address) -> Option<&mut Call> {
         self.list.iter_mut().find(|call| call.is_named(name))
     }
 
     /// By what the connector calls it; a name that is new is that of our own call that has none yet.
     fn named(&mut self, name: &str) -> Option<&mut Call> {
-        let known = |call: &Call| {
-            call.early_name.as_deref() == Some(name) || call.object.as_ref().is_some_and(|url| url.as_str() == name)
-        };
-        let at = match self.list.iter().position(known) {
+        let at = match self.position(name) {
             Some(at) => at,
             None => {
-                let at = self.list.iter().position(|call| call.object.is_none() && call.early_name.is_none())?;
+                let is_new = |call: &Call| call.object.is_none() && call.early_name.is_none() && !call.gave_way;
+                let at = self.list.iter().position(is_new)?;
                 self.list[at].early_name = Some(name.to_owned());
                 at
             }
         };
         self.list.get_mut(at)
+    }
+
+    /// The same, but a new name is nobody's.
+    fn known(&mut self, name: &str) -> Option<&mut Call> {
+        let at = self.position(name)?;
+        self.list.get_mut(at)
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.list.iter().position(|call| {
+            call.early_name.as_deref() == Some(name) || call.object.as_ref().is_some_and(|url| url.as_str() == name)
+        })
     }
 
     fn names(&self) -> Vec<Address> {

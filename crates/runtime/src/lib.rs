@@ -18,6 +18,7 @@ mod config;
 mod consent;
 mod first_run;
 mod gate;
+mod glare;
 mod home;
 mod idm;
 mod inbox;

@@ -366,6 +366,19 @@ impl Home {
     fn invite_hyperty(&self, from: Address, to: Address, body: Body) {
         let home = self.clone();
         self.rooms.tasks.start("invitation", async move {
+            let url = from.base();
+            if url.scheme() == "connection" {
+                let peer = home.state().store().and_then(|store| store.read(|tx| get_object(tx, &url)));
+                let shown = match peer {
+                    Ok(object) => home.meet_crossing_call(&url, &object.peer).await,
+                    Err(failure) => Err(failure),
+                };
+                match shown {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(failure) => tracing::info!(code = failure.code, "a crossing call was not looked for"),
+                }
+            }
             let answer = home.request(MessageType::Create, from.clone(), to, body).await;
             let reason = match answer.code {
                 code if code.is_success() => return,
@@ -373,7 +386,7 @@ impl Home {
                 _ => "declined",
             };
             let mut state = home.state();
-            if let Err(failure) = home.close_object(&mut state, &from.base(), reason) {
+            if let Err(failure) = home.close_object(&mut state, &url, reason) {
                 tracing::info!(code = failure.code, "a refused invitation was not closed");
             }
         });

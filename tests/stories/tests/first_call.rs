@@ -119,3 +119,34 @@ async fn a_stranger_cannot_be_called() {
     assert_eq!(stage.ana.ask::<Value>(call).await.unwrap_err().code, "not-permitted");
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_call_each_other_at_once_are_in_one_call() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    let (from_ana, from_ben) = tokio::join!(
+        stage.ana.ask::<CallView>(Question::CallStart { user: "ben@b.localhost".into() }),
+        stage.ben.ask::<CallView>(Question::CallStart { user: "ana@a.localhost".into() }),
+    );
+    let (from_ana, from_ben) = (from_ana.unwrap(), from_ben.unwrap());
+    for (person, call) in [(&stage.ana, &from_ana), (&stage.ben, &from_ben)] {
+        let connected = person.sees_call(&CallStage::Connected).await;
+        assert_eq!(connected.call, call.call, "it is the call they began");
+        let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
+        assert_eq!(calls.len(), 1);
+    }
+    // What was taken back must not end what came of it.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stage.ana.sees_call(&CallStage::Connected).await;
+    stage.ben.sees_call(&CallStage::Connected).await;
+    stage.ben.ask::<Value>(Question::CallHangup { call: from_ben.call }).await.unwrap();
+    for person in [&stage.ana, &stage.ben] {
+        person
+            .until("the end of the call", async |person| {
+                let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
+                calls.is_empty().then_some(())
+            })
+            .await;
+    }
+    stage.close().await;
+}
