@@ -228,6 +228,10 @@ pub struct AppState {
     pub protection: Option<Protection>,
     /// Why there is no keyring, in words, when the stage is `protect`.
     pub keyring_trouble: Option<String>,
+    /// Why the data cannot be opened, when the stage is `damaged`: `profile-in-use`, `database-damaged` ….
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub open_trouble: Option<Trouble>,
     /// Domain suggested at first run (from the installation or the environment).
     pub suggested_domain: Option<String>,
     /// The app's version.
@@ -251,7 +255,7 @@ pub enum Stage {
     Profile,
     /// All is set.
     Ready,
-    /// The database is damaged or from a newer version.
+    /// The data cannot be opened; `openTrouble` says why.
     Damaged,
 }
 

@@ -16,6 +16,7 @@ impl Home {
         match question {
             // Where the app stands.
             Question::AppState => {
+                self.open_again().await;
                 let state = self.state();
                 json(self.app_state(&state))
             }
@@ -77,7 +78,7 @@ impl Home {
     }
 
     pub(crate) fn app_state(&self, state: &State) -> AppState {
-        let stage = if state.damaged {
+        let stage = if state.damaged.is_some() {
             Stage::Damaged
         } else if state.store.is_none() {
             if state.locked() { Stage::Locked } else { Stage::Protect }
@@ -94,6 +95,7 @@ impl Home {
             profile: state.me.as_ref().map(|me| crate::first_run::profile_of(&me.record)),
             protection: state.protection,
             keyring_trouble: state.keyring_trouble.clone(),
+            open_trouble: state.damaged.as_ref().map(contract::Trouble::from),
             suggested_domain: self.rooms.config.suggested_domain.as_ref().map(ToString::to_string),
             version: env!("CARGO_PKG_VERSION").into(),
             online,

@@ -7,7 +7,7 @@ use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
 use message::{Address, Code, Domain, MessageType, UserAddress};
 use serde_json::{Value, json};
 use signin::{IssuerConfig, SignIn};
-use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store};
+use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -79,7 +79,20 @@ impl Home {
         let dir = self.rooms.config.profile_dir.clone();
         let keyring = self.rooms.config.use_keyring;
         let opened = tokio::task::spawn_blocking(move || open_at_start(&dir, keyring)).await;
-        self.store_opened(opened.unwrap_or_else(|_| Err(OpenTrouble::Damaged("the task ended".into()))));
+        self.store_opened(opened.unwrap_or_else(|error| Err(OpenTrouble::Failed(Failure::store(error)))));
+    }
+
+    /// Tries once more when another instance had the profile.
+    pub(crate) async fn open_again(&self) {
+        let in_use = || self.state().damaged.as_ref().is_some_and(|failure| failure.code == IN_USE);
+        if !in_use() {
+            return;
+        }
+        let _one_at_a_time = self.rooms.opening.lock().await;
+        if in_use() {
+            self.open_store().await;
+            self.begin();
+        }
     }
 
     /// Question `app.unlock`.
@@ -119,6 +132,7 @@ impl Home {
     fn store_opened(&self, opened: Result<(Store, Protection), OpenTrouble>) {
         let mut state = self.state();
         state.first_run.locked = false;
+        state.damaged = None;
         match opened {
             Ok((store, protection)) => {
                 state.store = Some(store);
@@ -127,9 +141,9 @@ impl Home {
             }
             Err(OpenTrouble::NeedsPassphrase | OpenTrouble::WrongPassphrase) => state.first_run.locked = true,
             Err(OpenTrouble::NoKeyring(why)) => state.keyring_trouble = Some(why),
-            Err(OpenTrouble::Damaged(why)) => {
-                tracing::error!(why, "the profile cannot be opened");
-                state.damaged = true;
+            Err(OpenTrouble::Failed(failure)) => {
+                tracing::error!(code = failure.code, why = failure.detail, "the profile cannot be opened");
+                state.damaged = Some(failure);
             }
         }
         self.tell(News::App(self.app_state(&state)));
@@ -144,7 +158,7 @@ impl Home {
             Ok(record) => record,
             Err(error) => {
                 tracing::error!(%error, "the profile cannot be read");
-                state.damaged = true;
+                state.damaged = Some(not_opened(&error));
                 None
             }
         };
@@ -161,7 +175,7 @@ impl Home {
             }
             Err(failure) => {
                 tracing::error!(code = failure.code, "the profile cannot be used");
-                state.damaged = true;
+                state.damaged = Some(failure);
             }
         }
     }
@@ -471,12 +485,31 @@ enum OpenTrouble {
     NoKeyring(String),
     NeedsPassphrase,
     WrongPassphrase,
-    Damaged(String),
+    Failed(Failure),
+}
+
+/// Another instance of the app has the profile open.
+const IN_USE: &str = "profile-in-use";
+
+/// Why a store does not open, in a word a shell can act upon.
+fn not_opened(error: &StoreError) -> Failure {
+    let code = match error {
+        StoreError::InUse => IN_USE,
+        StoreError::Newer { .. } => "newer-version",
+        StoreError::DiskFull => "disk-full",
+        _ => "database-damaged",
+    };
+    Failure::new(code, error)
+}
+
+/// The same of the key.
+fn no_key(error: &KeyError) -> OpenTrouble {
+    OpenTrouble::Failed(Failure::new("database-damaged", error))
 }
 
 /// Opens a profile as far as that is possible without a person.
 fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, Protection), OpenTrouble> {
-    let known = MasterKey::protection_of(dir).map_err(|error| OpenTrouble::Damaged(error.to_string()))?;
+    let known = MasterKey::protection_of(dir).map_err(|error| no_key(&error))?;
     match known {
         Some(store::Protection::Passphrase) => Err(OpenTrouble::NeedsPassphrase),
         Some(store::Protection::Unprotected) => open_profile(dir, KeySource::Unprotected),
@@ -492,13 +525,13 @@ fn open_profile(dir: &Path, source: KeySource<'_>) -> Result<(Store, Protection)
         KeyError::Keyring(trouble) => OpenTrouble::NoKeyring(trouble.to_string()),
         KeyError::ProtectedBy(_) => OpenTrouble::NeedsPassphrase,
         KeyError::WrongPassphrase => OpenTrouble::WrongPassphrase,
-        other => OpenTrouble::Damaged(other.to_string()),
+        other => no_key(&other),
     })?;
     let protection = match key.protection() {
         store::Protection::Keyring => Protection::Keyring,
         store::Protection::Passphrase => Protection::Passphrase,
         store::Protection::Unprotected => Protection::Unprotected,
     };
-    let store = Store::open(&dir.join("parlance.db"), &key).map_err(|error| OpenTrouble::Damaged(error.to_string()))?;
+    let store = Store::open(&dir.join("parlance.db"), &key).map_err(|error| OpenTrouble::Failed(not_opened(&error)))?;
     Ok((store, protection))
 }

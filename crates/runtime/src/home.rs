@@ -47,6 +47,8 @@ pub(crate) struct Rooms {
     pub(crate) news: broadcast::Sender<News>,
     /// Wakes what waits for the network: a domain was reached.
     pub(crate) network: tokio::sync::Notify,
+    /// Held while the profile is opened again.
+    pub(crate) opening: tokio::sync::Mutex<()>,
     /// Held while key packages are published, so that nobody publishes the same lack twice.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -59,7 +61,8 @@ pub(crate) struct State {
     pub(crate) store: Option<Store>,
     pub(crate) protection: Option<contract::Protection>,
     pub(crate) keyring_trouble: Option<String>,
-    pub(crate) damaged: bool,
+    /// Why the profile cannot be opened or read.
+    pub(crate) damaged: Option<Failure>,
     pub(crate) me: Option<Ready>,
     pub(crate) first_run: FirstRun,
     pub(crate) links: Links,
@@ -114,7 +117,7 @@ impl Home {
             store: None,
             protection: None,
             keyring_trouble: None,
-            damaged: false,
+            damaged: None,
             me: None,
             first_run: FirstRun::default(),
             links: Links::default(),
@@ -135,6 +138,7 @@ impl Home {
             tasks: Tasks::default(),
             news,
             network: tokio::sync::Notify::new(),
+            opening: tokio::sync::Mutex::default(),
             publishing: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
         };

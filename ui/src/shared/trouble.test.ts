@@ -4,8 +4,8 @@ import { sentence } from './trouble';
 
 const CODES = `issuer-unreachable issuer-refused clock-wrong signin-timeout signin-cancelled name-taken offline not-found
   domain-unreachable not-signed wrong-key tampered older-version too-large too-slow private-address expired beyond-grants
-  stub-crashed denied key-change equivocation wrong-passphrase passphrase-too-short database-damaged newer-version
-  mailbox-full microphone-missing microphone-in-use fingerprint-mismatch no-answer busy declined not-permitted
+  stub-crashed denied key-change equivocation wrong-passphrase passphrase-too-short database-damaged profile-in-use newer-version
+  mailbox-full microphone-missing microphone-in-use fingerprint-mismatch no-answer busy declined not-permitted not-checked-yet
   package-not-signed package-wrong-signature package-tampered catalogue-tampered package-older catalogue-expired
   package-too-large package-too-slow package-private-network package-beyond-grants package-malformed package-elsewhere
   package-not-found domain-not-secure guest-not-started guest-too-many bad-issuer no-listener refused wrong-state

@@ -2,6 +2,7 @@
 import type { Profile } from "./Profile";
 import type { Protection } from "./Protection";
 import type { Stage } from "./Stage";
+import type { Trouble } from "./Trouble";
 
 /**
  * Where the app stands.
@@ -23,6 +24,10 @@ protection: Protection | null,
  * Why there is no keyring, in words, when the stage is `protect`.
  */
 keyringTrouble: string | null, 
+/**
+ * Why the data cannot be opened, when the stage is `damaged`: `profile-in-use`, `database-damaged` ….
+ */
+openTrouble?: Trouble, 
 /**
  * Domain suggested at first run (from the installation or the environment).
  */
