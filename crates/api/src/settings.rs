@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use runtime::{ListedIssuer, RuntimeConfig};
 
-/// Longest profile name.
-const NAME_LIMIT: usize = 32;
-
 /// A profile to open.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -17,10 +14,7 @@ pub struct Profile {
 /// Why a profile cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// Not a name.
-    #[error("a profile name has 1 to {NAME_LIMIT} letters, digits, - or _")]
-    BadName,
-    /// The system has no place for data of programs.
+    /// Not a name, or the system has no place for data of programs.
     #[error("no directory for the profile: {0}")]
     NoDirectory(String),
     /// An environment variable does not say what it should.
@@ -33,14 +27,9 @@ pub enum ProfileError {
     },
 }
 
-/// Where a profile of this name keeps its files: `PARLANCE_HOME`, or the system's place for data of programs.
+/// Where a profile of this name keeps its files (the store says what a name is): `PARLANCE_HOME`, or the system's place for data of programs.
 pub fn profile_dir(name: &str) -> Result<PathBuf, ProfileError> {
-    let good = (1..=NAME_LIMIT).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if !good {
-        return Err(ProfileError::BadName);
-    }
-    runtime::profile_dir(name).map_err(|error| ProfileError::NoDirectory(error.to_string()))
+    runtime::profile_dir(name).map_err(|failure| ProfileError::NoDirectory(failure.detail))
 }
 
 impl Profile {
@@ -77,4 +66,21 @@ impl Profile {
 fn device_name() -> String {
     let name = std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME"));
     name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Computer".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_profile_may_be_called_is_said_in_one_place() {
+        let long = "a".repeat(40);
+        for name in ["ana", "ana-2", "a_b", long.as_str(), "", "Ana", "a.b", "../ana", "a b", &"a".repeat(65)] {
+            assert_eq!(profile_dir(name).is_ok(), runtime::profile_dir(name).is_ok(), "{name}");
+        }
+        // Two names that differ in the size of their letters would be one folder on some systems.
+        assert!(profile_dir("Ana").is_err());
+        let why = profile_dir("../ana").unwrap_err().to_string();
+        assert!(why.contains("small letters"), "{why}");
+    }
 }
