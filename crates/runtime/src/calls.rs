@@ -514,6 +514,13 @@ impl Home {
         }
     }
 
+    /// Ends the calls with a person who may have none any more.
+    pub(crate) fn hang_up_on(&self, state: &mut State, user: &UserAddress) {
+        for name in state.calls.names_with(user) {
+            self.drive(state, &name, Input::LocalHangup);
+        }
+    }
+
     /// Ends all calls, as when the runtime closes.
     pub(crate) fn hang_up_all(&self) {
         let mut state = self.state();
@@ -557,6 +564,11 @@ impl Calls {
         self.list.iter().position(|call| {
             call.early_name.as_deref() == Some(name) || call.object.as_ref().is_some_and(|url| url.as_str() == name)
         })
+    }
+
+    fn names_with(&self, user: &UserAddress) -> Vec<Address> {
+        let theirs = self.list.iter().filter(|call| call.user == *user);
+        theirs.filter_map(|call| Address::parse(&call.view.call).ok()).collect()
     }
 
     fn names(&self) -> Vec<Address> {

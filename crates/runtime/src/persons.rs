@@ -169,6 +169,7 @@ impl Home {
         let mut follow = vec![Follow::PersonShown(user.clone())];
         follow.extend(chat.map(Follow::ChatShown));
         self.follow_up(&mut state, follow);
+        self.hang_up_on(&mut state, user);
         Ok(())
     }
 
@@ -331,7 +332,8 @@ impl Home {
         Ok(())
     }
 
-    /// An identity that does not hold: the object ends, and the person is told why.
+    /// An identity that does not hold, or that the policy does not let in: the object ends with the
+    /// reason, and the person is told if they waited for it.
     fn refuse(&self, url: &Address, failure: &Failure) {
         let mut state = self.state();
         let state = &mut *state;
@@ -341,10 +343,14 @@ impl Home {
             object.standing = Standing::Closed { reason: failure.code.clone() };
             object.held.clear();
             put_object(tx, &object)?;
-            Ok::<_, Failure>(object)
+            // A stranger whom nobody asked for must not fill the window with their failures.
+            let awaited = matches!(object.side, Side::Reporter(_)) || is_accepted(tx, &object.peer)?;
+            Ok::<_, Failure>((object, awaited))
         });
-        if let Ok(object) = done {
-            self.tell(News::Trouble(failure.into()));
+        if let Ok((object, awaited)) = done {
+            if awaited {
+                self.tell(News::Trouble(failure.into()));
+            }
             self.follow_up(state, vec![Follow::ObjectClosed { url: object.url.clone(), reason: failure.code.clone() }]);
         }
     }
