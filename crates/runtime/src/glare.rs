@@ -72,7 +72,7 @@ impl Home {
             loop {
                 {
                     let mut state = self.state();
-                    let Some(call) = state.calls.outgoing_to(user) else { return None };
+                    let call = state.calls.outgoing_to(user)?;
                     if call.gave_way {
                         return None;
                     }

@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     /// What is to be published now: what may not have arrived the last time, or else what lacks.
-    fn to_publish(&mut self, tx: &Tx<'_>, me: &seal::Device, left: usize, now_s: i64) -> Outcome<Vec<String>> {
+    fn fill_up(&mut self, tx: &Tx<'_>, me: &seal::Device, left: usize, now_s: i64) -> Outcome<Vec<String>> {
         if self.unpublished().is_empty() {
             let lacking = self.lacking(left, now_s);
             for at in 1..=lacking {
@@ -125,7 +125,7 @@ impl Kept {
 fn prepare(tx: &Tx<'_>, device: &seal::Device, left: usize, now_s: i64) -> Outcome<Vec<String>> {
     let mut ledger = Ledger::read(tx)?;
     ledger.tidy(tx, now_s)?;
-    let packages = ledger.to_publish(tx, device, left, now_s)?;
+    let packages = ledger.fill_up(tx, device, left, now_s)?;
     ledger.keep(tx)?;
     Ok(packages)
 }
