@@ -26,6 +26,9 @@ pub(crate) struct Playout {
     jitter: JitterBuffer,
     decoder: Decoder,
     ready: VecDeque<f32>,
+    /// Milliseconds of voice that were cut, and that were added, to keep it neither late nor breathless.
+    cut_ms: f64,
+    added_ms: f64,
 }
 
 /// One frame to play.
@@ -37,7 +40,13 @@ pub(crate) struct Frame {
 
 impl Playout {
     pub(crate) fn new() -> Result<Self, opus::Error> {
-        Ok(Self { jitter: JitterBuffer::new(), decoder: Decoder::new()?, ready: VecDeque::new() })
+        Ok(Self {
+            jitter: JitterBuffer::new(),
+            decoder: Decoder::new()?,
+            ready: VecDeque::new(),
+            cut_ms: 0.0,
+            added_ms: 0.0,
+        })
     }
 
     pub(crate) fn insert(&mut self, now_ms: f64, sequence: u16, timestamp: u32, payload: Bytes) {
@@ -46,6 +55,11 @@ impl Playout {
 
     pub(crate) fn counters(&self) -> Counters {
         self.jitter.counters()
+    }
+
+    /// Milliseconds that were cut and added.
+    pub(crate) fn cut_and_added(&self) -> (f64, f64) {
+        (self.cut_ms, self.added_ms)
     }
 
     pub(crate) fn target_and_jitter(&self) -> (f64, f64) {
@@ -77,6 +91,8 @@ impl Playout {
                     return false;
                 };
                 let by_ms = append(&mut self.ready, pcm, surplus);
+                self.cut_ms -= by_ms.min(0.0);
+                self.added_ms += by_ms.max(0.0);
                 self.jitter.adjusted(by_ms);
                 return true;
             }

@@ -73,6 +73,13 @@ impl Sink {
         self.state.take()
     }
 
+    /// What the speaker wanted and did not get.
+    pub(crate) fn starved_ms(&self) -> u64 {
+        let of =
+            |speaker: &Rendered| speaker.device.starved.load(Ordering::Relaxed) * 1_000 / speaker.rate.max(1) as u64;
+        self.speaker.as_deref().map_or(0, of)
+    }
+
     /// Begins to count time: what was not wanted before is not owed.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.pace = Pace::from(now);

@@ -36,6 +36,8 @@ struct Captured {
     ring: Option<rtrb::Consumer<f32>>,
     resampler: Resampler,
     ready: VecDeque<f32>,
+    /// Samples that piled up and were dropped.
+    dropped: usize,
 }
 
 impl Source {
@@ -64,6 +66,14 @@ impl Source {
         self.state.take()
     }
 
+    /// What piled up and was dropped.
+    pub(crate) fn dropped_ms(&self) -> usize {
+        match &self.kind {
+            Kind::Device(captured) => captured.dropped * 1_000 / SAMPLE_RATE as usize,
+            _ => 0,
+        }
+    }
+
     /// The next frame, if its time has come. While not `live` it is only kept from piling up.
     pub(crate) fn frame(&mut self, now: Instant, live: bool) -> Option<[f32; FRAME]> {
         if let Kind::Device(captured) = &mut self.kind
@@ -89,6 +99,7 @@ impl Captured {
             ring: None,
             resampler: Resampler::new(SAMPLE_RATE, SAMPLE_RATE),
             ready: VecDeque::new(),
+            dropped: 0,
         }
     }
 
@@ -113,7 +124,9 @@ impl Captured {
             self.resampler.push(sample, |value| self.ready.push_back(value));
         }
         if self.ready.len() > BACKLOG {
-            self.ready.drain(..self.ready.len() - KEPT);
+            let surplus = self.ready.len() - KEPT;
+            self.ready.drain(..surplus);
+            self.dropped += surplus;
         }
         if self.ready.len() < FRAME {
             return None;

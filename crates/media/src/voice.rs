@@ -80,6 +80,8 @@ pub(crate) struct Voice {
     opened: Instant,
     numbering: Numbering,
     was_live: bool,
+    /// Ticks that came more than a tick late.
+    late_ticks: u32,
 }
 
 /// Numbers our packets. A microphone that lags must not make the peer believe in a slow network.
@@ -128,18 +130,41 @@ impl Voice {
             opened,
             numbering: Numbering::default(),
             was_live: false,
+            late_ticks: 0,
         };
         let mut next = Instant::now();
         while !voice.shared.is_stopping() {
             let now = Instant::now();
             voice.tick(now);
             next += TICK;
+            voice.late_ticks += u32::from(now.saturating_duration_since(next) > TICK);
             if now.saturating_duration_since(next) > OVERSLEPT {
                 next = now + TICK;
             }
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }
+        voice.sum_up();
         Ok(())
+    }
+
+    /// Says in the log how it went, for whoever asks why a call was hard to understand.
+    fn sum_up(&self) {
+        let (sent, heard, late_ticks) = (self.numbering.sequence, self.playout.counters(), self.late_ticks);
+        let ((cut_ms, added_ms), (delay_ms, jitter_ms)) =
+            (self.playout.cut_and_added(), self.playout.target_and_jitter());
+        let (dropped_ms, starved_ms) = (self.source.dropped_ms(), self.sink.starved_ms());
+        tracing::info!(
+            sent,
+            ?heard,
+            delay_ms,
+            jitter_ms,
+            cut_ms,
+            added_ms,
+            dropped_ms,
+            starved_ms,
+            late_ticks,
+            "the voice of a call"
+        );
     }
 
     fn tick(&mut self, now: Instant) {

@@ -190,6 +190,10 @@ async fn looks(tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<()>
 pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<()> {
     let (ana_file, ana_said) = stage.sound.speak(ANA.name, "en-us", ANA_SAYS)?;
     let (ben_file, ben_said) = stage.sound.speak(BEN.name, "en-gb", BEN_SAYS)?;
+    // Before the call: a virtual speaker changes its pace when somebody begins to listen to it.
+    let (at_ana, at_ben) = (stage.sound.listen(ANA.name)?, stage.sound.listen(BEN.name)?);
+    at_ana.begins(Duration::from_secs(20)).await?;
+    at_ben.begins(Duration::from_secs(20)).await?;
     ana.click(id("conversation-call")).await?;
     ben.see(id("incoming-call")).await?;
     ben.read(id("incoming-identity"), "Vouched for by").await?;
@@ -201,9 +205,6 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     ana.see(connected.clone()).await?;
     ben.see(connected).await?;
     let began = Instant::now();
-    let (at_ana, at_ben) = (stage.sound.listen(ANA.name)?, stage.sound.listen(BEN.name)?);
-    at_ana.begins(Duration::from_secs(20)).await?;
-    at_ben.begins(Duration::from_secs(20)).await?;
     let mut ana_speaks = stage.sound.say(ANA.name, &ana_file)?;
     let moving = By::Css("[data-testid=\"call-level-out\"][aria-valuenow]:not([aria-valuenow=\"0\"])");
     ben.see(moving).await?;
