@@ -1,8 +1,10 @@
 //! Calls as people see them: the stages of the call machine, the connector Hyperty and the media engine.
 
-use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage};
+use std::time::Duration;
+
+use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage, Tone};
 use contract::{CallStage, CallView, News};
-use media::{CallMedia, DeviceState, Direction, MediaEvent};
+use media::{CallMedia, DeviceState, Direction, FailReason, MediaEvent, TonePlayer};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +23,12 @@ const MEDIA_EVENTS_LIMIT: usize = 256;
 /// Calls that may ring or run at once; one more is answered "busy".
 const CALLS_LIMIT: usize = 1;
 
+/// How long one hears that the other side is busy.
+const LAST_TONE: Duration = Duration::from_secs(3);
+
+/// How long the reason of a call's end may come after the end itself.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// The calls that are not over.
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -38,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) user: UserAddress,
     pub(crate) machine: CallMachine,
     pub(crate) media: Option<CallMedia>,
+    /// What sounds until somebody answers; it stops when it is dropped.
+    tone: Option<TonePlayer>,
     /// Both called at once and the other side's offer stands.
     pub(crate) gave_way: bool,
     /// Counts the media of this call; what an earlier one says is past.
@@ -46,7 +56,17 @@ pub(crate) struct Call {
 
 impl Call {
     fn new(view: CallView, user: &UserAddress, object: Option<Address>, machine: CallMachine) -> Self {
-        Self { view, object, early_name: None, user: user.clone(), machine, media: None, gave_way: false, round: 0 }
+        Self {
+            view,
+            object,
+            early_name: None,
+            user: user.clone(),
+            machine,
+            media: None,
+            tone: None,
+            gave_way: false,
+            round: 0,
+        }
     }
 }
 
@@ -308,6 +328,10 @@ impl Home {
         let home = self.clone();
         self.rooms.tasks.start("media events", async move {
             while let Some(event) = events.recv().await {
+                if matches!(event, MediaEvent::Failed { reason: FailReason::PeerLeft }) {
+                    // Whoever hangs up says goodbye on another way than the media takes, and it may be slower.
+                    tokio::time::sleep(GOODBYE).await;
+                }
                 if home.state().calls.find(&url).is_none_or(|call| call.round == round) {
                     home.on_media_event(&url, event);
                 }
@@ -332,6 +356,13 @@ impl Home {
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
+            // Closed by the verified peer itself, which is to hang up even if the goodbye got lost.
+            MediaEvent::Failed { reason: FailReason::PeerLeft } => {
+                let bye = ByeReason::HungUp;
+                let event = json!({ "event": "failed", "call": self.guest_name(url), "reason": bye.code() });
+                self.media_event_to_connector(event);
+                self.happened(url, Input::RemoteBye(bye));
+            }
             MediaEvent::Failed { reason } => {
                 let event = json!({ "event": "failed", "call": self.guest_name(url), "reason": reason.code() });
                 self.media_event_to_connector(event);
@@ -384,9 +415,14 @@ impl Home {
             return;
         }
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
-        let (machine, _) = CallMachine::callee(now_u64());
+        let (machine, actions) = CallMachine::callee(now_u64());
         self.tell(News::Call(view.clone()));
-        state.calls.list.push(Call::new(view, &user, Some(event.call), machine));
+        let mut call = Call::new(view, &user, Some(event.call), machine);
+        call.tone = actions.iter().find_map(|action| match action {
+            Action::Play(tone) => Some(self.rooms.media.play_tone(*tone)),
+            _ => None,
+        });
+        state.calls.list.push(call);
     }
 
     /// The object of a call was refused or left by the other side.
@@ -424,8 +460,11 @@ impl Home {
             match action {
                 Action::SendBye(bye) => byes.push(bye),
                 Action::Show if !over => self.show_call(state, url),
-                // Media is closed with the call below; tones are played by the interface.
-                Action::Show | Action::CloseMedia | Action::Play(_) | Action::Silence => {}
+                Action::Play(tone) if over => self.sound_once(tone),
+                Action::Play(tone) => self.sound(state, url, Some(tone)),
+                Action::Silence => self.sound(state, url, None),
+                // Media is closed with the call below.
+                Action::Show | Action::CloseMedia => {}
             }
         }
         if let Some(object) = object {
@@ -434,6 +473,24 @@ impl Home {
         if over && let Some(call) = state.calls.take(url) {
             self.show_ended(state, call);
         }
+    }
+
+    /// Plays a tone as long as the call is in this state.
+    fn sound(&self, state: &mut State, url: &Address, tone: Option<Tone>) {
+        if let Some(call) = state.calls.find(url) {
+            // The old one ends before the new one begins.
+            call.tone = None;
+            call.tone = tone.map(|tone| self.rooms.media.play_tone(tone));
+        }
+    }
+
+    /// Plays a tone for a moment; the call it belongs to is over.
+    fn sound_once(&self, tone: Tone) {
+        let player = self.rooms.media.play_tone(tone);
+        self.rooms.tasks.start("tone", async move {
+            tokio::time::sleep(LAST_TONE).await;
+            drop(player);
+        });
     }
 
     fn show_ended(&self, state: &mut State, mut call: Call) {

@@ -14,6 +14,9 @@ const START: Duration = Duration::from_secs(60);
 /// What recordings are made at.
 const RATE: u32 = 48_000;
 
+/// Louder than this is not silence.
+const AUDIBLE: u16 = 600;
+
 /// What a program shows the sound server to be let in, made by the server; a server asks for all of it.
 const COOKIE: &str = "cookie";
 
@@ -170,6 +173,22 @@ impl Listening {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Waits until something is heard.
+    pub(crate) async fn sounds(&self, who: &str, what: &str, limit: Duration) -> Outcome<()> {
+        let until = Instant::now() + limit;
+        loop {
+            let bytes = std::fs::read(&self.path).map_err(StageError::file(&self.path))?;
+            if bytes.chunks_exact(2).any(|pair| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs() > AUDIBLE) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let found = "silence".into();
+                return Err(StageError::NotHeard { who: who.into(), what: what.into(), found });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Ends it and returns what was heard.

@@ -199,6 +199,8 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     ben.read(id("incoming-identity"), "Vouched for by").await?;
     tale.step("it rings at ben's", &[ana, ben]).await?;
     rings_on_top(stage, ben).await?;
+    at_ben.sounds("ben", "that it rings", Duration::from_secs(20)).await?;
+    at_ana.sounds("ana", "that it rings at ben's", Duration::from_secs(20)).await?;
     tale.step_on_screen("a window of its own rings above all others", stage)?;
     ben.click(id("call-accept")).await?;
     let connected = By::Css("[data-testid=\"call-screen\"][data-stage=\"connected\"]");

@@ -113,6 +113,29 @@ async fn a_declined_call_ends_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_hung_up_did_not_drop_the_call_though_the_goodbye_got_lost() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    let call: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    let ringing = stage.ben.sees_call(&CallStage::Ringing).await;
+    stage.ben.ask::<Value>(Question::CallAccept { call: ringing.call }).await.unwrap();
+    stage.ana.sees_call(&CallStage::Connected).await;
+    stage.ben.sees_call(&CallStage::Connected).await;
+    // Voice goes from device to device; the goodbye would have gone through Ben's node.
+    stage.b.stop().await;
+    stage.ana.ask::<Value>(Question::CallHangup { call: call.call }).await.unwrap();
+    let reason = stage
+        .ben
+        .hears("the end of the call", |news| match news {
+            contract::News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
+            _ => None,
+        })
+        .await;
+    assert_eq!(reason, "hung-up");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_cannot_be_called() {
     let stage = Stage::strangers().await;
     let call = Question::CallStart { user: "ben@b.localhost".into() };
