@@ -307,6 +307,21 @@ await runner.aside('who is blocked is not heard any more, and is not told so', a
   assert.equal(await ben.row(ana).count(), 0);
 });
 
+await runner.aside('a block taken back brings what was written meanwhile, and all that follows', async () => {
+  await ben.press('nav-people');
+  await ben.hands.press(ben.person(ana));
+  await ben.press('person-unblock');
+  await ben.page.locator('[data-testid="person-contact"][data-contact="accepted"]').waitFor();
+  await ben.open(ana);
+  await ben.message('Can you still hear me?').waitFor();
+  await ana.write('And now?');
+  await ben.message('And now?').waitFor();
+  const heard = (await ben.at('message-text').allTextContents()).slice(-2);
+  assert.ok(heard[0].includes('Can you still hear me?') && heard[1].includes('And now?'), heard.join(' | '));
+  await ben.write('Now I do.');
+  await ana.message('Now I do.').waitFor();
+});
+
 await runner.aside('no page had an error', async () => {
   for (const one of people) {
     // The refused token of the other page and the failed look-ups are no errors of these pages.

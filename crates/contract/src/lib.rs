@@ -129,6 +129,12 @@ pub enum Question {
         /// The person's address.
         user: String,
     },
+    /// Takes a block back: the person stands where they stood before, and what they wrote meanwhile comes. → `null`
+    #[serde(rename = "person.unblock")]
+    PersonUnblock {
+        /// The person's address.
+        user: String,
+    },
     /// → [`PersonCard`]
     #[serde(rename = "person.card")]
     PersonCard {

@@ -51,6 +51,7 @@ impl Home {
             }
             Question::PersonAccept { user } => json(self.accept(&person(&user)?).await?),
             Question::PersonBlock { user } => json(self.block(&person(&user)?)?),
+            Question::PersonUnblock { user } => json(self.unblock(&person(&user)?)?),
             Question::PersonCard { user } => {
                 let state = self.state();
                 json(self.person_card(&state, &person(&user)?)?)

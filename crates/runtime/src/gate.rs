@@ -9,7 +9,6 @@ use message::{UserAddress, Verdict};
 use policy::{Contact, Identity, Peer, Policy, Wish};
 
 use crate::home::{Home, State};
-use crate::objects::get_person;
 use crate::records::{Object, ObjectUse, Person, kind};
 use crate::trouble::{Failure, Outcome};
 use contract::ContactState;
@@ -102,8 +101,11 @@ fn contact_of(person: &Person) -> Option<Contact> {
 impl Home {
     /// Tells the policy where a contact stands.
     pub(crate) fn policy_follows(&self, state: &mut State, user: &UserAddress) {
-        let Ok(person) = state.store().and_then(|store| store.read(|tx| get_person(tx, user))) else { return };
-        if set_contact(&mut state.policy, &person)
+        let known: Outcome<Option<Person>> = state
+            .store()
+            .and_then(|store| store.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store));
+        let Ok(person) = known else { return };
+        if set_contact(&mut state.policy, user, person.as_ref().and_then(contact_of))
             && let Err(failure) = state.keep_rules()
         {
             // The persons' records are the truth; the policy is told again at the next start.
@@ -116,17 +118,16 @@ impl Home {
         let persons: Outcome<Vec<(String, Person)>> =
             state.store().and_then(|store| store.read(|tx| tx.list(kind::PERSON)).map_err(Failure::store));
         for (_, person) in persons.unwrap_or_default() {
-            set_contact(&mut state.policy, &person);
+            set_contact(&mut state.policy, &person.user, contact_of(&person));
         }
     }
 }
 
 /// Whether that is news to the policy.
-fn set_contact(policy: &mut Policy, person: &Person) -> bool {
-    let contact = contact_of(person);
-    let news = policy.rules().contacts.get(&person.user).copied() != contact;
+fn set_contact(policy: &mut Policy, user: &UserAddress, contact: Option<Contact>) -> bool {
+    let news = policy.rules().contacts.get(user).copied() != contact;
     if news {
-        policy.set_contact(&person.user, contact);
+        policy.set_contact(user, contact);
     }
     news
 }
@@ -169,6 +170,7 @@ mod tests {
             sealed_answer: None,
             asked: None,
             unchecked: None,
+            before_block: None,
             draft: String::new(),
             at: 0,
         }

@@ -258,6 +258,7 @@ fn first_word(
         sealed_answer: None,
         asked: None,
         unchecked: None,
+        before_block: None,
         draft: String::new(),
         at: now,
     };

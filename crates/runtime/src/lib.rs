@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 mod ask;
 mod asking;
+mod blocking;
 mod calls;
 mod chats;
 mod config;

@@ -150,6 +150,7 @@ impl Home {
             sealed_answer: None,
             asked: None,
             unchecked: None,
+            before_block: None,
             draft: String::new(),
             at: now,
         };
@@ -482,8 +483,13 @@ fn introduction_message(me: &Ready, object: &Object) -> Outcome<Message> {
     inner_message(MessageType::Create, &object.url, "subscription", &value)
 }
 
+/// Who I am, to somebody who invited me.
+pub(crate) fn acceptance_message(me: &Ready, url: &Address) -> Outcome<Message> {
+    inner_message(MessageType::Subscribe, url, "subscription", &json!({ "introduction": introduction(me) }))
+}
+
 /// Who I am.
-pub(crate) fn introduction(me: &Ready) -> Introduction {
+fn introduction(me: &Ready) -> Introduction {
     Introduction { name: me.record.name.clone(), evidence: persons::my_evidence(me) }
 }
 

@@ -1,4 +1,4 @@
-//! Other people: found by address, introduced, verified, accepted or blocked.
+//! Other people: found by address, introduced, verified and accepted.
 
 use contract::{ContactState, FoundPerson, IdentityLine, News, PersonCard, TrustState};
 use message::{Address, Body, Code, MessageType, UserAddress};
@@ -11,7 +11,7 @@ use crate::gate::{self, Entry};
 use crate::home::{Home, Ready, State, body, detail, now_ms, now_u64};
 use crate::inbox::{WaitingEvidence, hyperty_of, identity_of, release_held};
 use crate::objects::{
-    Follow, below, child_message, get_object, get_person, inner_message, introduction, put_object, put_person,
+    Follow, acceptance_message, below, child_message, get_object, get_person, inner_message, put_object, put_person,
     seal_and_queue,
 };
 use crate::patience::{dice, pause_after, pause_when_back};
@@ -136,40 +136,6 @@ impl Home {
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
         let follow = store.write(|tx| open_as_observer(tx, me, &chat, now_ms()))?;
         self.follow_up(state, follow);
-        Ok(())
-    }
-
-    /// Question `person.block`.
-    pub(crate) fn block(&self, user: &UserAddress) -> Outcome<()> {
-        let mut state = self.state();
-        let chat = {
-            let store = state.store()?;
-            store.write(|tx| {
-                let claimed = unchecked_request(tx, user)?;
-                let mut person = if claimed.is_some() { get_or_new(tx, user)? } else { get_person(tx, user)? };
-                person.contact = ContactState::Blocked;
-                if person.chat.is_none() {
-                    person.chat = claimed.as_ref().map(|object| object.url.clone());
-                }
-                put_person(tx, &person)?;
-                if let Some(mut object) = claimed {
-                    object.standing = Standing::Closed { reason: "blocked".into() };
-                    object.held.clear();
-                    put_object(tx, &object)?;
-                }
-                if let Some(chat) = &person.chat {
-                    // Who is blocked is not told.
-                    let mut object = get_object(tx, chat)?;
-                    object.standing = Standing::Closed { reason: "blocked".into() };
-                    put_object(tx, &object)?;
-                }
-                Ok::<_, Failure>(person.chat)
-            })?
-        };
-        let mut follow = vec![Follow::PersonShown(user.clone())];
-        follow.extend(chat.map(Follow::ChatShown));
-        self.follow_up(&mut state, follow);
-        self.hang_up_on(&mut state, user);
         Ok(())
     }
 
@@ -340,14 +306,18 @@ impl Home {
         let Some(store) = &state.store else { return };
         let done = store.write(|tx| {
             let mut object = get_object(tx, url)?;
+            if !matches!(object.standing, Standing::Verifying { .. }) {
+                // They were blocked meanwhile: nobody waits for this any more.
+                return Ok(None);
+            }
             object.standing = Standing::Closed { reason: failure.code.clone() };
             object.held.clear();
             put_object(tx, &object)?;
             // A stranger whom nobody asked for must not fill the window with their failures.
             let awaited = matches!(object.side, Side::Reporter(_)) || is_accepted(tx, &object.peer)?;
-            Ok::<_, Failure>((object, awaited))
+            Ok::<_, Failure>(Some((object, awaited)))
         });
-        if let Ok((object, awaited)) = done {
+        if let Ok(Some((object, awaited))) = done {
             if awaited {
                 self.tell(News::Trouble(failure.into()));
             }
@@ -447,7 +417,7 @@ fn is_temporary(failure: &Failure) -> bool {
 }
 
 /// The open request of somebody whose claim to be this user could not be checked yet.
-fn unchecked_request(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Option<Object>> {
+pub(crate) fn unchecked_request(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Option<Object>> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
     Ok(objects.into_iter().map(|(_, object)| object).find(|o| o.peer == *user && o.is_unchecked_request()))
 }
@@ -520,9 +490,7 @@ fn after_verification(
 fn open_as_observer(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
     let mut person = get_person(tx, &object.peer)?;
-    let said = json!({ "introduction": introduction(me) });
-    let inner = inner_message(MessageType::Subscribe, url, "subscription", &said)?;
-    seal_and_queue(tx, me, &object, &person, &inner, None)?;
+    seal_and_queue(tx, me, &object, &person, &acceptance_message(me, url)?, None)?;
     object.standing = Standing::Open;
     object.at = now;
     put_object(tx, &object)?;
@@ -670,6 +638,7 @@ fn stranger(user: &UserAddress) -> Person {
         inbox: None,
         devices: Vec::new(),
         chat: None,
+        before_block: None,
     }
 }
 

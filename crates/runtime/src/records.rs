@@ -75,6 +75,9 @@ pub struct Person {
     pub devices: Vec<String>,
     /// The conversation with them.
     pub chat: Option<Address>,
+    /// Where the contact stood before we blocked them.
+    #[serde(default)]
+    pub before_block: Option<ContactState>,
 }
 
 /// What a data object is used for; its scheme says so.
@@ -142,6 +145,9 @@ pub struct Object {
     /// Why the other side could not be checked yet, once it took longer than a moment.
     #[serde(default)]
     pub unchecked: Option<String>,
+    /// How far the two sides knew each other before we blocked the other.
+    #[serde(default)]
+    pub before_block: Option<Standing>,
     /// What was typed and not sent.
     pub draft: String,
     /// Unix milliseconds of the last thing that happened.

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use store::{ChildRow, Tx};
 
 use crate::home::{Ready, now_ms};
-use crate::objects::{Follow, child_message, device_tag, get_person, inner_message, put_object, seal_and_queue};
+use crate::objects::{
+    Follow, acceptance_message, child_message, device_tag, get_person, inner_message, put_object, seal_and_queue,
+};
 use crate::records::{Asked, ChildValue, Object, Side};
 use crate::trouble::{Failure, Outcome};
 
@@ -80,6 +82,10 @@ pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Messag
     let person = get_person(tx, &object.peer)?;
     let user = &me.record.user;
     let have = ask.have.get(user).copied().unwrap_or(0);
+    if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(user) {
+        // Who has nothing of ours may have missed that we accepted; who knows it drops this.
+        seal_and_queue(tx, me, object, &person, &acceptance_message(me, &object.url)?, None)?;
+    }
     let last = object.children.have_of(user);
     if have < last {
         let (again, resent) = page_after(tx, &object.url, user, &device_tag(me), have, last)?;

@@ -13,6 +13,8 @@ export class People {
   waiting = new Waiting();
   opening = new Waiting();
   answering = new Waiting();
+  /** Blocks that are not done yet, and what undoes them. */
+  #undoing = new Map<string, () => void>();
 
   constructor(
     private readonly shell: Shell,
@@ -60,6 +62,7 @@ export class People {
   block(user: string, name: string, before: PersonCard['contact']): void {
     this.#mark(user, 'blocked');
     const commit = async () => {
+      this.#undoing.delete(user);
       try {
         await this.shell.ask({ ask: 'person.block', input: { user } });
       } catch (error) {
@@ -67,7 +70,18 @@ export class People {
         this.answering.trouble = troubleOf(error);
       }
     };
-    this.toasts.undoable(say('request.blocked', { name }), () => void commit(), () => this.#mark(user, before));
+    const undo = () => {
+      this.#undoing.delete(user);
+      this.#mark(user, before);
+    };
+    this.#undoing.set(user, this.toasts.undoable(say('request.blocked', { name }), () => void commit(), undo));
+  }
+
+  /** Takes a block back, also one that is not done yet; the news say where they stand then. */
+  async unblock(user: string, answering: Waiting = this.answering): Promise<void> {
+    const undo = this.#undoing.get(user);
+    if (undo) return undo();
+    await answering.run(() => this.shell.ask({ ask: 'person.unblock', input: { user } }));
   }
 
   #mark(user: string, contact: PersonCard['contact']): void {

@@ -21,8 +21,8 @@ export class Toasts {
     this.#show({ id: this.#next++, text }, SHOWN_MS);
   }
 
-  /** Shows the act as done; does it for good when nobody undid it. */
-  undoable(text: string, commit: () => void, undo: () => void): void {
+  /** Shows the act as done; does it for good when nobody undid it. Gives what undoes it. */
+  undoable(text: string, commit: () => void, undo: () => void): () => void {
     const id = this.#next++;
     this.#commits.set(id, commit);
     const takeBack = () => {
@@ -31,6 +31,7 @@ export class Toasts {
       this.close(id);
     };
     this.#show({ id, text, undo: takeBack }, UNDO_MS);
+    return takeBack;
   }
 
   close(id: number): void {

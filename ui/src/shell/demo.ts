@@ -137,6 +137,7 @@ export class DemoShell implements Shell {
   /** Everything that was asked, oldest first. */
   readonly asked: Question[] = [];
   #listeners = new Listeners();
+  #beforeBlock = new Map<string, PersonCard['contact']>();
   #parked = new Map<string, (error: Trouble | null) => void>();
 
   constructor(readonly world: DemoWorld = sampleWorld()) {}
@@ -239,7 +240,9 @@ export class DemoShell implements Shell {
       case 'person.accept':
         return this.#contact(question.input.user, 'accepted'), null;
       case 'person.block':
-        return this.#contact(question.input.user, 'blocked'), null;
+        return this.#block(question.input.user), null;
+      case 'person.unblock':
+        return this.#contact(question.input.user, this.#beforeBlock.get(question.input.user) ?? 'accepted'), null;
       case 'person.card':
         return world.people.find((one) => one.user === question.input.user) ?? refuse('not-found');
       case 'person.list':
@@ -319,6 +322,12 @@ export class DemoShell implements Shell {
     this.world.messages[chat] = [];
     this.tell({ news: 'chat', data: summary });
     return summary;
+  }
+
+  #block(user: string): void {
+    const before = this.world.people.find((one) => one.user === user)?.contact;
+    if (before && before !== 'blocked') this.#beforeBlock.set(user, before);
+    this.#contact(user, 'blocked');
   }
 
   #contact(user: string, contact: PersonCard['contact']): void {

@@ -53,6 +53,7 @@ export interface Answers {
   'person.request': ChatSummary;
   'person.accept': null;
   'person.block': null;
+  'person.unblock': null;
   'person.card': PersonCard;
   'person.list': PersonCard[];
   'consent.answer': null;

@@ -94,6 +94,20 @@ describe('in the chats', () => {
     await waitFor(() => expect(document.querySelector('[data-user="eva@c.localhost"]')).not.toBeNull());
   });
 
+  it.each([
+    ['eva@c.localhost', 'comm://c.localhost/eva', 'contact-request'],
+    ['ben@b.localhost', BEN, 'composer'],
+  ])('%s is back as before when the block is taken back', async (blocked, chat, before) => {
+    const { shell, user } = await show('', `#/chats/${encodeURIComponent(chat)}`);
+    await shown(before);
+    await screen.findAllByTestId('chat-row');
+    await shell.ask({ ask: 'person.block', input: { user: blocked } });
+    await user.click(await shown('conversation-unblock'));
+    expect(shell.asked).toContainEqual({ ask: 'person.unblock', input: { user: blocked } });
+    expect(await shown(before)).toBeVisible();
+    expect(shell.times('person.accept')).toBe(0);
+  });
+
   it('what is queued while away says when it goes out', async () => {
     await show('offline');
     const rows = await screen.findAllByTestId('chat-row');
@@ -108,6 +122,28 @@ describe('a person', () => {
     await waitFor(() => expect(screen.getByTestId('person-identity')).toHaveTextContent('Vouched for by b.localhost'));
     expect(screen.getByTestId('person-reached')).toHaveTextContent('b.localhost 1.0.0');
     expect(shell.times('person.card')).toBe(1);
+  });
+});
+
+describe('a person one blocks', () => {
+  const contact = async () => (await shown('person-contact')).dataset.contact;
+
+  it('is unblocked before the block is done, and then never blocked', async () => {
+    const { shell, user } = await show('', `#/people/${encodeURIComponent('ben@b.localhost')}`);
+    await user.click(await shown('person-block'));
+    await user.click(await shown('person-unblock'));
+    await waitFor(async () => expect(await contact()).toBe('accepted'));
+    expect(screen.queryByTestId('toast-undo')).toBeNull();
+    expect([shell.times('person.block'), shell.times('person.unblock')]).toEqual([0, 0]);
+  });
+
+  it('is unblocked long after', async () => {
+    const { shell, user } = await show('', `#/people/${encodeURIComponent('ben@b.localhost')}`);
+    await shown('person-block');
+    await shell.ask({ ask: 'person.block', input: { user: 'ben@b.localhost' } });
+    await user.click(await shown('person-unblock'));
+    await waitFor(async () => expect(await contact()).toBe('accepted'));
+    expect(shell.asked).toContainEqual({ ask: 'person.unblock', input: { user: 'ben@b.localhost' } });
   });
 });
 

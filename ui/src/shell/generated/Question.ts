@@ -89,6 +89,10 @@ user: string, } } | { "ask": "person.block", "input": {
 /**
  * The person's address.
  */
+user: string, } } | { "ask": "person.unblock", "input": { 
+/**
+ * The person's address.
+ */
 user: string, } } | { "ask": "person.card", "input": { 
 /**
  * The person's address.
