@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::setup::{Purpose, ensure};
-use crate::shell::{Failed, cargo, npm, program, root, step, title};
+use crate::shell::{Failed, cargo, program, root, step, title};
 use crate::suite;
 
 /// How the demo is shown.
@@ -55,14 +55,4 @@ pub fn run_app(arguments: &[String], install: bool) -> Result<(), Failed> {
     step("Building the app", &mut cargo(&["build", "-p", "parlance"]))?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     step("Parlance", &mut program(&root().join("target/debug/parlance").to_string_lossy(), &arguments))
-}
-
-/// Builds the installers this system can make.
-pub fn package(install: bool) -> Result<(), Failed> {
-    ensure(Purpose::Build, install)?;
-    suite::prepare()?;
-    step(
-        "Building the installers",
-        &mut npm("ui", &["exec", "--", "tauri", "build", "--config", "../src-tauri/tauri.conf.json"]),
-    )
 }

@@ -51,8 +51,6 @@ enum Command {
     },
     /// Takes pictures of every screen of the interface.
     Shots,
-    /// Builds the installers this system can make.
-    Package,
 }
 
 fn main() -> ExitCode {
@@ -65,7 +63,6 @@ fn main() -> ExitCode {
         Command::Bench { names } => bench::run(&names, install),
         Command::Run { arguments } => demo::run_app(&arguments, install),
         Command::Shots => suite::shots(install),
-        Command::Package => demo::package(install),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

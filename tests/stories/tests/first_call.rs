@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::Stage;
-use contract::{CallStage, CallView, Question};
+use contract::{CallStage, CallView, News, Question};
+use lab::Person;
 use media::{Microphone, Speaker};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +25,15 @@ fn tone(path: &Path, hertz: f32, seconds: u32) {
         file.write_sample((phase.sin() * 12_000.0) as i16).unwrap();
     }
     file.finalize().unwrap();
+}
+
+/// The reason a person reads when a call is over.
+async fn why_it_ended(person: &mut Person) -> String {
+    let ended = |news| match news {
+        News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
+        _ => None,
+    };
+    person.hears("the end of the call", ended).await
 }
 
 /// Seconds of a recording in which this tone is louder than everything else together.
@@ -101,14 +111,7 @@ async fn a_declined_call_ends_on_both_sides() {
     let _: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
     let ringing = stage.ben.sees_call(&CallStage::Ringing).await;
     stage.ben.ask::<Value>(Question::CallDecline { call: ringing.call }).await.unwrap();
-    let reason = stage
-        .ana
-        .hears("the end of the call", |news| match news {
-            contract::News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, "declined");
+    assert_eq!(why_it_ended(&mut stage.ana).await, "declined");
     stage.close().await;
 }
 
@@ -124,14 +127,7 @@ async fn who_hung_up_did_not_drop_the_call_though_the_goodbye_got_lost() {
     // Voice goes from device to device; the goodbye would have gone through Ben's node.
     stage.b.stop().await;
     stage.ana.ask::<Value>(Question::CallHangup { call: call.call }).await.unwrap();
-    let reason = stage
-        .ben
-        .hears("the end of the call", |news| match news {
-            contract::News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, "hung-up");
+    assert_eq!(why_it_ended(&mut stage.ben).await, "hung-up");
     stage.close().await;
 }
 
