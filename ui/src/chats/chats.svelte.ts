@@ -7,6 +7,8 @@ export class Chats {
   loaded = $state(false);
   filter = $state('');
   waiting = new Waiting();
+  /** What was told since the list was last asked for. */
+  #news = new Map<string, ChatSummary>();
 
   constructor(private readonly shell: Shell) {}
 
@@ -24,10 +26,13 @@ export class Chats {
   );
 
   async load(): Promise<void> {
+    this.#news.clear();
     const list = await this.waiting.run(() => this.shell.ask({ ask: 'chat.list' }));
     if (!list) return;
     this.list = list;
     this.loaded = true;
+    // What was told while the answer was on its way is younger than the answer.
+    for (const summary of this.#news.values()) this.take(summary);
   }
 
   find(chat: string): ChatSummary | undefined {
@@ -39,6 +44,7 @@ export class Chats {
   }
 
   take(summary: ChatSummary): void {
+    this.#news.set(summary.chat, summary);
     const at = this.list.findIndex((one) => one.chat === summary.chat);
     if (at < 0) this.list = [...this.list, summary];
     else this.list[at] = summary;
