@@ -139,12 +139,12 @@ fn two_people_hear_each_other_through_their_sound_devices() {
         ana.media.close().await;
         ben.media.close().await;
 
-        // How much of it is whole depends on how much time a busy machine gives the sound server.
+        // Of three seconds listened to (the recorder needs a moment), and of more than four of the call.
         let played = seconds_of(&out_of_the_speaker, 440.0);
         let (ana_heard, ben_heard) = (seconds_of(&read(&at_ana), 1_000.0), seconds_of(&read(&at_ben), 440.0));
         println!("speaker {played} s; ana {ana_heard} s, ben {ben_heard} s");
-        assert!(played > 0.4, "the speaker played 440 Hz for {played} s");
-        assert!(ana_heard > 0.5 && ben_heard > 0.5, "ana {ana_heard} s, ben {ben_heard} s");
+        assert!(played >= 2.0, "the speaker played 440 Hz for {played} s");
+        assert!(ana_heard >= 3.0 && ben_heard >= 3.0, "ana {ana_heard} s, ben {ben_heard} s");
         assert_eq!(ana.engine.in_use(), InUse::default());
     });
 }

@@ -22,8 +22,8 @@ pub fn run(install: bool) -> Result<(), Failed> {
         nextest,
     )?;
     step(
-        "Interface: every screen, light, dark and right to left",
-        &mut npm("ui", &["run", "e2e:demo", "--", "--look=light,dark,rtl"]),
+        "Interface: every screen, light, dark, in high contrast, right to left, with large letters",
+        &mut npm("ui", &["run", "e2e:demo", "--", "--look=light,dark,contrast,rtl,large"]),
     )?;
     passed += two_people()?;
     println!("\n{passed} passed, 0 failed");
