@@ -267,6 +267,15 @@ impl Person {
         })
         .await
     }
+
+    /// Waits until no call is left.
+    pub async fn is_in_no_call(&self) {
+        self.until("the end of the call", async |person| {
+            let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
+            calls.is_empty().then_some(())
+        })
+        .await;
+    }
 }
 
 fn capital(name: &str) -> String {

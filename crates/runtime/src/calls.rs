@@ -270,9 +270,7 @@ impl Home {
             }
             "close" => {
                 let media = self.state().calls.known(&name).and_then(|call| call.media.take());
-                if let Some(media) = media {
-                    media.close().await;
-                }
+                close(media).await;
                 Ok(Value::Null)
             }
             _ => Err(Failure::new("bad-request", "no such method")),
@@ -416,13 +414,8 @@ impl Home {
         }
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, actions) = CallMachine::callee(now_u64());
-        self.tell(News::Call(view.clone()));
-        let mut call = Call::new(view, &user, Some(event.call), machine);
-        call.tone = actions.iter().find_map(|action| match action {
-            Action::Play(tone) => Some(self.rooms.media.play_tone(*tone)),
-            _ => None,
-        });
-        state.calls.list.push(call);
+        state.calls.list.push(Call::new(view, &user, Some(event.call.clone()), machine));
+        self.perform(state, &event.call, actions);
     }
 
     /// The object of a call was refused or left by the other side.
@@ -453,6 +446,12 @@ impl Home {
     fn drive(&self, state: &mut State, url: &Address, input: Input) {
         let Some(call) = state.calls.find(url) else { return };
         let actions = call.machine.handle(now_u64(), input);
+        self.perform(state, url, actions);
+    }
+
+    /// Does what the machine of a call asks for.
+    fn perform(&self, state: &mut State, url: &Address, actions: Vec<Action>) {
+        let Some(call) = state.calls.find(url) else { return };
         let over = call.machine.state().is_over();
         let object = call.object.clone();
         let mut byes = Vec::new();
@@ -494,9 +493,7 @@ impl Home {
     }
 
     fn show_ended(&self, state: &mut State, mut call: Call) {
-        if let Some(media) = call.media.take() {
-            self.rooms.tasks.start("media close", async move { media.close().await });
-        }
+        self.rooms.tasks.start("media close", close(call.media.take()));
         let CallState::Ended(ended) = call.machine.state() else { return };
         let spoke = ended.spoke_ms.map(|ms| ms / 1000);
         let seconds = i32::try_from(spoke.unwrap_or(0)).unwrap_or(i32::MAX);
@@ -566,14 +563,14 @@ impl Home {
     /// Stages of calls end in time.
     pub(crate) fn tick_calls(&self) {
         let mut state = self.state();
-        for name in state.calls.names() {
+        for name in state.calls.names(|_| true) {
             self.drive(&mut state, &name, Input::Tick);
         }
     }
 
     /// Ends the calls with a person who may have none any more.
     pub(crate) fn hang_up_on(&self, state: &mut State, user: &UserAddress) {
-        for name in state.calls.names_with(user) {
+        for name in state.calls.names(|call| call.user == *user) {
             self.drive(state, &name, Input::LocalHangup);
         }
     }
@@ -581,9 +578,16 @@ impl Home {
     /// Ends all calls, as when the runtime closes.
     pub(crate) fn hang_up_all(&self) {
         let mut state = self.state();
-        for name in state.calls.names() {
+        for name in state.calls.names(|_| true) {
             self.drive(&mut state, &name, Input::LocalHangup);
         }
+    }
+}
+
+/// Closes the media of a call, if it has any.
+pub(crate) async fn close(media: Option<CallMedia>) {
+    if let Some(media) = media {
+        media.close().await;
     }
 }
 
@@ -623,13 +627,9 @@ impl Calls {
         })
     }
 
-    fn names_with(&self, user: &UserAddress) -> Vec<Address> {
-        let theirs = self.list.iter().filter(|call| call.user == *user);
-        theirs.filter_map(|call| Address::parse(&call.view.call).ok()).collect()
-    }
-
-    fn names(&self) -> Vec<Address> {
-        self.list.iter().filter_map(|call| Address::parse(&call.view.call).ok()).collect()
+    fn names(&self, wanted: impl Fn(&Call) -> bool) -> Vec<Address> {
+        let wanted = self.list.iter().filter(|call| wanted(call));
+        wanted.filter_map(|call| Address::parse(&call.view.call).ok()).collect()
     }
 
     fn take(&mut self, name: &Address) -> Option<Call> {

@@ -155,25 +155,9 @@ mod tests {
     fn object(standing: crate::records::Standing) -> Object {
         let url = message::Address::parse("comm://a.localhost/one").unwrap();
         let snapshot = sync::Snapshot { version: 0, value: serde_json::json!({}) };
-        Object {
-            purpose: ObjectUse::Chat,
-            schema: "chat".into(),
-            peer: ana(),
-            standing,
-            side: crate::records::Side::Observer(sync::Observer::new(url.clone(), "chat", snapshot).unwrap()),
-            url,
-            system_lines: 0,
-            children: sync::Children::default(),
-            held: Vec::new(),
-            peer_device: None,
-            peer_persona: None,
-            sealed_answer: None,
-            asked: None,
-            unchecked: None,
-            before_block: None,
-            draft: String::new(),
-            at: 0,
-        }
+        let observer = sync::Observer::new(url.clone(), "chat", snapshot).unwrap();
+        let side = crate::records::Side::Observer(observer);
+        Object::new(url, ObjectUse::Chat, "chat".into(), ana(), standing, side, 0)
     }
 
     fn why<T: std::fmt::Debug>(outcome: Outcome<T>) -> String {

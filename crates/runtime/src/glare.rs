@@ -11,7 +11,7 @@ use media::CallMedia;
 use message::{Address, UserAddress};
 use serde_json::json;
 
-use crate::calls::{Call, Calls};
+use crate::calls::{Call, Calls, close};
 use crate::home::{Home, State, now_u64};
 use crate::trouble::Outcome;
 
@@ -116,12 +116,6 @@ impl Home {
             }
         });
         true
-    }
-}
-
-async fn close(media: Option<CallMedia>) {
-    if let Some(media) = media {
-        media.close().await;
     }
 }
 

@@ -243,25 +243,10 @@ fn first_word(
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
     let waiting = WaitingEvidence { name: said.introduction.name, evidence, invited_us: true };
-    let object = Object {
-        url: url.clone(),
-        purpose,
-        schema: said.schema,
-        peer: user,
-        standing: Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() },
-        side: Side::Observer(observer),
-        system_lines: 0,
-        children: sync::Children::default(),
-        held: Vec::new(),
-        peer_device: Some(author.device.clone()),
-        peer_persona: None,
-        sealed_answer: None,
-        asked: None,
-        unchecked: None,
-        before_block: None,
-        draft: String::new(),
-        at: now,
-    };
+    let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
+    let side = Side::Observer(observer);
+    let mut object = Object::new(url.clone(), purpose, said.schema, user, standing, side, now);
+    object.peer_device = Some(author.device.clone());
     put_object(tx, &object)?;
     Ok(vec![Follow::Listen(url.clone()), Follow::Verify(url.clone())])
 }
@@ -319,6 +304,10 @@ fn on_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: 
 }
 
 fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i64) -> Outcome<Vec<Follow>> {
+    if is_gone(&child.value) {
+        // Its number is taken; there is nothing to show.
+        return Ok(Vec::new());
+    }
     let row = ChildRow {
         id: child.resource.clone(),
         object: object.url.to_string(),
@@ -332,10 +321,6 @@ fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i
         unread: true,
         ..ChildRow::default()
     };
-    if is_gone(&child.value) {
-        // Its number is taken; there is nothing to show.
-        return Ok(Vec::new());
-    }
     if object.purpose == ObjectUse::Chat {
         tx.add_child(&row).map_err(Failure::store)?;
     } else if child.value.get("type").and_then(Value::as_str) == Some("answer") {

@@ -135,25 +135,9 @@ impl Home {
         let now = now_ms();
         let reporter = sync::Reporter::new(url.clone(), &wish.schema, wish.value)
             .map_err(|error| Failure::new("bad-object", error))?;
-        let mut object = Object {
-            url: url.clone(),
-            purpose,
-            schema: wish.schema,
-            peer: user.clone(),
-            standing: Standing::Invited,
-            side: Side::Reporter(reporter),
-            system_lines: 0,
-            children: sync::Children::default(),
-            held: Vec::new(),
-            peer_device: None,
-            peer_persona: Some(entry.persona.clone()),
-            sealed_answer: None,
-            asked: None,
-            unchecked: None,
-            before_block: None,
-            draft: String::new(),
-            at: now,
-        };
+        let side = Side::Reporter(reporter);
+        let mut object = Object::new(url.clone(), purpose, wish.schema, user.clone(), Standing::Invited, side, now);
+        object.peer_persona = Some(entry.persona.clone());
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
         let follow = store.write(|tx| {
             seal::create(tx, &me.device, &object.group()?).map_err(sealing)?;

@@ -194,6 +194,37 @@ pub struct ChildValue {
 }
 
 impl Object {
+    /// An object as it begins: nothing was said in it yet.
+    pub(crate) fn new(
+        url: Address,
+        purpose: ObjectUse,
+        schema: String,
+        peer: UserAddress,
+        standing: Standing,
+        side: Side,
+        now: i64,
+    ) -> Self {
+        Self {
+            url,
+            purpose,
+            schema,
+            peer,
+            standing,
+            side,
+            system_lines: 0,
+            children: sync::Children::default(),
+            held: Vec::new(),
+            peer_device: None,
+            peer_persona: None,
+            sealed_answer: None,
+            asked: None,
+            unchecked: None,
+            before_block: None,
+            draft: String::new(),
+            at: now,
+        }
+    }
+
     /// Whether content may flow.
     pub fn is_open(&self) -> bool {
         matches!(self.standing, Standing::Open)

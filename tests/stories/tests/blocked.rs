@@ -19,12 +19,7 @@ async fn blocking_somebody_ends_the_call_with_them_and_they_reach_nobody_any_mor
 
     stage.ben.ask::<Value>(Question::PersonBlock { user: "ana@a.localhost".into() }).await.unwrap();
     for person in [&stage.ana, &stage.ben] {
-        person
-            .until("the end of the call", async |person| {
-                let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
-                calls.is_empty().then_some(())
-            })
-            .await;
+        person.is_in_no_call().await;
     }
     // Ana does not know, and goes on.
     let at_ana: Vec<ChatSummary> = stage.ana.ask(Question::ChatList).await.unwrap();
@@ -81,12 +76,7 @@ async fn taking_a_block_back_brings_the_person_their_words_and_their_calls_back(
         assert_eq!(connected.call, call.call);
         caller.ask::<Value>(Question::CallHangup { call: call.call }).await.unwrap();
         for person in [caller, called] {
-            person
-                .until("the end of the call", async |person| {
-                    let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
-                    calls.is_empty().then_some(())
-                })
-                .await;
+            person.is_in_no_call().await;
         }
     }
     stage.close().await;

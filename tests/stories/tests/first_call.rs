@@ -90,12 +90,7 @@ async fn what_the_caller_says_is_what_the_callee_hears() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     stage.ana.ask::<Value>(Question::CallHangup { call: call.call }).await.unwrap();
     for person in [&stage.ana, &stage.ben] {
-        person
-            .until("the end of the call", async |person| {
-                let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
-                calls.is_empty().then_some(())
-            })
-            .await;
+        person.is_in_no_call().await;
     }
     stage.close().await;
     let (at_ben, at_ana) = (seconds_of(&heard_by_ben, 440.0), seconds_of(&heard_by_ana, 700.0));
@@ -160,12 +155,7 @@ async fn two_who_call_each_other_at_once_are_in_one_call() {
     stage.ben.sees_call(&CallStage::Connected).await;
     stage.ben.ask::<Value>(Question::CallHangup { call: from_ben.call }).await.unwrap();
     for person in [&stage.ana, &stage.ben] {
-        person
-            .until("the end of the call", async |person| {
-                let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
-                calls.is_empty().then_some(())
-            })
-            .await;
+        person.is_in_no_call().await;
     }
     stage.close().await;
 }

@@ -105,7 +105,7 @@ fn read_rows(body: &[u8]) -> Result<Vec<Row<'_>>, &'static str> {
 
 fn read_row((id, kind, from, to, body): Row<'_>) -> Result<Message, MessageError> {
     let kind = MessageType::parse(&kind).ok_or_else(|| MessageError::Malformed("no such message type".into()))?;
-    if id >= 1 << 53 {
+    if id > message::ID_LIMIT {
         return Err(MessageError::IdTooLarge);
     }
     Ok(Message { id, kind, from, to, body: Body::from_json(body.get())? })
