@@ -35,7 +35,10 @@ pub const GROUP_ID_LIMIT: usize = message::ADDRESS_LIMIT;
 /// Most members of a group. A path commit is linear in it.
 pub const MEMBER_LIMIT: usize = 1000;
 
-/// Most proposals of one observer kept for one epoch; the Reporter keeps only the first.
+/// Largest note that travels with a commit: heads of chains, or the entries that justify a leaf.
+pub const AAD_LIMIT: usize = 4 * 1024;
+
+/// Most proposals of one member kept for one epoch; the holder of the lease keeps only the first.
 pub const PROPOSAL_LIMIT: usize = 16;
 
 /// Epochs that stay readable after a commit, for messages that crossed it on the way.
@@ -56,7 +59,7 @@ pub(crate) fn capabilities() -> Capabilities {
     )
 }
 
-/// How a Reporter sets up a group.
+/// How a group is set up.
 pub(crate) fn create_config() -> MlsGroupCreateConfig {
     MlsGroupCreateConfig::builder()
         .ciphersuite(SUITE)
@@ -70,7 +73,7 @@ pub(crate) fn create_config() -> MlsGroupCreateConfig {
         .build()
 }
 
-/// How an observer takes part in one.
+/// How others take part in one.
 pub(crate) fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)

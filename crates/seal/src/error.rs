@@ -56,9 +56,9 @@ pub enum InviteError {
     /// We are in no such group.
     #[error("there is no such group")]
     UnknownGroup,
-    /// Only the Reporter changes the members.
-    #[error("only the Reporter changes the members")]
-    NotReporter,
+    /// Only the holder of the lease changes the members.
+    #[error("only the holder of the lease changes the members")]
+    NotHolder,
     /// The key package is larger than [`crate::KEY_PACKAGE_LIMIT`].
     #[error("the key package is too large")]
     TooLarge,
@@ -71,12 +71,26 @@ pub enum InviteError {
     /// The device is in the group already.
     #[error("the device is in the group already")]
     AlreadyMember,
-    /// Nobody sits at this leaf, or it is the Reporter's own.
+    /// Nobody sits at this leaf, or it is our own.
     #[error("there is no member to remove at leaf {0}")]
     NoSuchMember(u32),
     /// The group has [`crate::MEMBER_LIMIT`] members.
     #[error("the group is full")]
     Full,
+    /// Nobody was named.
+    #[error("nobody is to be invited or removed")]
+    Nobody,
+    /// What shall travel with the commit is larger than [`crate::AAD_LIMIT`].
+    #[error("what shall travel with the commit is too large")]
+    AadTooLarge,
+    /// One of several key packages was refused, and so nobody was invited.
+    #[error("key package {at}: {reason}")]
+    Nth {
+        /// Which, from 0.
+        at: usize,
+        /// Why.
+        reason: Box<InviteError>,
+    },
     /// The vault failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -100,9 +114,9 @@ pub enum JoinError {
     /// We are in this group.
     #[error("we are in the group already")]
     AlreadyJoined,
-    /// It was not made by the member at leaf 0.
-    #[error("the Welcome was not made by the Reporter")]
-    NotFromReporter,
+    /// It was not made by another member of the group.
+    #[error("the Welcome was not made by a member")]
+    NotFromMember,
     /// The group has more than [`crate::MEMBER_LIMIT`] members.
     #[error("the group is too large")]
     Full,
@@ -172,9 +186,15 @@ pub enum OpenError {
     /// It was opened before.
     #[error("the message was opened before")]
     Replayed,
-    /// Its keys are gone.
-    #[error("the message is too old to open")]
-    TooOld,
+    /// Its keys are gone. If its epoch is an earlier one, its sender lives behind our commits;
+    /// else too many later messages of the same sender came first.
+    #[error("the message of epoch {epoch} is too old to open, the group is in {ours}")]
+    TooOld {
+        /// The epoch of the message; unproven.
+        epoch: u64,
+        /// The epoch of the group.
+        ours: u64,
+    },
     /// It belongs to a later epoch: a commit is still on its way. Keep it and try again.
     #[error("the message belongs to epoch {epoch}, the group is in {ours}")]
     FromTheFuture {
@@ -192,8 +212,8 @@ pub enum OpenError {
     /// Its sender is no member now, or another device sits at its leaf.
     #[error("the sender is no longer in the group")]
     NotAMember,
-    /// Somebody other than the Reporter tried to commit. Worth an alarm.
-    #[error("the observer at leaf {leaf} tried to commit")]
+    /// Somebody who does not hold the lease tried to commit. Worth an alarm.
+    #[error("the member at leaf {leaf} tried to commit without the lease")]
     CommitFromObserver {
         /// Who.
         leaf: u32,
@@ -217,6 +237,91 @@ pub enum OpenError {
     Vault(#[from] VaultError),
 }
 
+/// Why a lease was not moved. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// We are in no such group.
+    #[error("there is no such group")]
+    UnknownGroup,
+    /// We were removed from it.
+    #[error("we are no longer in the group")]
+    Removed,
+    /// The step was made already, or another one was.
+    #[error("step {seq} of the lease is over, it is at {ours}")]
+    Stale {
+        /// The step.
+        seq: u64,
+        /// Where the lease is.
+        ours: u64,
+    },
+    /// Earlier steps are still on their way. Keep it and try again.
+    #[error("step {seq} of the lease comes early, it is at {ours}")]
+    Ahead {
+        /// The step.
+        seq: u64,
+        /// Where the lease is.
+        ours: u64,
+    },
+    /// Who asks, or who shall have it, is not in the group.
+    #[error("the device is not in the group")]
+    NotAMember,
+    /// Who asks does not hold the lease and wants it for somebody else, or says so.
+    #[error("the device does not hold the lease")]
+    NotHolder,
+    /// It would go to another persona, and the holder has not said that this is meant.
+    #[error("the lease would go to another persona")]
+    OtherPersona,
+    /// It is not over yet, and its holder lives.
+    #[error("the lease is held until {until}")]
+    StillHeld {
+        /// Until when, Unix seconds.
+        until: i64,
+    },
+    /// The device of who asks, or of who shall have it, was revoked or has expired.
+    #[error("the device was revoked or has expired")]
+    Dead,
+    /// It would last longer than [`crate::LEASE_LIFE_S`].
+    #[error("the lease would last too long")]
+    TooLong,
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The MLS library refused.
+    #[error("the group gave no answer: {0}")]
+    Mls(String),
+}
+
+impl From<GroupError> for LeaseError {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::UnknownGroup => Self::UnknownGroup,
+            GroupError::Removed => Self::Removed,
+            GroupError::Vault(error) => Self::Vault(error),
+            GroupError::Mls(reason) => Self::Mls(reason),
+        }
+    }
+}
+
+impl LeaseError {
+    /// A stable word for it, for logs and for shells.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownGroup => "unknown-group",
+            Self::Removed => "removed",
+            Self::Stale { .. } => "lease-stale",
+            Self::Ahead { .. } => "lease-ahead",
+            Self::NotAMember => "not-a-member",
+            Self::NotHolder => "not-holder",
+            Self::OtherPersona => "lease-other-persona",
+            Self::StillHeld { .. } => "lease-held",
+            Self::Dead => "device-dead",
+            Self::TooLong => "lease-too-long",
+            Self::Vault(_) => "store-failed",
+            Self::Mls(_) => "sealing-failed",
+        }
+    }
+}
+
 impl From<GroupError> for SealError {
     fn from(error: GroupError) -> Self {
         match error {
@@ -232,7 +337,7 @@ impl From<GroupError> for InviteError {
     fn from(error: GroupError) -> Self {
         match error {
             GroupError::UnknownGroup => Self::UnknownGroup,
-            GroupError::Removed => Self::NotReporter,
+            GroupError::Removed => Self::NotHolder,
             GroupError::Vault(error) => Self::Vault(error),
             GroupError::Mls(reason) => Self::Mls(reason),
         }
@@ -279,13 +384,16 @@ impl InviteError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownGroup => "unknown-group",
-            Self::NotReporter => "not-reporter",
+            Self::NotHolder => "not-holder",
             Self::TooLarge => "too-large",
             Self::BadKeyPackage(_) => "bad-key-package",
             Self::Unverified(_) => "unverified",
             Self::AlreadyMember => "already-member",
             Self::NoSuchMember(_) => "no-such-member",
             Self::Full => "group-full",
+            Self::Nobody => "nobody",
+            Self::AadTooLarge => "too-large",
+            Self::Nth { reason, .. } => reason.code(),
             Self::Vault(_) => "store-failed",
             Self::Mls(_) => "sealing-failed",
         }
@@ -300,7 +408,7 @@ impl JoinError {
             Self::Malformed => "malformed",
             Self::NotForUs => "not-for-us",
             Self::AlreadyJoined => "already-joined",
-            Self::NotFromReporter => "not-from-reporter",
+            Self::NotFromMember => "not-from-member",
             Self::Full => "group-full",
             Self::Unverified { .. } => "unverified",
             Self::Invalid(_) => "invalid-welcome",
@@ -334,7 +442,7 @@ impl OpenError {
             Self::Removed => "removed",
             Self::Own => "own-message",
             Self::Replayed => "replayed",
-            Self::TooOld => "too-old",
+            Self::TooOld { .. } => "too-old",
             Self::FromTheFuture { .. } => "from-the-future",
             Self::TooFarAhead => "too-far-ahead",
             Self::Tampered => "tampered",

@@ -3,42 +3,37 @@
 use openmls::prelude::{MlsGroup, NewGroupError, OpenMlsProvider};
 use zeroize::Zeroizing;
 
-use crate::config::{self, PLAINTEXT_LIMIT};
-use crate::member::{self, REPORTER_LEAF};
+use crate::config;
+use crate::desk::at_once;
+use crate::kept::seal_many;
+use crate::member;
 use crate::provider::Provider;
-use crate::{CreateError, Device, GroupError, GroupId, Member, SealError, Vault};
+use crate::{CreateError, Device, GroupError, GroupId, LEASE_LIFE_S, Member, SealError, Vault, lease, wishes};
 
-/// Creates the group of a new object; this device is its Reporter.
-pub fn create(vault: &dyn Vault, device: &Device, group: &GroupId) -> Result<(), CreateError> {
+/// Creates the group of a new object; this device holds its lease, from `now` (Unix seconds) on
+/// for [`LEASE_LIFE_S`].
+pub fn create(vault: &dyn Vault, device: &Device, group: &GroupId, now: i64) -> Result<(), CreateError> {
     if !device.fits() {
         return Err(CreateError::CredentialTooLarge);
     }
-    let provider = Provider::new(vault);
-    let made = MlsGroup::new_with_group_id(
-        &provider,
-        device,
-        &config::create_config(),
-        group.to_mls(),
-        device.credential_with_key(),
-    );
-    match made {
-        Ok(_) => Ok(()),
-        Err(NewGroupError::GroupAlreadyExists) => Err(CreateError::AlreadyExists),
-        Err(error) => Err(provider.failure().map_or_else(|| CreateError::Mls(error.to_string()), CreateError::Vault)),
-    }
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let config = config::create_config();
+        let who = device.credential_with_key();
+        match MlsGroup::new_with_group_id(&provider, device, &config, group.to_mls(), who) {
+            Ok(_) => Ok(lease::begin(desk, group, device.verifying_key(), now.saturating_add(LEASE_LIFE_S))?),
+            Err(NewGroupError::GroupAlreadyExists) => Err(CreateError::AlreadyExists),
+            Err(error) => {
+                Err(provider.failure().map_or_else(|| CreateError::Mls(error.to_string()), CreateError::Vault))
+            }
+        }
+    })
 }
 
 /// Seals a text for all members. The step of the ratchet is in the vault when this returns.
 pub fn seal(vault: &dyn Vault, device: &Device, group: &GroupId, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-    if plaintext.len() > PLAINTEXT_LIMIT {
-        return Err(SealError::TooLarge);
-    }
-    let provider = Provider::blind_to_proposals(vault);
-    let mut group = active(&provider, group)?;
-    let sealed = group
-        .create_message(&provider, device, plaintext)
-        .map_err(|error| provider.failure().map_or_else(|| SealError::Mls(error.to_string()), SealError::Vault))?;
-    sealed.to_bytes().map_err(|error| SealError::Mls(error.to_string()))
+    let sealed = seal_many(vault, device, group, &[plaintext])?;
+    sealed.into_iter().next().ok_or_else(|| SealError::Mls("nothing was sealed".into()))
 }
 
 /// Who is in the group, by leaf. This list, not one from an envelope, is what a person is shown.
@@ -54,11 +49,6 @@ pub fn is_member(vault: &dyn Vault, group: &GroupId) -> Result<bool, GroupError>
         Err(GroupError::UnknownGroup | GroupError::Removed) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Whether this device is the group's Reporter.
-pub fn is_reporter(vault: &dyn Vault, group: &GroupId) -> Result<bool, GroupError> {
-    Ok(active(&Provider::new(vault), group)?.own_leaf_index().u32() == REPORTER_LEAF)
 }
 
 /// The epoch of the group: how many commits it has seen.
@@ -88,9 +78,12 @@ pub fn epoch_authenticator(vault: &dyn Vault, group: &GroupId) -> Result<Vec<u8>
 
 /// Forgets a group and all its keys; what is still sealed for it can never be opened.
 pub fn forget(vault: &dyn Vault, group: &GroupId) -> Result<(), GroupError> {
-    let provider = Provider::new(vault);
-    let mut group = known(&provider, group)?;
-    group.delete(provider.storage()).map_err(GroupError::Vault)
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        known(&provider, group)?.delete(provider.storage())?;
+        wishes::take(desk, group.as_bytes())?;
+        Ok(lease::forget(desk, group)?)
+    })
 }
 
 /// The group, even if we were removed from it.

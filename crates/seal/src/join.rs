@@ -1,17 +1,18 @@
 //! How an invited device looks at a Welcome first and joins second.
 
-use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome, WelcomeError};
+use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome, Welcome, WelcomeError};
 use tls_codec::DeserializeBytes;
 
 use crate::config::{self, MEMBER_LIMIT, SUITE, WELCOME_LIMIT};
-use crate::member::REPORTER_LEAF;
+use crate::desk::at_once;
 use crate::provider::Provider;
-use crate::{Check, Device, GroupId, JoinError, Member, Vault, VaultError};
+use crate::{Candidate, Check, Device, GroupId, JoinError, Member, Vault, VaultError, lease};
 
 /// A Welcome that was read but not believed yet.
 pub struct PendingJoin {
     group: GroupId,
     members: Vec<Member>,
+    inviter: Member,
     own_leaf: u32,
     staged: Box<StagedWelcome>,
 }
@@ -37,6 +38,10 @@ pub fn inspect_welcome(vault: &dyn Vault, device: &Device, bytes: &[u8]) -> Resu
     if welcome.ciphersuite() != SUITE {
         return Err(JoinError::Invalid("it is for another cipher suite".into()));
     }
+    at_once(vault, |desk| stage(desk, device, welcome))
+}
+
+fn stage(vault: &dyn Vault, device: &Device, welcome: Welcome) -> Result<PendingJoin, JoinError> {
     let provider = Provider::new(vault);
     let refused = |error: WelcomeError<VaultError>| match provider.failure() {
         Some(failure) => JoinError::Vault(failure),
@@ -53,9 +58,6 @@ pub fn inspect_welcome(vault: &dyn Vault, device: &Device, bytes: &[u8]) -> Resu
 }
 
 fn read(device: &Device, staged: StagedWelcome) -> Result<PendingJoin, JoinError> {
-    if staged.welcome_sender_index().u32() != REPORTER_LEAF || staged.own_leaf_index().u32() == REPORTER_LEAF {
-        return Err(JoinError::NotFromReporter);
-    }
     if staged.group_context().extensions().iter().next().is_some() {
         return Err(JoinError::Invalid("its group has extensions".into()));
     }
@@ -74,7 +76,10 @@ fn read(device: &Device, staged: StagedWelcome) -> Result<PendingJoin, JoinError
     if !members.iter().any(|member| member.leaf == own_leaf && member.dsk == device.verifying_key()) {
         return Err(JoinError::NotForUs);
     }
-    Ok(PendingJoin { group, members, own_leaf, staged: Box::new(staged) })
+    let sender = staged.welcome_sender_index().u32();
+    let inviter = members.iter().find(|member| member.leaf == sender && sender != own_leaf);
+    let inviter = inviter.cloned().ok_or(JoinError::NotFromMember)?;
+    Ok(PendingJoin { group, members, inviter, own_leaf, staged: Box::new(staged) })
 }
 
 impl PendingJoin {
@@ -88,21 +93,27 @@ impl PendingJoin {
         &self.members
     }
 
-    /// Who invites: always the member at leaf 0.
-    pub fn reporter(&self) -> Option<&Member> {
-        self.members.iter().find(|member| member.is_reporter())
+    /// Who invites. Only the holder of the lease can, so it is taken for the holder.
+    pub fn inviter(&self) -> &Member {
+        &self.inviter
     }
 
     /// Joins, if `check` accepts every member but ourselves; one that it refuses stops all.
+    ///
+    /// The inviter is taken for the holder of the lease; see [`crate::adopt_lease`].
     pub fn join(self, vault: &dyn Vault, check: Check<'_>) -> Result<GroupId, JoinError> {
         for member in self.members.iter().filter(|member| member.leaf != self.own_leaf) {
-            check(member).map_err(|reason| JoinError::Unverified { leaf: member.leaf, reason })?;
+            check(&Candidate::new(member, b""))
+                .map_err(|reason| JoinError::Unverified { leaf: member.leaf, reason })?;
         }
-        let provider = Provider::new(vault);
-        match self.staged.into_group(&provider) {
-            Ok(_) => Ok(self.group),
-            Err(error) => Err(provider.failure().map_or_else(|| refusal(&error), JoinError::Vault)),
-        }
+        at_once(vault, |desk| {
+            let provider = Provider::new(desk);
+            match self.staged.into_group(&provider) {
+                Ok(_) => lease::begin(desk, &self.group, self.inviter.dsk, 0)?,
+                Err(error) => return Err(provider.failure().map_or_else(|| refusal(&error), JoinError::Vault)),
+            }
+            Ok(self.group)
+        })
     }
 }
 

@@ -1,16 +1,17 @@
-//! Seals every data object as one MLS group whose only committer is its Reporter.
+//! Seals every data object as one MLS group whose only committer holds its lease.
 //!
 //! The room is pure: it opens no file and no socket. All state goes through a [`Vault`], which in
 //! the app is one database transaction, so a ratchet step and the message that used it are kept
-//! or lost together. **Every function that returns an error may have written some of its steps:
-//! the caller rolls the transaction back** and nothing has happened.
+//! or lost together. What a function writes it writes once, at its end: one that refuses has
+//! written nothing. **If the vault itself fails, the caller rolls the transaction back.**
 //!
 //! What this room does not know: identities (a credential is opaque bytes that a `check` given by
 //! the caller judges), addresses, and networks. The one clock that is read is inside openmls,
 //! for the lifetime of key packages.
 //!
 //! Rules a receiver enforces here (trust, section 3.1):
-//! 1. only the member at leaf 0, the Reporter, commits; a commit of anybody else is never merged;
+//! 1. only the holder of the [`Lease`], at first the device that created the group, commits; a
+//!    commit of anybody else is never merged; the lease moves by [`move_lease`] only;
 //! 2. everything is a PrivateMessage: external commits, external proposals and plain messages are
 //!    refused before they touch the group;
 //! 3. every leaf that comes in, by invitation, Welcome, commit or renewal, passes `check` first;
@@ -18,12 +19,16 @@
 //! 5. a commit only adds, removes or renews leaves: nothing else about a group ever changes.
 
 mod config;
+mod desk;
 mod device;
 mod error;
 mod group;
 mod join;
+mod kept;
+mod lease;
 mod member;
 mod membership;
+mod note;
 mod open;
 mod provider;
 mod shelf;
@@ -34,16 +39,23 @@ mod wishes;
 mod stories;
 
 pub use config::{
-    CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT, KEY_PACKAGE_LIMIT, MEMBER_LIMIT, MESSAGE_LIMIT, PADDING,
-    PLAINTEXT_LIMIT, PROPOSAL_LIMIT, WELCOME_LIMIT,
+    AAD_LIMIT, CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT, KEY_PACKAGE_LIMIT, MEMBER_LIMIT, MESSAGE_LIMIT,
+    PADDING, PLAINTEXT_LIMIT, PROPOSAL_LIMIT, WELCOME_LIMIT,
 };
 pub use device::{
     Device, OwnKeyPackage, forget_key_package, has_key_package, inspect_key_package, key_package, make_key_package,
 };
-pub use error::{CreateError, GroupError, InviteError, JoinError, KeyPackageError, OpenError, SealError};
-pub use group::{create, epoch, epoch_authenticator, export, forget, is_member, is_reporter, members, seal};
+pub use error::{CreateError, GroupError, InviteError, JoinError, KeyPackageError, LeaseError, OpenError, SealError};
+pub use group::{create, epoch, epoch_authenticator, export, forget, is_member, members, seal};
 pub use join::{PendingJoin, inspect_welcome};
-pub use member::{Check, GroupId, Member, REPORTER_LEAF};
-pub use membership::{Invitation, Renewal, commit_pending, invite, propose_leave, propose_refresh, remove};
+pub use kept::{Each, Kept, open_many, seal_many};
+pub use lease::{
+    LEASE_LIFE_S, LEASE_SKEW_S, Lease, LeaseJudge, LeaseMove, adopt_lease, holds_lease, lease, move_lease, next_step,
+    renew,
+};
+pub use member::{Candidate, Check, GroupId, Member};
+pub use membership::{
+    Invitation, Renewal, commit_pending, invite, invite_many, propose_leave, propose_refresh, remove,
+};
 pub use open::{Opened, Sealed, What, group_of, is_welcome, open, peek};
 pub use vault::{MemoryVault, Vault, VaultError};

@@ -1,17 +1,55 @@
 //! Who is in a group: a leaf, its device key, and a credential that others judge.
 
 use std::fmt;
+use std::ops::Deref;
 
 use keys::VerifyingKey;
-use openmls::prelude::{Credential, CredentialType, LeafNode, MlsGroup};
+use openmls::prelude::{Credential, CredentialType, LeafNode, LeafNodeIndex, MlsGroup};
 
 use crate::config::{CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT};
 
-/// The leaf of the member that created the object and alone may commit.
-pub const REPORTER_LEAF: u32 = 0;
-
 /// Judges a leaf that wants in; the text of a refusal says why, without private data.
-pub type Check<'a> = &'a mut dyn FnMut(&Member) -> Result<(), String>;
+///
+/// A [`Candidate`] reads as the [`Member`] it would be, so a check that only needs that may be
+/// written as if it were given one.
+pub type Check<'a> = &'a mut dyn FnMut(&Candidate<'_>) -> Result<(), String>;
+
+/// A leaf that wants in or is renewed, with what came along to justify it.
+#[derive(Clone, Copy)]
+pub struct Candidate<'a> {
+    member: &'a Member,
+    aad: &'a [u8],
+}
+
+impl<'a> Candidate<'a> {
+    pub(crate) fn new(member: &'a Member, aad: &'a [u8]) -> Self {
+        Self { member, aad }
+    }
+
+    /// The member it would be.
+    pub fn member(&self) -> &'a Member {
+        self.member
+    }
+
+    /// What the committer put into the commit; empty where there is no commit, as in a Welcome.
+    pub fn aad(&self) -> &'a [u8] {
+        self.aad
+    }
+}
+
+impl Deref for Candidate<'_> {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        self.member
+    }
+}
+
+impl fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Candidate(leaf {}, {} bytes along)", self.member.leaf, self.aad.len())
+    }
+}
 
 /// The id of a group: the bytes of the object's address.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +102,7 @@ impl fmt::Debug for GroupId {
 /// One device in a group.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its place in the tree; [`REPORTER_LEAF`] is the Reporter's.
+    /// Its place in the tree.
     pub leaf: u32,
     /// What it says of itself; opaque here.
     pub credential: Vec<u8>,
@@ -73,11 +111,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether this is the member that alone may commit.
-    pub fn is_reporter(&self) -> bool {
-        self.leaf == REPORTER_LEAF
-    }
-
     /// Reads a leaf; the reason if it cannot be one of ours.
     pub(crate) fn read(leaf: u32, credential: &Credential, signature_key: &[u8]) -> Result<Self, String> {
         if credential.credential_type() != CredentialType::Other(CREDENTIAL_TYPE) {
@@ -104,6 +137,12 @@ impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Member(leaf {})", self.leaf)
     }
+}
+
+/// The member at a leaf; the reason if there is none of ours.
+pub(crate) fn at(group: &MlsGroup, leaf: u32) -> Result<Member, String> {
+    let member = group.member_at(LeafNodeIndex::new(leaf)).ok_or_else(|| "nobody sits there".to_owned())?;
+    Member::of_mls(&member)
 }
 
 /// All members of a group, by leaf.

@@ -1,21 +1,24 @@
-//! How the Reporter changes the members, and how an observer asks for it.
+//! How the holder of the lease changes the members, and how others ask for it.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use openmls::prelude::{
-    CommitMessageBundle, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider, Proposal, Sender,
+    CommitMessageBundle, KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider,
+    Proposal, Sender,
 };
 
-use crate::config::MEMBER_LIMIT;
+use crate::config::{AAD_LIMIT, MEMBER_LIMIT};
+use crate::desk::{Desk, at_once};
 use crate::device::valid_key_package;
 use crate::group::active;
-use crate::member::{self, REPORTER_LEAF};
+use crate::member;
 use crate::provider::Provider;
-use crate::{Check, Device, GroupId, InviteError, Member, Vault, wishes};
+use crate::{Candidate, Check, Device, GroupId, InviteError, Member, Vault, VaultError, lease, note, wishes};
 
-/// What an invitation sends: one thing to the new member, another to the old ones.
+/// What an invitation sends: one thing to the new members, another to the old ones.
 pub struct Invitation {
-    /// For the invited device.
+    /// For the invited devices, the same for each.
     pub welcome: Vec<u8>,
     /// For everybody who was in the group before.
     pub commit: Vec<u8>,
@@ -35,34 +38,74 @@ pub fn invite(
     key_package: &[u8],
     check: Check<'_>,
 ) -> Result<Invitation, InviteError> {
-    let provider = Provider::new(vault);
-    let mut group = ours(&provider, group)?;
-    let package = valid_key_package(&provider, key_package)?;
-    let present = member::all(&group).map_err(InviteError::Mls)?;
-    if present.len() >= MEMBER_LIMIT {
+    invite_many(vault, device, group, &[key_package], b"", check).map_err(|error| match error {
+        InviteError::Nth { reason, .. } => *reason,
+        other => other,
+    })
+}
+
+/// Adds devices to our group in one commit, all of them or none. The commit is merged when this
+/// returns; `aad` travels with it, for members only.
+pub fn invite_many(
+    vault: &dyn Vault,
+    device: &Device,
+    group: &GroupId,
+    key_packages: &[&[u8]],
+    aad: &[u8],
+    check: Check<'_>,
+) -> Result<Invitation, InviteError> {
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let mut group = ours(&provider, desk, device, group)?;
+        let packages = candidates(&provider, &group, key_packages, aad, check)?;
+        drop_wishes(&provider, desk, &mut group)?;
+        let refused = refusal(&provider);
+        attach(&provider, &mut group, aad)?;
+        // Path-less: an add costs some 700 bytes whatever the size of the group.
+        let (commit, welcome, _) =
+            group.add_members_without_update(&provider, device, &packages).map_err(|error| refused(&error))?;
+        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
+    })
+}
+
+/// The key packages, each read and checked.
+fn candidates(
+    provider: &Provider<'_>,
+    group: &MlsGroup,
+    key_packages: &[&[u8]],
+    aad: &[u8],
+    check: Check<'_>,
+) -> Result<Vec<KeyPackage>, InviteError> {
+    if key_packages.is_empty() {
+        return Err(InviteError::Nobody);
+    }
+    let present = member::all(group).map_err(InviteError::Mls)?;
+    if present.len() + key_packages.len() > MEMBER_LIMIT {
         return Err(InviteError::Full);
     }
-    let leaf = member::next_leaves(&group, &[], 1).first().copied().unwrap_or(u32::MAX);
-    let candidate = Member::of_leaf_node(leaf, package.leaf_node()).map_err(InviteError::BadKeyPackage)?;
-    if present.iter().any(|member| member.dsk == candidate.dsk) {
-        return Err(InviteError::AlreadyMember);
-    }
-    check(&candidate).map_err(InviteError::Unverified)?;
-    drop_wishes(&provider, vault, &mut group)?;
-    let refused = refusal(&provider);
-    // Path-less: an add costs some 700 bytes whatever the size of the group.
-    let (commit, welcome, _) = group
-        .add_members_without_update(&provider, device, std::slice::from_ref(&package))
-        .map_err(|error| refused(&error))?;
-    group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-    Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
+    let mut taken: HashSet<_> = present.iter().map(|member| member.dsk).collect();
+    let leaves = member::next_leaves(group, &[], key_packages.len());
+    let mut read = |bytes: &[u8], leaf| {
+        let package = valid_key_package(provider, bytes)?;
+        let candidate = Member::of_leaf_node(leaf, package.leaf_node()).map_err(InviteError::BadKeyPackage)?;
+        if !taken.insert(candidate.dsk) {
+            return Err(InviteError::AlreadyMember);
+        }
+        check(&Candidate::new(&candidate, aad)).map_err(InviteError::Unverified)?;
+        Ok(package)
+    };
+    let one = |(at, (bytes, leaf)): (usize, (&&[u8], u32))| {
+        read(bytes, leaf).map_err(|reason| InviteError::Nth { at, reason: Box::new(reason) })
+    };
+    key_packages.iter().zip(leaves).enumerate().map(one).collect()
 }
 
 /// A commit and what it rests on, for everybody and in this order.
 pub struct Renewal {
-    /// The wishes of observers that are granted. A wish travels from its observer to each member
-    /// by itself; sending it once more keeps an observer that withheld it from some members from
-    /// locking them out. Who has seen one already answers [`crate::OpenError::Replayed`].
+    /// The wishes of members that are granted. A wish travels from its member to each other
+    /// by itself; sending it once more keeps one that withheld it from some from locking
+    /// them out. Who has seen one already answers [`crate::OpenError::Replayed`].
     pub wishes: Vec<Vec<u8>>,
     /// The commit.
     pub commit: Vec<u8>,
@@ -75,79 +118,111 @@ impl std::fmt::Debug for Renewal {
 }
 
 /// Removes members from our group by leaf; they read nothing that follows. Returns the commit
-/// for everybody, the removed ones too.
+/// for everybody, the removed ones too; `aad` travels with it, for members only.
 ///
-/// What observers asked for in this epoch is void, as after every commit that is not
+/// What others asked for in this epoch is void, as after every commit that is not
 /// [`commit_pending`]; they may ask again.
-pub fn remove(vault: &dyn Vault, device: &Device, group: &GroupId, leaves: &[u32]) -> Result<Vec<u8>, InviteError> {
-    let provider = Provider::new(vault);
-    let mut group = ours(&provider, group)?;
-    for leaf in leaves {
-        if *leaf == REPORTER_LEAF || group.member_at(LeafNodeIndex::new(*leaf)).is_none() {
-            return Err(InviteError::NoSuchMember(*leaf));
+pub fn remove(
+    vault: &dyn Vault,
+    device: &Device,
+    group: &GroupId,
+    leaves: &[u32],
+    aad: &[u8],
+) -> Result<Vec<u8>, InviteError> {
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let mut group = ours(&provider, desk, device, group)?;
+        if leaves.is_empty() {
+            return Err(InviteError::Nobody);
         }
-    }
-    drop_wishes(&provider, vault, &mut group)?;
-    let refused = refusal(&provider);
-    let indices: Vec<LeafNodeIndex> = leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)).collect();
-    let (commit, _, _) = group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))?;
-    group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-    bytes(&commit)
+        for leaf in leaves {
+            let index = LeafNodeIndex::new(*leaf);
+            if index == group.own_leaf_index() || group.member_at(index).is_none() {
+                return Err(InviteError::NoSuchMember(*leaf));
+            }
+        }
+        drop_wishes(&provider, desk, &mut group)?;
+        let refused = refusal(&provider);
+        attach(&provider, &mut group, aad)?;
+        let indices: Vec<LeafNodeIndex> = leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)).collect();
+        let (commit, _, _) = group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))?;
+        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        bytes(&commit)
+    })
 }
 
-/// Commits what observers asked for and renews our own leaf, so that a key stolen before opens
-/// nothing after.
+/// Commits what others asked for and renews our own leaf, so that a key stolen before opens
+/// nothing after; `aad` travels with it, for members only.
 ///
-/// A renewed leaf that `check` refuses makes the whole call fail; the Reporter then removes it.
+/// A renewed leaf that `check` refuses makes the whole call fail; the holder then removes it.
 pub fn commit_pending(
     vault: &dyn Vault,
     device: &Device,
     group: &GroupId,
+    aad: &[u8],
     check: Check<'_>,
 ) -> Result<Renewal, InviteError> {
-    let provider = Provider::new(vault);
-    let mut group = ours(&provider, group)?;
-    for proposal in group.pending_proposals() {
-        if let (Proposal::Update(update), Sender::Member(leaf)) = (proposal.proposal(), proposal.sender()) {
-            let member = Member::of_leaf_node(leaf.u32(), update.leaf_node()).map_err(InviteError::Unverified)?;
-            check(&member).map_err(InviteError::Unverified)?;
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let mut group = ours(&provider, desk, device, group)?;
+        for proposal in group.pending_proposals() {
+            if let (Proposal::Update(update), Sender::Member(leaf)) = (proposal.proposal(), proposal.sender()) {
+                let member = Member::of_leaf_node(leaf.u32(), update.leaf_node()).map_err(InviteError::Unverified)?;
+                check(&Candidate::new(&member, aad)).map_err(InviteError::Unverified)?;
+            }
         }
-    }
-    let refused = refusal(&provider);
-    let bundle: CommitMessageBundle =
-        group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
-    let commit = bytes(bundle.commit())?;
-    group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-    let wishes = wishes::take(vault, group.group_id().as_slice())?;
-    Ok(Renewal { wishes, commit })
+        let refused = refusal(&provider);
+        attach(&provider, &mut group, aad)?;
+        let bundle: CommitMessageBundle =
+            group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
+        let commit = bytes(bundle.commit())?;
+        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        let wishes = wishes::take(desk, group.group_id().as_slice())?;
+        Ok(Renewal { wishes, commit })
+    })
 }
 
-/// Asks the Reporter to renew our leaf: new encryption key, and the device's present credential.
+/// Asks the holder of the lease to renew our leaf: new encryption key, and the device's present
+/// credential.
 pub fn propose_refresh(vault: &dyn Vault, device: &Device, group: &GroupId) -> Result<Vec<u8>, InviteError> {
-    let provider = Provider::new(vault);
-    let mut group = active(&provider, group)?;
-    let refused = refusal(&provider);
-    let (proposal, _) =
-        group.propose_self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
-    bytes(&proposal)
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let mut group = active(&provider, group)?;
+        let refused = refusal(&provider);
+        let (proposal, _) =
+            group.propose_self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
+        bytes(&proposal)
+    })
 }
 
-/// Asks the Reporter to let us go.
+/// Asks the holder of the lease to let us go. The holder itself moves its lease first.
 pub fn propose_leave(vault: &dyn Vault, device: &Device, group: &GroupId) -> Result<Vec<u8>, InviteError> {
-    let provider = Provider::new(vault);
-    let mut group = active(&provider, group)?;
-    if group.own_leaf_index().u32() == REPORTER_LEAF {
-        return Err(InviteError::NoSuchMember(REPORTER_LEAF));
-    }
-    let refused = refusal(&provider);
-    let proposal = group.leave_group(&provider, device).map_err(|error| refused(&error))?;
-    bytes(&proposal)
+    at_once(vault, |desk| {
+        let provider = Provider::new(desk);
+        let mut group = active(&provider, group)?;
+        if lease::may_commit(desk, &group, &device.verifying_key())? {
+            return Err(InviteError::NoSuchMember(group.own_leaf_index().u32()));
+        }
+        let refused = refusal(&provider);
+        let proposal = group.leave_group(&provider, device).map_err(|error| refused(&error))?;
+        bytes(&proposal)
+    })
 }
 
-/// The group, if this device is its Reporter.
-fn ours(provider: &Provider<'_>, group: &GroupId) -> Result<MlsGroup, InviteError> {
+/// The group, if this device holds its lease.
+fn ours(provider: &Provider<'_>, desk: &Desk<'_>, device: &Device, group: &GroupId) -> Result<MlsGroup, InviteError> {
     let group = active(provider, group)?;
-    if group.own_leaf_index().u32() == REPORTER_LEAF { Ok(group) } else { Err(InviteError::NotReporter) }
+    if lease::may_commit(desk, &group, &device.verifying_key())? { Ok(group) } else { Err(InviteError::NotHolder) }
+}
+
+/// Lets `aad` travel with the next commit.
+fn attach(provider: &Provider<'_>, group: &mut MlsGroup, aad: &[u8]) -> Result<(), InviteError> {
+    if aad.len() > AAD_LIMIT {
+        return Err(InviteError::AadTooLarge);
+    }
+    let sealed = note::seal(provider.crypto(), group, aad).map_err(InviteError::Mls)?;
+    group.set_aad(sealed);
+    Ok(())
 }
 
 fn renewed(device: &Device) -> LeafNodeParameters {
@@ -157,9 +232,10 @@ fn renewed(device: &Device) -> LeafNodeParameters {
         .build()
 }
 
-fn drop_wishes(provider: &Provider<'_>, vault: &dyn Vault, group: &mut MlsGroup) -> Result<(), InviteError> {
-    wishes::take(vault, group.group_id().as_slice())?;
-    group.clear_pending_proposals(provider.storage()).map_err(InviteError::Vault)
+/// Forgets what others asked for.
+pub(crate) fn drop_wishes(provider: &Provider<'_>, desk: &Desk<'_>, group: &mut MlsGroup) -> Result<(), VaultError> {
+    wishes::take(desk, group.group_id().as_slice())?;
+    group.clear_pending_proposals(provider.storage())
 }
 
 /// Turns an error of the library into ours; the vault's own failure goes first.

@@ -11,9 +11,10 @@ use openmls::prelude::{
 use tls_codec::DeserializeBytes;
 
 use crate::config::{MEMBER_LIMIT, MESSAGE_LIMIT, PROPOSAL_LIMIT};
-use crate::member::{self, REPORTER_LEAF};
+use crate::desk::{Desk, at_once};
+use crate::member;
 use crate::provider::Provider;
-use crate::{Check, Device, GroupId, Member, OpenError, Vault, VaultError, wishes};
+use crate::{Candidate, Check, Device, GroupError, GroupId, Member, OpenError, Vault, VaultError, lease, note, wishes};
 
 /// What a sealed thing is, read from its unsealed and unproven header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Opened {
 pub enum What {
     /// A text.
     Application(Vec<u8>),
-    /// The Reporter changed the members; merged already.
+    /// The holder of the lease changed the members; merged already.
     Commit {
         /// The epoch the group is in now.
         epoch: u64,
@@ -54,8 +55,10 @@ pub enum What {
         removed: Vec<Member>,
         /// Whether we are among the removed: nothing more can be read or written.
         removed_us: bool,
+        /// What the committer let travel with it.
+        aad: Vec<u8>,
     },
-    /// An observer asks to be renewed or let go; kept until the Reporter commits.
+    /// A member asks to be renewed or let go; kept until the holder of the lease commits.
     Proposal,
 }
 
@@ -63,12 +66,13 @@ impl fmt::Debug for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Application(text) => write!(f, "Application({} bytes)", text.len()),
-            Self::Commit { epoch, added, removed, removed_us } => f
+            Self::Commit { epoch, added, removed, removed_us, aad } => f
                 .debug_struct("Commit")
                 .field("epoch", epoch)
                 .field("added", added)
                 .field("removed", removed)
                 .field("removed_us", removed_us)
+                .field("aad_bytes", &aad.len())
                 .finish(),
             Self::Proposal => f.write_str("Proposal"),
         }
@@ -102,45 +106,112 @@ pub fn group_of(bytes: &[u8]) -> Result<GroupId, OpenError> {
 }
 
 /// Opens a message. A commit is merged when this returns, after `check` accepted every leaf that
-/// is new or renewed.
+/// is new or renewed. What is refused has changed nothing.
 ///
 /// `_device` is not needed to read; it is asked for so that nobody reads without being someone.
 pub fn open(vault: &dyn Vault, _device: &Device, bytes: &[u8], check: Check<'_>) -> Result<Opened, OpenError> {
-    if bytes.len() > MESSAGE_LIMIT {
-        return Err(OpenError::TooLarge);
+    let incoming = Incoming::read(bytes)?;
+    at_once(vault, |desk| one(desk, &mut None, incoming, check))
+}
+
+/// A message of a group, parsed but not opened.
+pub(crate) struct Incoming<'b> {
+    bytes: &'b [u8],
+    group: GroupId,
+    message: ProtocolMessage,
+}
+
+impl<'b> Incoming<'b> {
+    pub(crate) fn read(bytes: &'b [u8]) -> Result<Self, OpenError> {
+        if bytes.len() > MESSAGE_LIMIT {
+            return Err(OpenError::TooLarge);
+        }
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| OpenError::Malformed)?;
+        let message = private(message)?;
+        Ok(Self { bytes, group: id_of(&message)?, message })
     }
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| OpenError::Malformed)?;
-    let message = private(message)?;
-    let id = id_of(&message)?;
-    let provider = Provider::new(vault);
-    let mut group = provider.load(&id)?.ok_or(OpenError::UnknownGroup)?;
-    if !group.is_active() {
-        return Err(OpenError::Removed);
+
+    pub(crate) fn group(&self) -> &GroupId {
+        &self.group
     }
-    fits_epoch(&group, &message)?;
-    let processed = group
-        .process_message(&provider, message)
-        .map_err(|error| provider.failure().map_or_else(|| refusal(&error), OpenError::Vault))?;
-    if matches!(
-        processed.content(),
-        ProcessedMessageContent::OwnPrivateMessage | ProcessedMessageContent::OwnPendingCommit
-    ) {
-        return Err(OpenError::Own);
-    }
+}
+
+/// Opens one message of a group, which is loaded unless it is in `memory`; there it stays unless
+/// the message was refused after it had changed something.
+pub(crate) fn one(
+    desk: &Desk<'_>,
+    memory: &mut Option<MlsGroup>,
+    incoming: Incoming<'_>,
+    check: Check<'_>,
+) -> Result<Opened, OpenError> {
+    let Incoming { bytes, group: id, message } = incoming;
+    let provider = Provider::new(desk);
+    let mut group = match memory.take() {
+        Some(group) => group,
+        None => provider.load(&id)?.ok_or(OpenError::UnknownGroup)?,
+    };
+    let processed = match process(&provider, &mut group, message) {
+        Ok(processed) => processed,
+        Err(error) => {
+            // openmls changes nothing before it has believed a message.
+            *memory = Some(group);
+            return Err(error);
+        }
+    };
     let sender = sender_of(&group, &processed)?;
+    let note = note::open(provider.crypto(), &group, processed.aad());
     let what = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(text) => What::Application(text.into_bytes()),
         ProcessedMessageContent::ProposalMessage(proposal) => {
-            let what = keep(&provider, &mut group, &sender, *proposal, check)?;
-            if group.own_leaf_index().u32() == REPORTER_LEAF {
-                wishes::add(vault, id.as_bytes(), bytes)?;
+            let holder = holds(desk, &group, &own(&group)?)?;
+            let what = keep(&provider, &mut group, &sender, *proposal, holder, check)?;
+            if holder {
+                wishes::add(desk, id.as_bytes(), bytes)?;
             }
             what
         }
-        ProcessedMessageContent::StagedCommitMessage(commit) => merge(&provider, &mut group, &sender, *commit, check)?,
+        ProcessedMessageContent::StagedCommitMessage(commit) => {
+            if !holds(desk, &group, &sender)? {
+                return Err(OpenError::CommitFromObserver { leaf: sender.leaf });
+            }
+            merge(&provider, &mut group, &sender, *commit, note.map_err(OpenError::Invalid)?, check)?
+        }
         _ => return Err(OpenError::ExternalCommit),
     };
+    *memory = Some(group);
     Ok(Opened { group: id, sender, what })
+}
+
+/// Decrypts and verifies.
+fn process(
+    provider: &Provider<'_>,
+    group: &mut MlsGroup,
+    message: ProtocolMessage,
+) -> Result<ProcessedMessage, OpenError> {
+    if !group.is_active() {
+        return Err(OpenError::Removed);
+    }
+    let (epoch, ours) = (message.epoch().as_u64(), group.epoch().as_u64());
+    fits_epoch(epoch, ours, message.content_type())?;
+    let processed = group
+        .process_message(provider, message)
+        .map_err(|error| provider.failure().map_or_else(|| refusal(&error, epoch, ours), OpenError::Vault))?;
+    match processed.content() {
+        ProcessedMessageContent::OwnPrivateMessage | ProcessedMessageContent::OwnPendingCommit => Err(OpenError::Own),
+        _ => Ok(processed),
+    }
+}
+
+/// Whether a member may commit now.
+fn holds(desk: &Desk<'_>, group: &MlsGroup, member: &Member) -> Result<bool, OpenError> {
+    lease::may_commit(desk, group, &member.dsk).map_err(|error| match error {
+        GroupError::Vault(failure) => OpenError::Vault(failure),
+        other => OpenError::Invalid(other.to_string()),
+    })
+}
+
+fn own(group: &MlsGroup) -> Result<Member, OpenError> {
+    member_at(group, group.own_leaf_index().u32())
 }
 
 /// Takes a sealed message and nothing else.
@@ -161,15 +232,14 @@ fn id_of(message: &ProtocolMessage) -> Result<GroupId, OpenError> {
 }
 
 /// A text may come late; a commit or proposal of another epoch can no longer or not yet be used.
-fn fits_epoch(group: &MlsGroup, message: &ProtocolMessage) -> Result<(), OpenError> {
-    let (epoch, ours) = (message.epoch().as_u64(), group.epoch().as_u64());
+fn fits_epoch(epoch: u64, ours: u64, kind: ContentType) -> Result<(), OpenError> {
     if epoch > ours {
         return Err(OpenError::FromTheFuture { epoch, ours });
     }
-    match message.content_type() {
+    match kind {
         ContentType::Application => Ok(()),
         ContentType::Commit if epoch < ours => Err(OpenError::Replayed),
-        _ if epoch < ours => Err(OpenError::TooOld),
+        _ if epoch < ours => Err(OpenError::TooOld { epoch, ours }),
         _ => Ok(()),
     }
 }
@@ -190,24 +260,26 @@ fn sender_of(group: &MlsGroup, processed: &ProcessedMessage) -> Result<Member, O
     Member::of_mls(&now).map_err(|reason| OpenError::Unverified { leaf: leaf.u32(), reason })
 }
 
-/// Keeps an observer's wish to be renewed or let go, for the Reporter's next commit.
+/// Keeps a wish to be renewed or let go for the next commit; `ours` if we shall make it.
 fn keep(
     provider: &Provider<'_>,
     group: &mut MlsGroup,
     sender: &Member,
     proposal: QueuedProposal,
+    ours: bool,
     check: Check<'_>,
 ) -> Result<What, OpenError> {
     match proposal.proposal() {
-        Proposal::Update(update) => renewal(group, sender.leaf, update.leaf_node(), check)?,
-        Proposal::Remove(remove) if remove.removed().u32() == sender.leaf && !sender.is_reporter() => {}
-        Proposal::Remove(_) => return Err(OpenError::Forbidden("only the Reporter removes others".into())),
+        Proposal::Update(update) => renewal(group, sender.leaf, update.leaf_node(), b"", check)?,
+        // One that holds the lease and wants to leave moves it first: nobody could let it go.
+        Proposal::Remove(remove) if remove.removed().u32() == sender.leaf => {}
+        Proposal::Remove(_) => return Err(OpenError::Forbidden("only the holder of the lease removes others".into())),
         _ => {
             return Err(OpenError::Forbidden("an observer may only renew itself or leave".into()));
         }
     }
     let own = Sender::Member(LeafNodeIndex::new(sender.leaf));
-    let limit = if group.own_leaf_index().u32() == REPORTER_LEAF { 1 } else { PROPOSAL_LIMIT };
+    let limit = if ours { 1 } else { PROPOSAL_LIMIT };
     if group.pending_proposals().filter(|waiting| *waiting.sender() == own).count() >= limit {
         return Err(OpenError::Forbidden("the observer has asked already".into()));
     }
@@ -215,46 +287,56 @@ fn keep(
     Ok(What::Proposal)
 }
 
-/// Merges a commit of the Reporter.
+/// Merges a commit of the holder of the lease.
 fn merge(
     provider: &Provider<'_>,
     group: &mut MlsGroup,
     sender: &Member,
     commit: StagedCommit,
+    aad: Vec<u8>,
     check: Check<'_>,
 ) -> Result<What, OpenError> {
-    if sender.leaf != REPORTER_LEAF {
-        return Err(OpenError::CommitFromObserver { leaf: sender.leaf });
-    }
-    let (added, removed) = judge(group, &commit, check)?;
+    let (added, removed) = judge(group, sender, &commit, &aad, check)?;
     let removed_us = commit.self_removed();
     group
         .merge_staged_commit(provider, commit)
         .map_err(|error| provider.failure().map_or_else(|| OpenError::Invalid(error.to_string()), OpenError::Vault))?;
-    Ok(What::Commit { epoch: group.epoch().as_u64(), added, removed, removed_us })
+    Ok(What::Commit { epoch: group.epoch().as_u64(), added, removed, removed_us, aad })
 }
 
 /// Who comes and who goes, if all of it is allowed.
-fn judge(group: &MlsGroup, commit: &StagedCommit, check: Check<'_>) -> Result<(Vec<Member>, Vec<Member>), OpenError> {
+fn judge(
+    group: &MlsGroup,
+    sender: &Member,
+    commit: &StagedCommit,
+    aad: &[u8],
+    check: Check<'_>,
+) -> Result<(Vec<Member>, Vec<Member>), OpenError> {
     let mut gone = Vec::new();
     for proposal in commit.queued_proposals() {
         match (proposal.proposal(), proposal.sender()) {
             (Proposal::Add(_), Sender::Member(_)) => {}
-            (Proposal::Update(update), Sender::Member(leaf)) => renewal(group, leaf.u32(), update.leaf_node(), check)?,
+            (Proposal::Update(update), Sender::Member(leaf)) => {
+                renewal(group, leaf.u32(), update.leaf_node(), aad, check)?;
+            }
             (Proposal::Remove(remove), Sender::Member(_)) => gone.push(remove.removed().u32()),
             _ => {
                 return Err(OpenError::Forbidden("a commit may only add, renew and remove members".into()));
             }
         }
     }
+    if gone.contains(&sender.leaf) {
+        return Err(OpenError::Forbidden("the holder of the lease stays".into()));
+    }
     if commit.group_context().extensions().iter().next().is_some() {
         return Err(OpenError::Forbidden("a group has no extensions".into()));
     }
     if let Some(leaf) = commit.update_path_leaf_node() {
-        renewal(group, REPORTER_LEAF, leaf, check)?;
+        renewal(group, sender.leaf, leaf, aad, check)?;
     }
+    gone.sort_unstable();
     let removed = gone.iter().map(|leaf| member_at(group, *leaf)).collect::<Result<_, _>>()?;
-    let added = newcomers(group, commit, &gone, check)?;
+    let added = newcomers(group, commit, &gone, aad, check)?;
     Ok((added, removed))
 }
 
@@ -262,6 +344,7 @@ fn newcomers(
     group: &MlsGroup,
     commit: &StagedCommit,
     gone: &[u32],
+    aad: &[u8],
     check: Check<'_>,
 ) -> Result<Vec<Member>, OpenError> {
     let packages: Vec<_> = commit.add_proposals().collect();
@@ -274,29 +357,34 @@ fn newcomers(
         let node = package.add_proposal().key_package().leaf_node();
         let unverified = |reason| OpenError::Unverified { leaf, reason };
         let member = Member::of_leaf_node(leaf, node).map_err(unverified)?;
-        check(&member).map_err(unverified)?;
+        check(&Candidate::new(&member, aad)).map_err(unverified)?;
         added.push(member);
     }
     Ok(added)
 }
 
 /// A leaf may change its encryption key and its credential, never its device key.
-fn renewal(group: &MlsGroup, leaf: u32, node: &openmls::prelude::LeafNode, check: Check<'_>) -> Result<(), OpenError> {
+fn renewal(
+    group: &MlsGroup,
+    leaf: u32,
+    node: &openmls::prelude::LeafNode,
+    aad: &[u8],
+    check: Check<'_>,
+) -> Result<(), OpenError> {
     let before = member_at(group, leaf)?;
     let unverified = |reason| OpenError::Unverified { leaf, reason };
     let after = Member::of_leaf_node(leaf, node).map_err(unverified)?;
     if after.dsk != before.dsk {
         return Err(OpenError::Forbidden("a leaf may not change its device key".into()));
     }
-    if after != before { check(&after).map_err(unverified) } else { Ok(()) }
+    if after != before { check(&Candidate::new(&after, aad)).map_err(unverified) } else { Ok(()) }
 }
 
 fn member_at(group: &MlsGroup, leaf: u32) -> Result<Member, OpenError> {
-    let member = group.member_at(LeafNodeIndex::new(leaf)).ok_or(OpenError::NotAMember)?;
-    Member::of_mls(&member).map_err(|reason| OpenError::Unverified { leaf, reason })
+    member::at(group, leaf).map_err(|reason| OpenError::Unverified { leaf, reason })
 }
 
-fn refusal(error: &ProcessMessageError<VaultError>) -> OpenError {
+fn refusal(error: &ProcessMessageError<VaultError>, epoch: u64, ours: u64) -> OpenError {
     use ValidationError as Bad;
     let ProcessMessageError::ValidationError(bad) = error else {
         return OpenError::Invalid(error.to_string());
@@ -304,13 +392,13 @@ fn refusal(error: &ProcessMessageError<VaultError>) -> OpenError {
     match bad {
         Bad::UnableToDecrypt(MessageDecryptionError::SecretTreeError(secret)) => match secret {
             SecretTreeError::SecretReuseError => OpenError::Replayed,
-            SecretTreeError::TooDistantInThePast => OpenError::TooOld,
+            SecretTreeError::TooDistantInThePast => OpenError::TooOld { epoch, ours },
             SecretTreeError::TooDistantInTheFuture => OpenError::TooFarAhead,
             _ => OpenError::Tampered,
         },
-        Bad::UnableToDecrypt(MessageDecryptionError::GenerationOutOfBound) => OpenError::TooOld,
+        Bad::UnableToDecrypt(MessageDecryptionError::GenerationOutOfBound) => OpenError::TooOld { epoch, ours },
         Bad::UnableToDecrypt(_) | Bad::InvalidSignature => OpenError::Tampered,
-        Bad::NoPastEpochData => OpenError::TooOld,
+        Bad::NoPastEpochData => OpenError::TooOld { epoch, ours },
         Bad::UnknownMember => OpenError::NotAMember,
         Bad::WrongWireFormat | Bad::UnencryptedApplicationMessage => OpenError::NotSealed,
         other => OpenError::Invalid(other.to_string()),
