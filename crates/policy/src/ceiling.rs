@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use message::{Address, AddressPattern, Domain, Grants};
 use serde::{Deserialize, Serialize};
 
+use crate::people::PeopleRules;
+
 /// Limits that stand above every package. The default limits nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -15,6 +17,8 @@ pub struct Ceiling {
     pub never: Vec<AddressPattern>,
     /// Domains with which nothing is exchanged.
     pub blocked_domains: BTreeSet<Domain>,
+    /// What is said of people.
+    pub people: PeopleRules,
 }
 
 impl Ceiling {

@@ -3,9 +3,11 @@
 use message::{ConsentQuestion, Grants, Verdict};
 
 use crate::ceiling::common;
+use crate::explanation::{Explanation, Judgement, Layer, Step, Word};
 use crate::policy::Policy;
 use crate::reasons;
 use crate::rules::{Consent, ModuleName};
+use crate::side::Side;
 
 /// A verified package that wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,24 +28,45 @@ impl Policy {
     /// Whether a package may run. Own packages may; others once the user has
     /// granted all their rights. A person is asked again only when the rights grow.
     pub fn judge_module(&mut self, now_ms: u64, wish: &ModuleWish) -> Verdict {
-        if let Some(denied) = self.judge_domain(&wish.name.domain) {
-            return denied;
+        self.decide_module(now_ms, wish).verdict
+    }
+
+    /// Whether a package may run, and why.
+    pub fn decide_module(&mut self, now_ms: u64, wish: &ModuleWish) -> Judgement {
+        let heard = self.hear_module(wish);
+        if wish.by_user && heard.outcome() == Word::Asks {
+            return Judgement { verdict: Verdict::Ask { question: about(wish) }, explanation: heard };
         }
-        if wish.name.domain == self.own {
-            return Verdict::Allow;
-        }
-        let question = || ConsentQuestion::Module {
-            package: wish.name.package.clone(),
-            domain: wish.name.domain.clone(),
-            version: wish.version.clone(),
-            grants: wish.grants.clone(),
+        self.conclude(now_ms, heard, || about(wish))
+    }
+
+    /// What every layer says of a package, without counting a question.
+    pub fn explain_module(&self, now_ms: u64, wish: &ModuleWish) -> Explanation {
+        let heard = self.hear_module(wish);
+        if wish.by_user { heard } else { self.as_asked(now_ms, heard, &about(wish)) }
+    }
+
+    fn hear_module(&self, wish: &ModuleWish) -> Explanation {
+        let [organisation, user] = self.sides();
+        let denied = |side: Side<'_>| {
+            let because = side.domain(&wish.name.domain)?;
+            Some(Step { layer: side.layer, word: Word::Denies, because })
         };
-        match self.rules.modules.get(&wish.name) {
-            Some(Consent::Granted { grants }) if wish.grants.is_within(grants) => Verdict::Allow,
-            Some(Consent::Refused) if !wish.by_user => reasons::module_refused(),
-            _ if wish.by_user => Verdict::Ask { question: question() },
-            _ => self.prompts.ask(now_ms, question()),
-        }
+        let consent = || match self.rules.modules.get(&wish.name) {
+            _ if wish.name.domain == self.own => (reasons::OWN_PACKAGE, Word::Allows),
+            Some(Consent::Granted { grants }) if wish.grants.is_within(grants) => {
+                (reasons::MODULE_GRANTED, Word::Allows)
+            }
+            Some(Consent::Refused) if !wish.by_user => (reasons::MODULE_REFUSED, Word::Denies),
+            _ => (reasons::ASK_ABOUT_MODULE, Word::Asks),
+        };
+        let organisation = denied(organisation)
+            .unwrap_or_else(|| reasons::NO_OBJECTION.said(Layer::Organisation, Word::Passes, "modules"));
+        let user = denied(user).unwrap_or_else(|| {
+            let (reason, word) = consent();
+            reason.said(Layer::User, word, "modules")
+        });
+        Explanation::new(vec![organisation, user])
     }
 
     /// The user has decided about a module: `None` forgets what was said before.
@@ -73,5 +96,14 @@ impl Policy {
     /// was allowed to run this once.
     pub fn within_ceilings(&self, grants: &Grants) -> Grants {
         self.rules.user.of(&self.rules.organisation.of(grants))
+    }
+}
+
+fn about(wish: &ModuleWish) -> ConsentQuestion {
+    ConsentQuestion::Module {
+        package: wish.name.package.clone(),
+        domain: wish.name.domain.clone(),
+        version: wish.version.clone(),
+        grants: wish.grants.clone(),
     }
 }

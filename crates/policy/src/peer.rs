@@ -1,20 +1,78 @@
 //! The person on the other side, as far as is known.
 
-use message::{ConsentQuestion, Domain, UserAddress, Verdict};
+use std::collections::BTreeSet;
 
-use crate::policy::Policy;
-use crate::reasons;
-use crate::rules::Contact;
+use message::{Domain, UserAddress};
 
 /// How sure it is who is speaking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// Tokens, chain and pin were checked, and hold.
-    Verified,
-    /// Nothing was shown yet.
+    Verified(Assurance),
+    /// Nothing was shown yet. What would be refused whatever was shown is refused with that reason; the rest as `unproven`.
     Unproven,
     /// Something was shown, and does not hold.
     Failed,
+}
+
+/// What the proof of an identity consists of.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Assurance {
+    /// The issuers whose word was checked, as in the verifier's table.
+    pub issuers: BTreeSet<String>,
+    /// Domains in which they place the person: the own domain's issuer its domain, others the
+    /// domain of an e-mail address for which they are authoritative. Never the claimed address alone.
+    pub domains: BTreeSet<Domain>,
+    /// Whether a code was compared with this person.
+    pub compared: bool,
+    /// How long ago an issuer vouched last.
+    pub attested_age_s: i64,
+}
+
+/// Shows how much there is, and nothing of the person.
+impl std::fmt::Debug for Assurance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Assurance({} issuers, compared {})", self.issuers.len(), self.compared)
+    }
+}
+
+/// What somebody brings along who is not a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brought {
+    /// Proof of work, checked and not used before.
+    pub proof_of_work_bits: u8,
+    /// A tag made with a contact link that the user gave out.
+    pub contact_code: bool,
+    /// A contact whose code was compared vouches for them.
+    pub known_to_verified: bool,
+}
+
+/// Why somebody's keys are others than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// A device that was known before signed the new ones.
+    Vouched,
+    /// The recovery key signed them.
+    Recovered,
+    /// Only the issuer says so.
+    IssuerReset,
+    /// Nobody says why.
+    Unexplained,
+}
+
+/// The keys somebody speaks with, against those that were pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keys {
+    /// The same, or pinned now for the first time.
+    #[default]
+    AsPinned,
+    /// Others, and the user has not decided yet.
+    Changed {
+        /// Why.
+        change: KeyChange,
+        /// Whether a code had been compared with the keys before.
+        was_verified: bool,
+    },
 }
 
 /// A person on the other side.
@@ -24,60 +82,55 @@ pub struct Peer {
     pub user: UserAddress,
     /// Whether that is so.
     pub identity: Identity,
+    /// What a stranger brings along.
+    pub brought: Brought,
+    /// How their keys stand to what was pinned.
+    pub keys: Keys,
+    /// Whether the conversation has a device without a valid certificate.
+    pub unproven_device: bool,
+}
+
+impl Peer {
+    /// Somebody about whom nothing else is known.
+    pub fn new(user: UserAddress, identity: Identity) -> Self {
+        Self { user, identity, brought: Brought::default(), keys: Keys::AsPinned, unproven_device: false }
+    }
+
+    pub(crate) fn assurance(&self) -> Option<&Assurance> {
+        match &self.identity {
+            Identity::Verified(assurance) => Some(assurance),
+            Identity::Unproven | Identity::Failed => None,
+        }
+    }
 }
 
 /// What is exchanged with a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wish {
-    /// They write to us, or want us in a conversation.
+    /// They write to us first, or want us in a conversation.
     Write,
+    /// They say something in a conversation that is open.
+    Continue,
     /// They call us.
     Call,
-    /// We write to them or call them.
+    /// They show us their screen.
+    Screen,
+    /// We reach for them, or they answer when we did.
     Reach,
+    /// We call them.
+    ReachCall,
+    /// We say something in a conversation that is open.
+    Send,
 }
 
-impl Policy {
-    /// Whether something may be exchanged with a person.
-    ///
-    /// A stranger who writes is asked about ([`Verdict::Ask`]); a stranger who
-    /// calls is refused. Whom we reach for, we need not be asked about.
-    pub fn judge_peer(&mut self, now_ms: u64, peer: &Peer, wish: Wish) -> Verdict {
-        if let Some(denied) = self.judge_domain(&peer.user.domain()) {
-            return denied;
-        }
-        let contact = self.rules.contacts.get(&peer.user).copied();
-        match (peer.identity, contact, wish) {
-            (_, Some(Contact::Blocked), _) => reasons::blocked(),
-            (Identity::Failed, ..) => reasons::unverified(),
-            (Identity::Unproven, ..) => reasons::unproven(),
-            (Identity::Verified, Some(Contact::Accepted), _) | (Identity::Verified, None, Wish::Reach) => {
-                Verdict::Allow
-            }
-            (Identity::Verified, None, Wish::Call) => reasons::not_a_contact(),
-            (Identity::Verified, None, Wish::Write) => {
-                self.prompts.ask(now_ms, ConsentQuestion::Contact { user: peer.user.clone() })
-            }
-        }
+impl Wish {
+    /// Whether we are the ones who speak.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Reach | Self::ReachCall | Self::Send)
     }
 
-    /// The user has decided about a person: `None` forgets what was said before.
-    pub fn set_contact(&mut self, user: &UserAddress, contact: Option<Contact>) {
-        self.prompts.answered(|question| matches!(question, ConsentQuestion::Contact { user: asked } if asked == user));
-        match contact {
-            Some(contact) => self.rules.contacts.insert(user.clone(), contact),
-            None => self.rules.contacts.remove(user),
-        };
-    }
-
-    /// Whether a ceiling forbids all dealings with a domain.
-    pub(crate) fn judge_domain(&self, domain: &Domain) -> Option<Verdict> {
-        if !self.rules.organisation.allows_domain(domain) {
-            Some(reasons::organisation())
-        } else if !self.rules.user.allows_domain(domain) {
-            Some(reasons::user_rule())
-        } else {
-            None
-        }
+    /// Whether something begins, rather than goes on.
+    pub(crate) fn begins(self) -> bool {
+        !matches!(self, Self::Continue | Self::Send)
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use message::{ConsentQuestion, Domain, Verdict};
-
-use crate::reasons;
+use message::{ConsentQuestion, Domain};
 
 /// The time within which questions are counted.
 pub const PROMPT_WINDOW_MS: u64 = 3_600_000;
@@ -34,20 +32,25 @@ struct Asked {
 }
 
 impl Prompts {
-    /// Asks a person, unless there were too many questions on behalf of the domain, or in all.
-    pub fn ask(&mut self, now: u64, question: ConsentQuestion) -> Verdict {
-        while self.asked.front().is_some_and(|asked| asked.at.saturating_add(PROMPT_WINDOW_MS) <= now) {
+    /// Whether a person may be asked now: not if there were too many questions on behalf of the
+    /// domain, or in all.
+    pub fn has_room(&self, now: u64, question: &ConsentQuestion) -> bool {
+        let recent = || self.asked.iter().filter(|asked| is_recent(asked, now));
+        let alike = recent().filter(|asked| is_alike(&asked.question, question)).count();
+        recent().any(|asked| asked.open && asked.question == *question)
+            || (alike < limit(question) && recent().count() < PROMPTS_IN_ALL)
+    }
+
+    /// Counts a question; says whether it may be asked.
+    pub fn ask(&mut self, now: u64, question: &ConsentQuestion) -> bool {
+        while self.asked.front().is_some_and(|asked| !is_recent(asked, now)) {
             self.asked.pop_front();
         }
-        if self.asked.iter().any(|asked| asked.open && asked.question == question) {
-            return Verdict::Ask { question };
+        let room = self.has_room(now, question);
+        if room && !self.asked.iter().any(|asked| asked.open && asked.question == *question) {
+            self.asked.push_back(Asked { at: now, question: question.clone(), open: true });
         }
-        let alike = self.asked.iter().filter(|asked| is_alike(&asked.question, &question)).count();
-        if alike >= limit(&question) || self.asked.len() >= PROMPTS_IN_ALL {
-            return reasons::too_many_questions();
-        }
-        self.asked.push_back(Asked { at: now, question: question.clone(), open: true });
-        Verdict::Ask { question }
+        room
     }
 
     /// The questions that satisfy a test were answered; should one come up again, it counts anew.
@@ -56,6 +59,10 @@ impl Prompts {
             asked.open = false;
         }
     }
+}
+
+fn is_recent(asked: &Asked, now: u64) -> bool {
+    asked.at.saturating_add(PROMPT_WINDOW_MS) > now
 }
 
 fn limit(question: &ConsentQuestion) -> usize {

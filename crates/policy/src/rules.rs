@@ -6,6 +6,7 @@ use message::{Domain, Grants, UserAddress};
 use serde::{Deserialize, Serialize};
 
 use crate::ceiling::Ceiling;
+use crate::organisation::Charter;
 
 /// All rules of one user on one device. The default knows nobody and has consented to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ use crate::ceiling::Ceiling;
 pub struct Rules {
     /// What the organisation allows at most.
     pub organisation: Ceiling,
+    /// The organisation's document behind that, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charter: Option<Charter>,
     /// What the user allows at most.
     pub user: Ceiling,
     /// What the user has said of people.

@@ -7,8 +7,8 @@ use message::{
     Address, AddressPattern, Body, ConsentQuestion, Domain, Grants, Message, MessageType, Origin, UserAddress, Verdict,
 };
 use policy::{
-    CONTACT_PROMPTS_PER_DOMAIN, Case, Ceiling, Consent, Contact, Identity, ModuleName, ModuleWish, PROMPT_WINDOW_MS,
-    Peer, Policy, Rules, Wish,
+    Assurance, CONTACT_PROMPTS_PER_DOMAIN, Case, Ceiling, Consent, Contact, Identity, ModuleName, ModuleWish,
+    PROMPT_WINDOW_MS, Peer, Policy, Rules, Wish,
 };
 
 const NOW: u64 = 1_000_000;
@@ -28,7 +28,7 @@ fn policy() -> Policy {
 }
 
 fn ben(identity: Identity) -> Peer {
-    Peer { user: UserAddress::parse("ben@b.example").unwrap(), identity }
+    Peer::new(UserAddress::parse("ben@b.example").unwrap(), identity)
 }
 
 fn speaking(patterns: &[&str]) -> Grants {
@@ -108,7 +108,7 @@ fn a_user_can_have_nothing_to_do_with_a_domain() {
     );
     let out = judge(&mut policy, MessageType::Read, (SM, core()), ("domain://registry.b.example", remote()), None);
     assert_eq!((code(&in_), code(&out)), ("user-rule", "user-rule"));
-    assert_eq!(code(&policy.judge_peer(NOW, &ben(Identity::Verified), Wish::Reach)), "user-rule");
+    assert_eq!(code(&policy.judge_peer(NOW, &ben(Identity::Verified(Assurance::default())), Wish::Reach)), "user-rule");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn an_answer_passes_because_its_question_did() {
 #[test]
 fn a_stranger_who_writes_is_asked_about_and_then_accepted() {
     let mut policy = policy();
-    let peer = ben(Identity::Verified);
+    let peer = ben(Identity::Verified(Assurance::default()));
     let asked = policy.judge_peer(NOW, &peer, Wish::Write);
     assert_eq!(asked, Verdict::Ask { question: ConsentQuestion::Contact { user: peer.user.clone() } });
     policy.set_contact(&peer.user, Some(Contact::Accepted));
@@ -197,7 +197,7 @@ fn a_stranger_who_writes_is_asked_about_and_then_accepted() {
 #[test]
 fn a_blocked_contact_does_nothing() {
     let mut policy = policy();
-    let peer = ben(Identity::Verified);
+    let peer = ben(Identity::Verified(Assurance::default()));
     policy.set_contact(&peer.user, Some(Contact::Blocked));
     for wish in [Wish::Write, Wish::Call, Wish::Reach] {
         assert_eq!(code(&policy.judge_peer(NOW, &peer, wish)), "blocked");
@@ -207,7 +207,7 @@ fn a_blocked_contact_does_nothing() {
 #[test]
 fn a_stranger_cannot_call() {
     let mut policy = policy();
-    let peer = ben(Identity::Verified);
+    let peer = ben(Identity::Verified(Assurance::default()));
     assert_eq!(code(&policy.judge_peer(NOW, &peer, Wish::Call)), "not-a-contact");
     let call = judge(
         &mut policy,
@@ -237,9 +237,9 @@ fn an_unverified_identity_never_passes() {
 #[test]
 fn a_domain_cannot_nag_with_strangers() {
     let mut policy = policy();
-    let stranger = |number: usize, domain: &str| Peer {
-        user: UserAddress::parse(&format!("u{number}@{domain}")).unwrap(),
-        identity: Identity::Verified,
+    let stranger = |number: usize, domain: &str| {
+        let user = UserAddress::parse(&format!("u{number}@{domain}")).unwrap();
+        Peer::new(user, Identity::Verified(Assurance::default()))
     };
     for number in 0..CONTACT_PROMPTS_PER_DOMAIN {
         for _ in 0..3 {
@@ -256,10 +256,8 @@ fn a_domain_cannot_nag_with_strangers() {
 fn many_domains_together_cannot_nag_either() {
     let mut policy = policy();
     let asked = (0..200)
-        .map(|number| Peer {
-            user: UserAddress::parse(&format!("eve@d{number}.example")).unwrap(),
-            identity: Identity::Verified,
-        })
+        .map(|number| UserAddress::parse(&format!("eve@d{number}.example")).unwrap())
+        .map(|user| Peer::new(user, Identity::Verified(Assurance::default())))
         .filter(|peer| code(&policy.judge_peer(NOW, peer, Wish::Write)) == "ask")
         .count();
     assert_eq!(asked, policy::PROMPTS_IN_ALL);
@@ -326,7 +324,7 @@ fn a_module_that_changes_its_wish_all_the_time_is_not_asked_about_all_the_time()
 #[test]
 fn rules_survive_a_restart() {
     let mut policy = policy();
-    policy.set_contact(&ben(Identity::Verified).user, Some(Contact::Accepted));
+    policy.set_contact(&ben(Identity::Verified(Assurance::default())).user, Some(Contact::Accepted));
     let wish = stub_of_b(socket("b.example"), true);
     policy.set_module(&wish.name, Some(Consent::Granted { grants: wish.grants.clone() }));
     let kept = serde_json::to_string(policy.rules()).unwrap();
