@@ -333,3 +333,35 @@ fn rules_survive_a_restart() {
     assert_eq!(Policy::new(domain("a.example"), rules).judge_module(NOW, &wish), Verdict::Allow);
     assert_eq!(serde_json::from_str::<Rules>("{}").unwrap(), Rules::default());
 }
+
+#[test]
+fn an_organisation_that_keeps_to_itself_exchanges_no_message_with_others() {
+    let people = policy::PeopleRules { block_external: Some(true), ..policy::PeopleRules::default() };
+    let organisation = Ceiling { people, ..Ceiling::default() };
+    let mut policy = Policy::new(domain("a.example"), Rules { organisation, ..Rules::default() });
+    for (to, expected) in [("domain://registry.b.example", "external"), ("domain://registry.a.example", "allow")] {
+        assert_eq!(code(&judge(&mut policy, MessageType::Read, (SM, core()), (to, remote()), None)), expected, "{to}");
+    }
+}
+
+#[test]
+fn a_ceiling_of_rights_is_for_packages_and_not_for_the_runtime_itself() {
+    let organisation = Ceiling { at_most: Some(Grants::none()), ..Ceiling::default() };
+    let mut policy = Policy::new(domain("a.example"), Rules { organisation, ..Rules::default() });
+    let to_chat = judge(&mut policy, MessageType::Execute, (SM, core()), (CHAT, guest(Grants::none())), None);
+    assert_eq!(to_chat, Verdict::Allow);
+}
+
+#[test]
+fn an_explanation_knows_that_too_much_was_asked() {
+    let mut policy = policy();
+    let stranger = |number: usize| {
+        let user = UserAddress::parse(&format!("u{number}@b.example")).unwrap();
+        Peer::new(user, Identity::Verified(Assurance::default()))
+    };
+    for number in 0..CONTACT_PROMPTS_PER_DOMAIN {
+        policy.judge_peer(NOW, &stranger(number), Wish::Write);
+    }
+    let explained = policy.explain_peer(NOW, &stranger(99), Wish::Write);
+    assert_eq!(explained.because().code, "too-many-questions");
+}
