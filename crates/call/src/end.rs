@@ -33,6 +33,8 @@ pub enum EndReason {
     FingerprintMismatch,
     /// The connection was lost and did not come back.
     Dropped,
+    /// Another device of the same person took the call.
+    Elsewhere,
 }
 
 /// What went wrong.
@@ -69,6 +71,7 @@ impl EndReason {
             Self::NotPermitted => "not-permitted",
             Self::FingerprintMismatch => "fingerprint-mismatch",
             Self::Dropped => "dropped",
+            Self::Elsewhere => "elsewhere",
             Self::Failed { stage, code } => {
                 return Cow::Owned(format!("failed-{}-{}", stage.code(), code.code()));
             }
@@ -82,6 +85,7 @@ impl EndReason {
             Self::HungUp => ByeReason::HungUp,
             Self::Declined => ByeReason::Declined,
             Self::Busy => ByeReason::Busy,
+            Self::Elsewhere => ByeReason::Elsewhere,
             Self::NoAnswer | Self::Offline => ByeReason::NoAnswer,
             Self::NotPermitted => ByeReason::NotPermitted,
             Self::FingerprintMismatch => ByeReason::FingerprintMismatch,
@@ -125,6 +129,8 @@ pub enum ByeReason {
     FingerprintMismatch,
     /// The peer lost the connection.
     Dropped,
+    /// Another device of ours took the call; nobody but ourselves says so.
+    Elsewhere,
     /// Something failed at the peer.
     Failed,
 }
@@ -140,6 +146,7 @@ impl ByeReason {
             "not-permitted" => Self::NotPermitted,
             "fingerprint-mismatch" => Self::FingerprintMismatch,
             "dropped" => Self::Dropped,
+            "elsewhere" => Self::Elsewhere,
             _ => Self::Failed,
         }
     }
@@ -154,6 +161,7 @@ impl ByeReason {
             Self::NotPermitted => "not-permitted",
             Self::FingerprintMismatch => "fingerprint-mismatch",
             Self::Dropped => "dropped",
+            Self::Elsewhere => "elsewhere",
             Self::Failed => "failed",
         }
     }
@@ -168,6 +176,7 @@ impl ByeReason {
             Self::NotPermitted => EndReason::NotPermitted,
             Self::FingerprintMismatch => EndReason::FingerprintMismatch,
             Self::Dropped => EndReason::Dropped,
+            Self::Elsewhere => EndReason::Elsewhere,
             Self::Failed => EndReason::Failed { stage, code: FailureCode::AtPeer },
         }
     }

@@ -6,6 +6,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod trust;
+
+pub use trust::*;
+
 /// Every question a shell may ask: a name and its input.
 ///
 /// The comment of each variant names the answer's type. On the wire:
@@ -205,6 +209,177 @@ pub enum Question {
     /// → [`Settings`]
     #[serde(rename = "settings.set")]
     SettingsSet(Settings),
+
+    /// Own devices, revoked ones too. → `DeviceView[]`
+    #[serde(rename = "device.list")]
+    DeviceList,
+    /// Makes a code with which a new device can ask to be linked; an older code ends. → [`LinkCode`]
+    #[serde(rename = "device.offer")]
+    DeviceOffer,
+    /// Takes the code back, or says no to the device that used it. → `null`
+    #[serde(rename = "device.withdraw")]
+    DeviceWithdraw,
+    /// Lets the device in that used the code; progress comes as [`News::Link`]. → `null`
+    #[serde(rename = "device.admit")]
+    DeviceAdmit {
+        /// Whether it may itself add and revoke devices.
+        full: bool,
+    },
+    /// Takes a device out of every conversation. → `null`
+    #[serde(rename = "device.revoke")]
+    DeviceRevoke {
+        /// Which.
+        device: String,
+    },
+    /// On a new device: asks the one that shows the code to be linked; progress comes as [`News::Link`]. → `null`
+    #[serde(rename = "link.join")]
+    LinkJoin {
+        /// What the other device shows.
+        code: String,
+    },
+    /// On a new device: gives up. → `null`
+    #[serde(rename = "link.cancel")]
+    LinkCancel,
+
+    /// What to compare with a person. → [`SafetyCode`]
+    #[serde(rename = "verify.code")]
+    VerifyCode {
+        /// The person's address.
+        user: String,
+    },
+    /// Compares what was scanned or pasted; a match counts as compared. → [`ScanOutcome`]
+    #[serde(rename = "verify.scanned")]
+    VerifyScanned {
+        /// The person's address.
+        user: String,
+        /// What the code held.
+        text: String,
+    },
+    /// The person compared and says whether it was the same. → [`PersonCard`]
+    #[serde(rename = "verify.compared")]
+    VerifyCompared {
+        /// The person's address.
+        user: String,
+        /// Whether it was.
+        same: bool,
+    },
+    /// Takes a comparison back. → [`PersonCard`]
+    #[serde(rename = "verify.forget")]
+    VerifyForget {
+        /// The person's address.
+        user: String,
+    },
+    /// Goes on with somebody whose keys changed, without comparing. → [`PersonCard`]
+    #[serde(rename = "keychange.accept")]
+    KeyChangeAccept {
+        /// The person's address.
+        user: String,
+    },
+
+    /// → [`RecoveryState`]
+    #[serde(rename = "recovery.state")]
+    RecoveryState,
+    /// Writes the sheet with the 24 words, for the person to print or keep. → [`WrittenFile`]
+    #[serde(rename = "recovery.sheet")]
+    RecoverySheet {
+        /// The folder; the person's documents if none is named.
+        folder: Option<String>,
+    },
+    /// Shows that the words were kept; after this the app forgets them. → [`RecoveryState`]
+    #[serde(rename = "recovery.confirm")]
+    RecoveryConfirm {
+        /// The words asked for.
+        words: Vec<SheetWord>,
+    },
+    /// Writes a backup that only the recovery words open; progress comes as [`News::Backup`]. → [`WrittenFile`]
+    #[serde(rename = "backup.write")]
+    BackupWrite {
+        /// The folder; the person's documents if none is named.
+        folder: Option<String>,
+    },
+    /// On a new device: comes back with the recovery words, and with a backup if there is one. → [`AppState`]
+    #[serde(rename = "recovery.restore")]
+    RecoveryRestore {
+        /// The address, `name@domain`.
+        user: String,
+        /// The 24 words, or the path of the sheet.
+        words: String,
+        /// Path of a backup.
+        backup: Option<String>,
+    },
+    /// Replaces the root key, as after a theft; devices that stay are kept. → `null`
+    #[serde(rename = "identity.rotate")]
+    IdentityRotate,
+
+    /// Who vouches for us. → `MyIssuer[]`
+    #[serde(rename = "identity.issuers")]
+    IdentityIssuers,
+    /// Signs in with one more issuer, or with a known one again; progress comes as [`News::SignIn`]. → `null`
+    #[serde(rename = "identity.link")]
+    IdentityLink {
+        /// The issuer's URL.
+        issuer: String,
+    },
+    /// Takes an issuer's word back. → `MyIssuer[]`
+    #[serde(rename = "identity.unlink")]
+    IdentityUnlink {
+        /// The issuer's URL.
+        issuer: String,
+    },
+    /// The identities on this computer. → `PersonaView[]`
+    #[serde(rename = "persona.list")]
+    PersonaList,
+
+    /// Locks the app now. → [`AppState`]
+    #[serde(rename = "app.lock")]
+    Lock,
+    /// Says that the person is there, so that the app does not lock. → `null`
+    #[serde(rename = "app.present")]
+    Present,
+    /// Keeps the keys in another way from now on. → [`AppState`]
+    #[serde(rename = "app.keep")]
+    Keep(Keep),
+    /// Erases this profile from this device, after the device is revoked if it can be. → [`AppState`]
+    #[serde(rename = "app.erase")]
+    Erase {
+        /// The own address, typed by the person.
+        user: String,
+    },
+
+    /// → [`PolicyView`]
+    #[serde(rename = "policy.get")]
+    PolicyGet,
+    /// → [`PolicyView`]
+    #[serde(rename = "policy.set")]
+    PolicySet(PolicySettings),
+    /// The newest verdicts, newest first. → `TrailLine[]`
+    #[serde(rename = "trail.list")]
+    TrailList,
+    /// Writes the signed trail. → [`WrittenFile`]
+    #[serde(rename = "trail.export")]
+    TrailExport {
+        /// The folder; the person's documents if none is named.
+        folder: Option<String>,
+    },
+}
+
+/// How the keys on this device are kept from now on.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Keep {
+    /// In the system's keyring alone.
+    Keyring,
+    /// In the system's keyring, and behind a passphrase on top.
+    KeyringAndPassphrase {
+        /// At least eight characters.
+        passphrase: String,
+    },
+    /// By a passphrase.
+    Passphrase {
+        /// At least eight characters.
+        passphrase: String,
+    },
 }
 
 /// How the keys on this device are kept.
@@ -272,6 +447,8 @@ pub enum Stage {
 pub enum Protection {
     /// In the system's keyring.
     Keyring,
+    /// In the system's keyring, and behind a passphrase on top.
+    KeyringAndPassphrase,
     /// By a passphrase.
     Passphrase,
     /// Not at all.
@@ -315,6 +492,8 @@ pub enum IssuerKind {
     Domain,
     /// Well known.
     Listed,
+    /// Reached by a package of its own domain, for it does not speak OpenID Connect.
+    Proxy,
 }
 
 /// How a sign-in goes.
@@ -376,6 +555,10 @@ pub struct ChatSummary {
     pub unread: i32,
     /// What was typed and not sent.
     pub draft: String,
+    /// A change of their keys that one should know of, or that waits for a decision.
+    pub change: Option<KeyChange>,
+    /// How sure one can be of the whole conversation now.
+    pub mark: TrustMark,
     /// Unix milliseconds of the last thing that happened.
     #[ts(type = "number")]
     pub at: i64,
@@ -407,6 +590,8 @@ pub struct ChatView {
     pub summary: ChatSummary,
     /// Who vouches for the other side.
     pub identity: Option<IdentityLine>,
+    /// What was refused in it.
+    pub refusals: Vec<Refusal>,
     /// The newest messages, oldest first.
     pub messages: Vec<ChatMessage>,
     /// Whether there are older ones.
@@ -428,6 +613,8 @@ pub struct IdentityLine {
     /// Unix milliseconds of the issuer's statement.
     #[ts(type = "number")]
     pub attested_at: i64,
+    /// Whether that is recent enough to count as fresh.
+    pub fresh: bool,
     /// How sure.
     pub state: TrustState,
 }
@@ -467,6 +654,8 @@ pub struct ChatMessage {
     pub at: i64,
     /// How far it got.
     pub state: DeliveryState,
+    /// How sure one could be when it came or left.
+    pub mark: TrustMark,
 }
 
 /// What a message is.
@@ -533,8 +722,15 @@ pub struct PersonCard {
     pub contact: ContactState,
     /// Who vouches, once both sides are checked.
     pub identity: Option<IdentityLine>,
-    /// Names of their devices.
-    pub devices: Vec<String>,
+    /// All who vouch.
+    pub issuers: Vec<IdentityLine>,
+    /// Their devices, as their history names them.
+    pub devices: Vec<PersonDevice>,
+    /// Unix milliseconds of when the codes were compared.
+    #[ts(type = "number | null")]
+    pub compared_at: Option<i64>,
+    /// A change of their keys that one should know of, or that waits for a decision.
+    pub change: Option<KeyChange>,
     /// The protocol stub that reaches them: `b.localhost 1.0.0`.
     pub reached_by: Option<String>,
     /// The conversation with them.
@@ -591,6 +787,8 @@ pub struct CallView {
     pub name: String,
     /// Who vouches for them; shown before accepting.
     pub identity: Option<IdentityLine>,
+    /// What the two can read to each other, once it is known.
+    pub code: Option<SpokenCode>,
     /// Whether they called us.
     pub incoming: bool,
     /// Where it stands.
@@ -719,6 +917,15 @@ pub enum News {
     /// A guest appeared or changed.
     #[serde(rename = "module")]
     Module(ModuleView),
+    /// The linking of a device went on.
+    #[serde(rename = "link")]
+    Link(LinkState),
+    /// A backup went on.
+    #[serde(rename = "backup")]
+    Backup(BackupState),
+    /// The own devices, issuers or policies changed: ask for them again.
+    #[serde(rename = "mine")]
+    Mine,
     /// Something went wrong that nobody asked for.
     #[serde(rename = "trouble")]
     Trouble(Trouble),

@@ -75,6 +75,22 @@ impl Home {
             // What a person set.
             Question::SettingsGet => json(self.settings()),
             Question::SettingsSet(settings) => json(self.set_settings(settings)?),
+
+            // Own devices.
+            Question::DeviceList => json(self.device_list()?),
+            Question::DeviceOffer => json(self.device_offer()?),
+            Question::DeviceWithdraw => {
+                self.device_withdraw();
+                json(())
+            }
+            Question::DeviceAdmit { full } => json(self.device_admit(full).await?),
+            Question::DeviceRevoke { device } => json(self.device_revoke(&device).await?),
+            Question::LinkJoin { code } => json(self.link_join(&code)?),
+            Question::LinkCancel => {
+                self.link_cancel();
+                json(())
+            }
+            _ => Err(Failure::new("not-yet", "not yet")),
         }
     }
 

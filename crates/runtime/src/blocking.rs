@@ -5,10 +5,12 @@ use message::UserAddress;
 use store::Tx;
 
 use crate::home::{Home, Ready};
-use crate::objects::{Follow, get_object, get_person, put_object, put_person};
+use crate::objects::Follow;
+use crate::own::OwnStep;
 use crate::persons::{get_or_new, unchecked_request};
 use crate::records::{Object, Person, Side, Standing, kind};
 use crate::resync::ask_for_missing;
+use crate::sending::{get_object, get_person, pumps, put_object, put_person};
 use crate::trouble::{Failure, Outcome};
 
 impl Home {
@@ -51,7 +53,7 @@ fn block(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Vec<Follow>> {
     if let Some(chat) = &person.chat {
         close(tx, get_object(tx, chat)?)?;
     }
-    let mut follow = vec![Follow::PersonShown(user.clone())];
+    let mut follow = vec![Follow::PersonShown(user.clone()), Follow::Own(OwnStep::Person(user.clone()))];
     follow.extend(person.chat.map(Follow::ChatShown));
     Ok(follow)
 }
@@ -72,7 +74,7 @@ fn unblock(tx: &Tx<'_>, me: &Ready, user: &UserAddress) -> Outcome<Vec<Follow>> 
     // Without a word of what was before, one may ask them anew.
     person.contact = person.before_block.take().unwrap_or(ContactState::Declined);
     keep(tx, &person)?;
-    let mut follow = vec![Follow::PersonShown(user.clone())];
+    let mut follow = vec![Follow::PersonShown(user.clone()), Follow::Own(OwnStep::Person(user.clone()))];
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
     for (_, mut object) in objects.into_iter().filter(|(_, object)| object.peer == *user) {
         let Some(standing) = object.before_block.take() else { continue };
@@ -85,9 +87,9 @@ fn unblock(tx: &Tx<'_>, me: &Ready, user: &UserAddress) -> Outcome<Vec<Follow>> 
         if matches!(object.standing, Standing::Verifying { .. }) {
             follow.push(Follow::Verify(object.url.clone()));
         }
+        follow.extend(pumps(&object));
         follow.push(Follow::ChatShown(object.url));
     }
-    follow.push(Follow::Pump(user.domain()));
     Ok(follow)
 }
 
@@ -106,6 +108,6 @@ fn may_have_missed(object: &Object) -> bool {
     match object.standing {
         Standing::Open => true,
         Standing::Invited | Standing::Verifying { .. } => matches!(object.side, Side::Reporter(_)),
-        Standing::Request | Standing::Closed { .. } => false,
+        Standing::Request | Standing::Copied | Standing::Closed { .. } => false,
     }
 }

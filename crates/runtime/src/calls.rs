@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::gate;
 use crate::glare::GLARE;
 use crate::home::{Home, State, body, now_ms, now_u64};
-use crate::objects::{get_object, get_person, refusal};
+use crate::objects::refusal;
 use crate::persons::{CALL_MISSED, name_of};
 use crate::records::{ObjectUse, Person, Side};
+use crate::sending::{get_object, get_person};
 use crate::trouble::{Failure, Outcome};
 
 /// Media events that may wait before the media engine waits for us.
@@ -287,6 +288,8 @@ impl Home {
         let sealed = match &object.side {
             Side::Observer(observer) => observer.value().pointer("/offer/sdp").and_then(Value::as_str),
             Side::Reporter(_) => object.sealed_answer.as_deref(),
+            // A call is made from one device; no other has a part in it.
+            Side::Standby(_) => None,
         };
         if object.is_open() && sealed == Some(sdp) {
             Ok(())
@@ -501,6 +504,7 @@ impl Home {
         self.tell(News::Call(call.view.clone()));
         let line = match (spoke, call.view.incoming) {
             (Some(_), _) => "call-ended",
+            (None, true) if ended.code == "elsewhere" => "call-elsewhere",
             (None, true) => CALL_MISSED,
             (None, false) => "call-unanswered",
         };
@@ -650,6 +654,7 @@ fn new_view(url: &Address, person: &Person, incoming: bool, stage: CallStage) ->
         user: person.user.handle(),
         name: name_of(person),
         identity: person.identity.clone(),
+        code: None,
         incoming,
         stage,
         connected_at: None,

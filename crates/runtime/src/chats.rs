@@ -1,15 +1,19 @@
 //! Conversations as a shell sees them.
 
-use contract::{ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News};
+use contract::{ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News, TrustMark};
 use message::{Address, Message, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
+use crate::comparing;
 use crate::home::{Home, State};
-use crate::objects::{Follow, get_object, get_person, put_object, seal_and_queue};
+use crate::members::author_user;
+use crate::objects::Follow;
+use crate::own::OwnStep;
 use crate::persons::{claimed_person, name_of};
 use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
+use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// Messages shown when a conversation is opened, and with each look further back.
@@ -63,6 +67,7 @@ impl Home {
             Ok(ChatView {
                 summary: summary(tx, &object)?,
                 identity: person.identity,
+                refusals: object.refused(),
                 messages: rows.iter().map(message_of).collect(),
                 more,
             })
@@ -84,6 +89,11 @@ impl Home {
         }
         if text.chars().count() > TEXT_LIMIT {
             return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
+        }
+        {
+            // Nothing of a person's words leaves for keys that they have to decide about first.
+            let state = self.state();
+            state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, chat)?))?;
         }
         let value = self.execute_chat("send", json!({ "conversation": chat, "text": text })).await?;
         let id = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -111,12 +121,14 @@ impl Home {
                 return Err(Failure::new("not-failed", "only a failed message is sent again"));
             }
             let object = get_object(tx, &address(&row.object)?)?;
-            let person = get_person(tx, &object.peer)?;
             let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-            let inner = crate::objects::child_message(me, &object, id, row.seq.unsigned_abs(), row.at, &child.value)?;
-            seal_and_queue(tx, me, &object, &person, &inner, Some(id))?;
+            comparing::may_send(tx, &object)?;
+            let inner = child_message(me, &object, id, row.seq.unsigned_abs(), row.at, &child.value)?;
+            seal_and_queue(tx, me, &object, &inner, Some(id))?;
             tx.set_child_state(id, ChildState::Queued).map_err(Failure::store)?;
-            Ok(vec![Follow::ChildShown(id.to_owned()), Follow::Pump(object.peer.domain())])
+            let mut follow: Vec<Follow> = pumps(&object).collect();
+            follow.push(Follow::ChildShown(id.to_owned()));
+            Ok(follow)
         })?;
         self.follow_up(state, follow);
         Ok(())
@@ -151,10 +163,10 @@ impl Home {
 
     /// Question `chat.read`.
     pub(crate) fn chat_read(&self, chat: &Address) -> Outcome<()> {
-        let state = self.state();
+        let mut state = self.state();
         let changed = state.store()?.write(|tx| tx.mark_read(chat.as_str())).map_err(Failure::store)?;
         if changed > 0 {
-            self.show_chat(&state, chat);
+            self.follow_up(&mut state, vec![Follow::ChatShown(chat.clone()), Follow::Own(OwnStep::Read(chat.clone()))]);
         }
         Ok(())
     }
@@ -234,11 +246,14 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         last,
         unread: i32::try_from(unread).unwrap_or(i32::MAX),
         draft: object.draft.clone(),
+        mark: comparing::mark_of(tx, object)?,
+        change: person.change,
     })
 }
 
 pub(crate) fn message_of(row: &ChildRow) -> ChatMessage {
-    let author = UserAddress::parse(&row.author).map_or_else(|_| row.author.clone(), |user| user.handle());
+    let author = author_user(&row.author);
+    let author = UserAddress::parse(author).map_or_else(|_| author.to_owned(), |user| user.handle());
     ChatMessage {
         id: row.id.clone(),
         chat: row.object.clone(),
@@ -254,6 +269,7 @@ pub(crate) fn message_of(row: &ChildRow) -> ChatMessage {
             ChildState::Failed => DeliveryState::Failed,
             ChildState::Received => DeliveryState::Received,
         },
+        mark: serde_json::from_str::<ChildValue>(&row.value).map_or(TrustMark::Introduced, |child| child.mark),
     }
 }
 

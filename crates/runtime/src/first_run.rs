@@ -12,15 +12,14 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::home::{Home, Ready, State, body, now_ms};
+use crate::linking::DEVICE_LIFE_S;
 use crate::objects::Follow;
 use crate::records::{Me, Object, kind};
+use crate::sending::pumps;
 use crate::trouble::{Failure, Outcome};
 
 /// Longest name of a person.
 const NAME_LIMIT: usize = 64;
-
-/// A device counts this long before it renews itself.
-const DEVICE_LIFE_S: i64 = 365 * 86_400;
 
 /// How often the registry is looked after while we are connected.
 const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -67,6 +66,9 @@ impl State {
             }
             if let Some(signed) = &self.first_run.enrolled {
                 return (signed.enrolled.device.clone(), true);
+            }
+            if let Some(joining) = &self.linking.joining {
+                return (joining.dsk.clone(), true);
             }
         }
         (self.links.get_or_add(domain).visitor.clone(), false)
@@ -181,7 +183,7 @@ impl Home {
     }
 
     /// Listens to all objects, starts the Hyperties, and goes on with what waits.
-    fn resume(&self, state: &mut State) {
+    pub(crate) fn resume(&self, state: &mut State) {
         self.policy_learns(state);
         let Ok(me) = state.me() else { return };
         let (inbox, home_domain) = (me.record.inbox.clone(), me.domain());
@@ -196,10 +198,12 @@ impl Home {
             if matches!(object.standing, crate::records::Standing::Verifying { .. }) {
                 follow.push(Follow::Verify(object.url.clone()));
             }
-            follow.push(Follow::Pump(object.peer.domain()));
+            follow.extend(pumps(&object));
         }
         follow.push(Follow::Pump(home_domain.clone()));
         self.follow_up(state, follow);
+        let groups = self.clone();
+        self.rooms.tasks.start("groups", async move { groups.tidy_groups() });
         self.start_hyperties();
         let home = self.clone();
         self.rooms.tasks.start("home domain", async move { home.stay_home(home_domain).await });
@@ -398,10 +402,12 @@ impl Home {
                 user,
                 name,
                 issuer: signed.issuer.clone(),
-                irk: keys::b64url(signed.enrolled.irk.to_bytes().as_ref()),
+                irk: Some(keys::b64url(signed.enrolled.irk.to_bytes().as_ref())),
                 dsk: keys::b64url(signed.enrolled.device.to_bytes().as_ref()),
                 chain: signed.enrolled.chain.texts(),
                 tokens: vec![signed.enrolled.token.text().to_owned()],
+                renewals: Vec::new(),
+                own: None,
                 inbox,
                 chat,
                 connector,
@@ -442,7 +448,7 @@ impl Home {
         }
     }
 
-    async fn allocate(&self, domain: &Domain, part: &str) -> Outcome<Address> {
+    pub(crate) async fn allocate(&self, domain: &Domain, part: &str) -> Outcome<Address> {
         let wish = json!({ "scheme": "hyperty", "value": { "number": 1, "allocationKey": part } });
         let to = format!("domain://msg-node.{domain}/address-allocation");
         let answer = self.ask_node(domain, MessageType::Create, &to, body(&wish)).await?;
@@ -452,13 +458,9 @@ impl Home {
 }
 
 /// Makes a record of the store usable.
-fn ready(record: Me) -> Outcome<Ready> {
+pub(crate) fn ready(record: Me) -> Outcome<Ready> {
     let damaged = |what: &str| Failure::new("database-damaged", format!("{what} cannot be read"));
-    let seed: [u8; 32] = keys::from_b64url(&record.dsk)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| damaged("the device key"))?;
-    let dsk = keys::SigningKey::from_bytes(&seed);
+    let dsk = signing_key(&record.dsk).ok_or_else(|| damaged("the device key"))?;
     let chain = identity::Sigchain::parse(&record.chain).map_err(|_| damaged("the sigchain"))?;
     let hashes: Vec<identity::Digest> = record
         .tokens
@@ -468,7 +470,13 @@ fn ready(record: Me) -> Outcome<Ready> {
     let credential = DeviceCredential::of(&chain, &dsk.verifying_key(), &hashes, now_ms() / 1000)
         .map_err(|e| Failure::new("device-expired", e))?;
     let device = seal::Device::new(&dsk, credential.encode());
-    Ok(Ready { record, device, dsk })
+    Ok(Ready { record, chain, device, dsk })
+}
+
+/// A signing key as the store keeps it.
+pub(crate) fn signing_key(text: &str) -> Option<keys::SigningKey> {
+    let seed: [u8; 32] = keys::from_b64url(text).ok()?.try_into().ok()?;
+    Some(keys::SigningKey::from_bytes(&seed))
 }
 
 pub(crate) fn profile_of(me: &Me) -> Profile {

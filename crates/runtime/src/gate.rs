@@ -6,10 +6,10 @@
 //! is the reason that is kept and told.
 
 use message::{UserAddress, Verdict};
-use policy::{Contact, Identity, Peer, Policy, Wish};
+use policy::{Assurance, Contact, Identity, Peer, Policy, Wish};
 
 use crate::home::{Home, State};
-use crate::records::{Object, ObjectUse, Person, kind};
+use crate::records::{Object, ObjectUse, Person, Standing, kind};
 use crate::trouble::{Failure, Outcome};
 use contract::ContactState;
 
@@ -24,25 +24,34 @@ pub(crate) enum Entry {
 
 /// Sealed bytes for an object we know, before they are opened.
 pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Outcome<()> {
-    if object.is_open() {
+    let (identity, wish) = match &object.standing {
         // Content flows between contacts only, so there is nothing to ask a person.
-        return admit_contact(policy, now, &object.peer);
-    }
-    // Who they are is being found out: what they say is held, or answers us.
-    admit_claim(policy, now, &object.peer, ObjectUse::Chat)
+        Standing::Open => (Identity::Verified(Assurance::default()), Wish::Continue),
+        // They answer us; who they are is found out next.
+        Standing::Invited => (Identity::Unproven, Wish::Reach),
+        _ => (Identity::Unproven, Wish::Write),
+    };
+    worth_checking(policy.judge_peer(now, &Peer::new(object.peer.clone(), identity), wish))
 }
 
 /// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
 pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
-    if purpose == ObjectUse::Call {
-        // Were they who they claim, might they call?
-        return admit_contact(policy, now, user);
-    }
-    let verdict = policy.judge_peer(now, &peer(user, Identity::Unproven), Wish::Write);
+    let wish = wish_to_come(purpose);
+    worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish))
+}
+
+/// It is their word so far; were they who they claim, might they?
+fn worth_checking(verdict: Verdict) -> Outcome<()> {
     match verdict {
-        // It is their word so far; the check comes next.
         Verdict::Deny { because } if because.code != "unproven" => Err(Failure::new(because.code, because.text)),
         _ => Ok(()),
+    }
+}
+
+fn wish_to_come(purpose: ObjectUse) -> Wish {
+    match purpose {
+        ObjectUse::Chat | ObjectUse::Own => Wish::Write,
+        ObjectUse::Call => Wish::Call,
     }
 }
 
@@ -50,43 +59,60 @@ pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, pur
 pub(crate) fn admit_verified(
     policy: &mut Policy,
     now: u64,
-    user: &UserAddress,
+    verified: &identity::VerifiedIdentity,
     purpose: ObjectUse,
     invited_us: bool,
 ) -> Outcome<Entry> {
-    let wish = match (invited_us, purpose) {
-        (false, _) => Wish::Reach,
-        (true, ObjectUse::Chat) => Wish::Write,
-        (true, ObjectUse::Call) => Wish::Call,
-    };
-    match policy.judge_peer(now, &peer(user, Identity::Verified), wish) {
+    let wish = if invited_us { wish_to_come(purpose) } else { Wish::Reach };
+    let assurance = assurance(verified, i64::try_from(now / 1000).unwrap_or(i64::MAX));
+    entry(policy.judge_peer(now, &Peer::new(verified.user().clone(), Identity::Verified(assurance)), wish))
+}
+
+fn entry(verdict: Verdict) -> Outcome<Entry> {
+    match verdict {
         Verdict::Allow => Ok(Entry::Open),
         Verdict::Ask { .. } => Ok(Entry::Ask),
         Verdict::Deny { because } => Err(Failure::new(because.code, because.text)),
     }
 }
 
+/// How sure we are of somebody, in the words of the policy.
+fn assurance(verified: &identity::VerifiedIdentity, now_s: i64) -> Assurance {
+    let words = verified.attested();
+    let domains = words.iter().flat_map(|word| {
+        let vouched = match &word.vouching {
+            identity::Vouching::Domain(domain) => Some(domain.clone()),
+            identity::Vouching::Issuer(_) => None,
+        };
+        let mail = word.display.email.as_ref().filter(|mail| mail.authoritative);
+        let mail = mail.and_then(|mail| mail.address.rsplit_once('@')).and_then(|(_, host)| host.parse().ok());
+        vouched.into_iter().chain(mail)
+    });
+    Assurance {
+        issuers: words.iter().map(|word| word.subject.issuer.clone()).collect(),
+        domains: domains.collect(),
+        compared: verified.pin_state() == identity::PinState::Verified,
+        attested_age_s: now_s.saturating_sub(verified.attested_at()),
+    }
+}
+
 /// We want to reach somebody: a first message needs no contact, a call does.
 pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
-    match purpose {
-        ObjectUse::Chat => admit_claim(policy, now, user, purpose),
-        ObjectUse::Call => admit_contact(policy, now, user).map_err(|failure| match failure.code.as_str() {
+    let wish = match purpose {
+        ObjectUse::Chat | ObjectUse::Own => Wish::Reach,
+        ObjectUse::Call => Wish::ReachCall,
+    };
+    // Calls go to contacts, who were checked when they became that.
+    let identity = match purpose {
+        ObjectUse::Call => Identity::Verified(Assurance::default()),
+        ObjectUse::Chat | ObjectUse::Own => Identity::Unproven,
+    };
+    worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), identity), wish)).map_err(|failure| {
+        match failure.code.as_str() {
             "not-a-contact" => Failure::new("not-permitted", "calls only to accepted contacts"),
             _ => failure,
-        }),
-    }
-}
-
-fn admit_contact(policy: &mut Policy, now: u64, user: &UserAddress) -> Outcome<()> {
-    match policy.judge_peer(now, &peer(user, Identity::Verified), Wish::Call) {
-        Verdict::Allow => Ok(()),
-        Verdict::Deny { because } => Err(Failure::new(because.code, because.text)),
-        Verdict::Ask { .. } => Err(Failure::new("not-a-contact", "a person has to accept them first")),
-    }
-}
-
-fn peer(user: &UserAddress, identity: Identity) -> Peer {
-    Peer { user: user.clone(), identity }
+        }
+    })
 }
 
 /// What a person said of somebody, in the words of the policy.
@@ -160,6 +186,13 @@ mod tests {
         Object::new(url, ObjectUse::Chat, "chat".into(), ana(), standing, side, 0)
     }
 
+    /// Somebody for whom one issuer vouches comes, or answers.
+    fn come(policy: &mut Policy, user: &UserAddress, purpose: ObjectUse, invited_us: bool) -> Outcome<Entry> {
+        let wish = if invited_us { wish_to_come(purpose) } else { Wish::Reach };
+        let assurance = Assurance { issuers: ["http://a.localhost".to_owned()].into(), ..Assurance::default() };
+        entry(policy.judge_peer(0, &Peer::new(user.clone(), Identity::Verified(assurance)), wish))
+    }
+
     fn why<T: std::fmt::Debug>(outcome: Outcome<T>) -> String {
         outcome.unwrap_err().code
     }
@@ -173,7 +206,7 @@ mod tests {
         }
         for purpose in [ObjectUse::Chat, ObjectUse::Call] {
             assert_eq!(why(admit_claim(&mut policy, 0, &ana(), purpose)), "blocked");
-            assert_eq!(why(admit_verified(&mut policy, 0, &ana(), purpose, true)), "blocked");
+            assert_eq!(why(come(&mut policy, &ana(), purpose, true)), "blocked");
             assert_eq!(why(may_reach(&mut policy, 0, &ana(), purpose)), "blocked");
         }
     }
@@ -182,12 +215,12 @@ mod tests {
     fn a_stranger_may_introduce_themselves_and_is_asked_about_but_neither_calls_nor_is_called() {
         let mut policy = policy(None);
         assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
-        assert_eq!(admit_verified(&mut policy, 0, &ana(), ObjectUse::Chat, true), Ok(Entry::Ask));
+        assert_eq!(come(&mut policy, &ana(), ObjectUse::Chat, true), Ok(Entry::Ask));
         assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "not-a-contact");
-        assert_eq!(why(admit_verified(&mut policy, 0, &ana(), ObjectUse::Call, true)), "not-a-contact");
+        assert_eq!(why(come(&mut policy, &ana(), ObjectUse::Call, true)), "not-a-contact");
         assert_eq!(may_reach(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
         assert_eq!(why(may_reach(&mut policy, 0, &ana(), ObjectUse::Call)), "not-permitted");
-        assert_eq!(admit_verified(&mut policy, 0, &ana(), ObjectUse::Chat, false), Ok(Entry::Open));
+        assert_eq!(come(&mut policy, &ana(), ObjectUse::Chat, false), Ok(Entry::Open));
     }
 
     #[test]
@@ -203,7 +236,7 @@ mod tests {
     fn many_strangers_of_one_domain_are_not_all_asked_about() {
         let mut policy = policy(None);
         let asked = (0..20).map(|at| user(&format!("stranger{at}@a.localhost")));
-        let asked: Vec<_> = asked.map(|user| admit_verified(&mut policy, 0, &user, ObjectUse::Chat, true)).collect();
+        let asked: Vec<_> = asked.map(|user| come(&mut policy, &user, ObjectUse::Chat, true)).collect();
         let open = asked.iter().filter(|one| **one == Ok(Entry::Ask)).count();
         assert_eq!(open, policy::CONTACT_PROMPTS_PER_DOMAIN);
         assert_eq!(asked.last().unwrap().as_ref().unwrap_err().code, "too-many-questions");

@@ -22,6 +22,7 @@ use crate::calls::Calls;
 use crate::config::RuntimeConfig;
 use crate::consent::Consents;
 use crate::first_run::FirstRun;
+use crate::linking::Linking;
 use crate::links::Links;
 use crate::modules::Modules;
 use crate::records::{Me, kind};
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) damaged: Option<Failure>,
     pub(crate) me: Option<Ready>,
     pub(crate) first_run: FirstRun,
+    /// A device that is being linked, here or with this one.
+    pub(crate) linking: Linking,
     pub(crate) links: Links,
     pub(crate) modules: Modules,
     pub(crate) policy: Policy,
@@ -81,6 +84,7 @@ pub(crate) struct State {
 /// A profile whose first run is over.
 pub(crate) struct Ready {
     pub(crate) record: Me,
+    pub(crate) chain: identity::Sigchain,
     pub(crate) device: seal::Device,
     pub(crate) dsk: keys::SigningKey,
 }
@@ -120,6 +124,7 @@ impl Home {
             damaged: None,
             me: None,
             first_run: FirstRun::default(),
+            linking: Linking::default(),
             links: Links::default(),
             modules: Modules::new(supervisor),
             policy: Policy::new(no_domain(), Rules::default()),
@@ -237,7 +242,7 @@ impl Home {
             ("runtime", "ua") => self.on_app_event(state, &message),
             ("runtime", "media") => self.on_media_request(state, message),
             ("runtime", "guests") => self.on_stub_status(state, &message),
-            ("comm" | "connection", _) => self.on_object(state, message),
+            ("comm" | "connection" | "ctxt", _) => self.on_object(state, message),
             ("hyperty", _) => self.on_inbox(state, message),
             _ => self.answer(state, &message, &Response::code(Code::NOT_FOUND)),
         }
@@ -273,6 +278,11 @@ impl State {
         self.me.as_ref().ok_or_else(Failure::not_ready)
     }
 
+    /// Where this device receives, once its domain gave it a place.
+    pub(crate) fn inbox(&self) -> Option<&Address> {
+        self.me.as_ref().map(|me| &me.record.inbox).or_else(|| self.linking.inbox())
+    }
+
     pub(crate) fn store(&self) -> Outcome<&Store> {
         self.store.as_ref().ok_or_else(Failure::not_ready)
     }
@@ -302,11 +312,8 @@ impl State {
 
     /// An address of the own core: `runtime://D/<part>`.
     pub(crate) fn core_address(&self, part: &str) -> Outcome<Address> {
-        let domain = match (&self.me, self.first_run.domain()) {
-            (Some(me), _) => me.domain(),
-            (None, Some(domain)) => domain,
-            (None, None) => return Err(Failure::not_ready()),
-        };
+        let early = || self.first_run.domain().or_else(|| self.linking.home_domain());
+        let domain = self.me.as_ref().map(Ready::domain).or_else(early).ok_or_else(Failure::not_ready)?;
         Address::new("runtime", &domain, part).map_err(|e| Failure::new("bad-address", e))
     }
 }

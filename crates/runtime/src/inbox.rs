@@ -6,22 +6,23 @@
 use std::collections::BTreeMap;
 
 use contract::ContactState;
-use message::{Address, Code, Message, MessageType, Response, UserAddress};
+use message::{Address, Code, Message, MessageType, Response};
 use policy::{Contact, Policy};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
-use crate::gate;
 use crate::home::{Home, Ready, State, body, now_ms, now_u64};
-use crate::objects::{
-    Follow, Introduction, below, child_json, get_object, get_person, inner_message, put_object, put_person,
+use crate::members::{Author, Chains, check_alone, row_author, tag_of};
+use crate::objects::Follow;
+use crate::records::{Held, Object, ObjectUse, Person, Side, Standing, kind};
+use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
+use crate::sending::{
+    Introduced, below, child_json, get_object, get_person, inner_message, own_tag, pumps, put_object, put_person,
     seal_and_queue,
 };
-use crate::persons;
-use crate::records::{Held, Object, ObjectUse, Person, Side, Standing};
-use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
 use crate::trouble::{Failure, Outcome};
+use crate::{commits, comparing, gate, histories, leases, linking, own, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -35,18 +36,6 @@ struct Sealed {
     sealed: String,
 }
 
-/// The body of an invitation or an acceptance.
-#[derive(Deserialize)]
-struct Introduced {
-    introduction: Introduction,
-    #[serde(default)]
-    schema: String,
-    #[serde(default)]
-    version: u64,
-    #[serde(default)]
-    value: Value,
-}
-
 #[derive(Deserialize)]
 struct Child {
     resource: String,
@@ -58,12 +47,12 @@ struct Child {
 
 #[derive(Deserialize)]
 struct Receipt {
-    /// The author's children up to here are kept at the other side.
+    /// The authors' children up to here are kept at the other side.
     #[serde(default)]
-    delivered: BTreeMap<UserAddress, u64>,
+    delivered: BTreeMap<sync::Author, u64>,
     /// How far a page of the other side's own children went.
     #[serde(default)]
-    resent: BTreeMap<UserAddress, Resent>,
+    resent: BTreeMap<sync::Author, Resent>,
 }
 
 #[derive(Deserialize)]
@@ -80,12 +69,17 @@ pub(crate) struct WaitingEvidence {
     pub(crate) evidence: identity::Evidence,
     /// Whether we were invited by them (or they accepted our invitation).
     pub(crate) invited_us: bool,
+    /// The device that says so.
+    pub(crate) device: String,
+    /// Of an invitation: who is said to be in the group.
+    #[serde(default)]
+    pub(crate) members: Vec<crate::members::Named>,
 }
 
 impl Home {
     /// A message to an inbox of this device, or to a Hyperty that is not there.
     pub(crate) fn on_inbox(&self, state: &mut State, message: Message) {
-        let ours = state.me.as_ref().is_some_and(|me| me.record.inbox == message.to);
+        let ours = state.inbox() == Some(&message.to);
         if !ours || message.kind != MessageType::Create {
             self.answer(state, &message, &Response::code(Code::NOT_FOUND));
             return;
@@ -99,7 +93,7 @@ impl Home {
                 tracing::info!(code = failure.code, "a sealed message was refused");
                 match failure.code.as_str() {
                     // Kept by the node until our store works again.
-                    "store-failed" => Response::code(Code::UNAVAILABLE),
+                    "store-failed" | "not-ready" => Response::code(Code::UNAVAILABLE),
                     // Hostile or stale: acknowledged, so that it is not sent for ever.
                     _ => Response::because(Code::OK, failure.code),
                 }
@@ -109,57 +103,105 @@ impl Home {
     }
 
     fn open_sealed(&self, state: &mut State, message: &Message) -> Outcome<Vec<Follow>> {
-        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
-        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
-        let policy = &mut state.policy;
         let sealed: Sealed = message.body.parse().map_err(|e| Failure::new("malformed", e))?;
         if sealed.v != 1 {
             return Err(Failure::new("newer-version", "the sealed message is of a newer version"));
         }
         let bytes = keys::from_b64url(&sealed.sealed).map_err(|e| Failure::new("malformed", e))?;
-        let mark = keys::b64url(&keys::sha256(&bytes));
+        if linking::is_link_request(&bytes) {
+            return self.on_link_request(state, &bytes);
+        }
+        if state.me.is_none() {
+            return self.open_while_linking(state, &bytes);
+        }
+        self.take_sealed(state, &bytes)
+    }
+
+    /// Opens sealed bytes. What comes ahead of a commit waits; what is refused is counted and shown.
+    pub(crate) fn take_sealed(&self, state: &mut State, bytes: &[u8]) -> Outcome<Vec<Follow>> {
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let policy = &mut state.policy;
+        let mark = keys::b64url(&keys::sha256(bytes));
         let now = now_ms();
-        store.write(|tx| {
+        let taken = store.write(|tx| {
             if tx.seen(&mark).map_err(Failure::store)? {
                 return Ok(Vec::new());
             }
-            let group = match seal::peek(&bytes).map_err(|e| Failure::new("malformed", e))? {
-                seal::Sealed::Welcome => return join(tx, me, &bytes, now),
-                seal::Sealed::Message { group, .. } => group,
-            };
-            let url = group.as_str().and_then(|text| Address::parse(text).ok());
-            let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
-            let known: Option<Object> = tx.get(crate::records::kind::OBJECT, url.as_str()).map_err(Failure::store)?;
-            if let Some(object) = &known {
-                gate::admit_sealed(policy, now_u64(), object)?;
+            open_one(tx, me, policy, bytes, now)
+        });
+        let Err(failure) = taken else { return taken };
+        let Some(url) = seal::group_of(bytes).ok().and_then(|group| group.address()) else { return Err(failure) };
+        match failure.code.as_str() {
+            "store-failed" => Err(failure),
+            // A commit is on its way, or who vouches for a new device is not known here yet.
+            "from-the-future" | "unverified" => store.write(|tx| commits::keep_early(tx, me, &url, bytes)),
+            "too-old" => store.write(|tx| commits::sender_is_behind(tx, me, &url, bytes, now)),
+            // Twice is harmless, and nobody's fault.
+            "replayed" | "unknown-group" | "unknown-object" => Err(failure),
+            code => {
+                let follow = store.write(|tx| commits::count_refusal(tx, &url, code, now))?;
+                self.follow_up(state, follow);
+                Err(failure)
             }
-            let opened = seal::open(tx, &me.device, &bytes, &mut |_| Err("nobody is added here".into()))
-                .map_err(|e| Failure::new(e.code(), e))?;
-            let seal::What::Application(plaintext) = opened.what else { return Ok(Vec::new()) };
-            let inner = Message::from_json(&plaintext).map_err(|e| Failure::new("malformed", e))?;
-            if inner.to.base() != url {
-                return Err(Failure::new("malformed", "the message is for another object than its group"));
-            }
-            let author = Author { device: opened.sender.dsk.to_string(), is_reporter: opened.sender.is_reporter() };
-            match known {
-                Some(_) => on_inner(tx, me, &url, &author, inner, now),
-                None => first_word(tx, me, policy, &url, &author, &inner, now),
-            }
-        })
+        }
     }
 }
 
-/// Who wrote a sealed message, as the group's signature says.
-pub(crate) struct Author {
-    pub(crate) device: String,
-    pub(crate) is_reporter: bool,
+/// Opens one sealed message, in its transaction.
+fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64) -> Outcome<Vec<Follow>> {
+    let (group, epoch) = match seal::peek(bytes).map_err(|e| Failure::new("malformed", e))? {
+        seal::Sealed::Welcome => return join(tx, me, bytes, now),
+        seal::Sealed::Message { group, epoch } => (group, epoch),
+    };
+    let url = group.address().ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
+    let known: Option<Object> = tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?;
+    let chains = match &known {
+        Some(object) => {
+            if object.purpose != ObjectUse::Own {
+                gate::admit_sealed(policy, now_u64(), object)?;
+            }
+            Some(Chains::of(tx, me, &object.peer)?)
+        }
+        None => None,
+    };
+    let opened = seal::open(tx, &me.device, bytes, &mut |leaf: &seal::Candidate<'_>| match &chains {
+        Some(chains) => chains.owner_of(leaf, now / 1000).map(|_| ()),
+        None => check_alone(leaf, now / 1000),
+    })
+    .map_err(|e| Failure::new(e.code(), e))?;
+    let author = Author {
+        device: opened.sender.dsk.to_string(),
+        is_holder: seal::lease(tx, &group).map_err(|e| Failure::new(e.code(), e))?.holder == opened.sender.dsk,
+    };
+    let plaintext = match opened.what {
+        seal::What::Application(plaintext) => plaintext,
+        seal::What::Commit { added, removed, removed_us, .. } => {
+            let done = commits::Merged { added: added.len(), removed, removed_us };
+            return commits::merged(tx, me, &url, known, done, now);
+        }
+        seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
+    };
+    let inner = Message::from_json(&plaintext).map_err(|e| Failure::new("malformed", e))?;
+    if inner.to.base() != url {
+        return Err(Failure::new("malformed", "the message is for another object than its group"));
+    }
+    let mut follow = match known {
+        Some(object) if matches!(object.standing, Standing::Copied) => {
+            first_word(tx, me, policy, Some(object), &url, &author, &inner, now)?
+        }
+        Some(_) => on_inner(tx, me, &url, &author, inner, now)?,
+        None => first_word(tx, me, policy, None, &url, &author, &inner, now)?,
+    };
+    follow.extend(commits::author_is_behind(tx, me, &url, epoch, now)?);
+    Ok(follow)
 }
 
 /// Joins a group; what it is for comes with the introduction.
 fn join(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow>> {
     let pending = seal::inspect_welcome(tx, &me.device, welcome).map_err(|e| Failure::new(e.code(), e))?;
     pending
-        .join(tx, &mut |member| persons::check_leaf(member, None, now).map(|_| ()))
+        .join(tx, &mut |leaf: &seal::Candidate<'_>| check_alone(leaf, now / 1000))
         .map_err(|e| Failure::new(e.code(), e))?;
     Ok(vec![Follow::KeyPackageUsed])
 }
@@ -175,13 +217,22 @@ pub(crate) fn on_inner(
 ) -> Outcome<Vec<Follow>> {
     let part = inner.to.as_str()[url.as_str().len()..].trim_matches('/').to_owned();
     let mut object = get_object(tx, url)?;
-    if inner.kind == MessageType::Subscribe && part == "subscription" {
-        return accepted(tx, &mut object, author, &inner);
+    if object.purpose == ObjectUse::Own {
+        return own::on_own(tx, me, &mut object, author, &part, &inner, now);
+    }
+    match (inner.kind, part.as_str()) {
+        (MessageType::Subscribe, "subscription") => return accepted(tx, me, &mut object, author, &inner),
+        // New devices are introduced to the object once more; whoever is in it knows.
+        (MessageType::Create, "subscription") => return Ok(Vec::new()),
+        (MessageType::Update, "identity") => return histories::on_identity(tx, me, &mut object, author, &inner, now),
+        (MessageType::Update, "lease") => return leases::on_lease(tx, me, &mut object, author, &inner, now),
+        _ => {}
     }
     if matches!(object.standing, Standing::Closed { .. }) {
         return Ok(Vec::new());
     }
-    if !object.is_open() && (inner.kind, part.as_str()) != (MessageType::Event, "subscription") {
+    let of_ours = object.member(&author.device).is_some_and(|member| member.user == me.record.user);
+    if !object.is_open() && !of_ours && (inner.kind, part.as_str()) != (MessageType::Event, "subscription") {
         // Nothing of a person is shown or acted upon before they are verified.
         if object.held.len() >= HELD_LIMIT {
             return Err(Failure::new("too-many", "too much before the introduction was checked"));
@@ -190,48 +241,64 @@ pub(crate) fn on_inner(
         put_object(tx, &object)?;
         return Ok(Vec::new());
     }
-    if object.is_open() && object.peer_device.as_deref() != Some(author.device.as_str()) {
+    if object.is_open() && object.member(&author.device).is_none() {
         return Err(Failure::new("wrong-author", "the message is by a device that was not verified"));
     }
     match (inner.kind, part.as_str()) {
-        (MessageType::Create, "children") => on_child(tx, me, &mut object, &inner, now),
-        (MessageType::Event, "children") => on_receipt(tx, me, &mut object, &inner),
-        (MessageType::Update, "changes") if author.is_reporter => on_change(tx, me, &mut object, &inner),
-        (MessageType::Update, "") if author.is_reporter => on_snapshot(tx, &mut object, &inner),
+        (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
+        (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, &inner),
+        (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, &inner),
+        (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, &inner),
         (MessageType::Update, _) => Err(Failure::new("not-reporter", "only the Reporter changes an object")),
-        (MessageType::Event, "subscription") => on_ended(tx, me, &mut object, &inner),
+        (MessageType::Event, "subscription") => on_ended(tx, me, &mut object, author, &inner),
         (MessageType::Read, "") => on_resync(tx, me, &object, &inner),
         _ => Err(Failure::new("malformed", "no such inner message")),
     }
 }
 
 /// The first message of an object we do not know is the introduction of its Reporter, and nothing else.
+#[allow(clippy::too_many_arguments, reason = "all of it is judged together")]
 fn first_word(
     tx: &Tx<'_>,
     me: &Ready,
     policy: &mut Policy,
+    copied: Option<Object>,
     url: &Address,
     author: &Author,
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    if inner.kind != MessageType::Create || !inner.to.as_str().ends_with("/subscription") || !author.is_reporter {
+    if inner.kind != MessageType::Create || !inner.to.as_str().ends_with("/subscription") || !author.is_holder {
         return Err(Failure::new("unknown-object", "a message before its introduction"));
     }
     let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
     let purpose = match url.scheme() {
         "comm" => ObjectUse::Chat,
         "connection" => ObjectUse::Call,
+        "ctxt" => return own::first_word(tx, me, url, author, &said, now),
         _ => return Err(Failure::new("malformed", "no Hyperty for this kind of object")),
     };
-    let evidence = said.introduction.evidence;
-    let user = evidence.user.clone();
-    if user == me.record.user {
-        return Err(Failure::new("malformed", "an invitation from oneself"));
+    let evidence = &said.introduction.evidence;
+    if evidence.device.to_string() != author.device {
+        return Err(Failure::new("wrong-author", "a device introduces another than itself"));
     }
+    if let Some(lease) = &said.lease {
+        leases::adopt(tx, url, lease)?;
+    }
+    if evidence.user == me.record.user {
+        return ours_elsewhere(tx, me, copied, url, purpose, author, said, now);
+    }
+    let user = evidence.user.clone();
     let inbox_domain = evidence.inbox.as_ref().map(Address::domain);
-    if inbox_domain != Some(user.domain()) || url.domain() != user.domain() {
+    let foreign_object = url.domain() != user.domain() && url.domain() != me.domain();
+    if inbox_domain != Some(user.domain())
+        || foreign_object
+        || said.with.is_some_and(|with| with != me.record.user && with != user)
+    {
         return Err(Failure::new("wrong-domain", "the address, the inbox and the object are of one domain"));
+    }
+    if url.domain() != user.domain() && copied.is_none() {
+        return Err(Failure::new("wrong-domain", "the object is of another domain than its Reporter"));
     }
     // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.
     gate::admit_claim(policy, now_u64(), &user, purpose)?;
@@ -242,52 +309,144 @@ fn first_word(
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
-    let waiting = WaitingEvidence { name: said.introduction.name, evidence, invited_us: true };
+    let waiting = WaitingEvidence {
+        name: said.introduction.name,
+        evidence: said.introduction.evidence,
+        invited_us: true,
+        device: author.device.clone(),
+        members: said.members,
+    };
     let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     let side = Side::Observer(observer);
-    let mut object = Object::new(url.clone(), purpose, said.schema, user, standing, side, now);
-    object.peer_device = Some(author.device.clone());
+    let object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, standing, side, now));
     put_object(tx, &object)?;
     Ok(vec![Follow::Listen(url.clone()), Follow::Verify(url.clone())])
 }
 
-/// The person we invited introduces themselves.
-fn accepted(tx: &Tx<'_>, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
+/// An object begins here; what another device told of it before stays.
+fn begun(copied: Option<Object>, new: Object) -> Object {
+    let Some(before) = copied else { return new };
+    Object { children: before.children, draft: before.draft, system_lines: before.system_lines, at: before.at, ..new }
+}
+
+/// Another device of ours made this object, or holds it: we stand by.
+#[allow(clippy::too_many_arguments, reason = "all of it is judged together")]
+fn ours_elsewhere(
+    tx: &Tx<'_>,
+    me: &Ready,
+    copied: Option<Object>,
+    url: &Address,
+    purpose: ObjectUse,
+    author: &Author,
+    said: Introduced,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
+    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    let peer = said.with.filter(|with| *with != me.record.user);
+    let peer = peer.ok_or_else(|| Failure::new("malformed", "an object with nobody"))?;
+    let snapshot = sync::Snapshot { version: said.version, value: said.value };
+    let observer =
+        sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
+    let side = Side::Standby(observer);
+    let known: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
+    let accepted = known.as_ref().is_some_and(|person| person.contact == ContactState::Accepted);
+    let was_copied = copied.is_some();
+    let standing = if accepted && was_copied { Standing::Open } else { Standing::Invited };
+    let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, peer.clone(), standing, side, now));
+    let mut follow = vec![Follow::Listen(url.clone()), Follow::ChatShown(url.clone())];
+    let leaves = own::leaves_of_peer(tx, me, &object)?;
+    if object.is_open() {
+        let chains = Chains::of(tx, me, &peer)?;
+        object.set_members(tx, me, &chains, &said.members, now / 1000)?;
+        put_object(tx, &object)?;
+        persons::flush(tx, me, &object)?;
+        ask_for_missing(tx, me, &mut object)?;
+        put_object(tx, &object)?;
+        follow.extend(pumps(&object));
+        return Ok(follow);
+    }
+    // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
+    object.peer_persona = leaves;
+    object.members = said
+        .members
+        .iter()
+        .filter(|one| one.inbox.as_ref().is_some_and(|inbox| inbox.domain() == one.user.domain()))
+        .filter(|one| one.user == peer || one.user == me.record.user)
+        .map(|one| crate::records::Member {
+            device: one.device.clone(),
+            user: one.user.clone(),
+            inbox: one.inbox.clone(),
+        })
+        .collect();
+    if known.is_none() {
+        let mut person = persons::get_or_new(tx, &peer)?;
+        person.chat = Some(url.clone());
+        put_person(tx, &person)?;
+        follow.push(Follow::PersonShown(peer));
+    }
+    put_object(tx, &object)?;
+    Ok(follow)
+}
+
+/// The person we invited introduces themselves, or another device of ours accepted for us.
+fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
+    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let evidence = said.introduction.evidence;
+    if evidence.device.to_string() != author.device {
+        return Err(Failure::new("wrong-author", "a device introduces another than itself"));
+    }
+    if evidence.user == me.record.user {
+        return persons::accepted_elsewhere(tx, me, object, author, now_ms());
+    }
     if !matches!(object.standing, Standing::Invited) {
         return Ok(Vec::new());
     }
-    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    if said.introduction.evidence.user != object.peer {
+    if evidence.user != object.peer {
         return Err(Failure::new("wrong-author", "somebody else accepted"));
     }
-    if object.peer_device.as_deref() != Some(author.device.as_str()) {
-        return Err(Failure::new("wrong-author", "another device accepted than the one that was invited"));
+    if object.member(&author.device).is_none_or(|member| member.user != object.peer) {
+        return Err(Failure::new("wrong-author", "another device accepted than those that were invited"));
     }
-    let waiting =
-        WaitingEvidence { name: said.introduction.name, evidence: said.introduction.evidence, invited_us: false };
+    let waiting = WaitingEvidence {
+        name: said.introduction.name,
+        evidence,
+        invited_us: false,
+        device: author.device.clone(),
+        members: Vec::new(),
+    };
     object.standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     put_object(tx, object)?;
     Ok(vec![Follow::Verify(object.url.clone())])
 }
 
-/// A child by the other side.
-fn on_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: i64) -> Outcome<Vec<Follow>> {
+/// A child by another device: of the other side, or of our own.
+fn on_child(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
     let child: Child = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    if !child.resource.starts_with(object.url.as_str()) {
-        return Err(Failure::new("malformed", "the child is not of this object"));
+    let tag = tag_of(&author.device);
+    if child.resource != format!("{}/children/{tag}-{}", object.url, child.seq) {
+        return Err(Failure::new("malformed", "the child is not of this object and author"));
     }
     let held = json!({ "resource": child.resource, "seq": child.seq, "value": child.value, "at": child.at });
+    let by_peer = object.member(&author.device).is_some_and(|member| member.user == object.peer);
     let mut follow = Vec::new();
-    match object.children.on_child(&object.peer, child.seq, held) {
+    match object.children.on_child(&tag, child.seq, held) {
         sync::ChildOutcome::Ready(ready) => {
             let mut last = 0;
             for (seq, value) in ready {
                 last = seq;
                 let child: Child = serde_json::from_value(value).map_err(|e| Failure::new("malformed", e))?;
-                follow.extend(keep_child(tx, me, object, child, now)?);
+                follow.extend(keep_child(tx, me, object, author, child, now)?);
             }
-            if object.purpose == ObjectUse::Chat {
-                receipt(tx, me, object, last)?;
+            if object.purpose == ObjectUse::Chat && by_peer {
+                receipt(tx, me, object, &tag, last)?;
             }
         }
         sync::ChildOutcome::Duplicate => {}
@@ -299,37 +458,60 @@ fn on_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: 
     }
     object.at = now;
     put_object(tx, object)?;
-    follow.push(Follow::Pump(object.peer.domain()));
+    follow.extend(pumps(object));
     Ok(follow)
 }
 
-fn keep_child(tx: &Tx<'_>, me: &Ready, object: &mut Object, child: Child, now: i64) -> Outcome<Vec<Follow>> {
+fn keep_child(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    child: Child,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
     if is_gone(&child.value) {
         // Its number is taken; there is nothing to show.
         return Ok(Vec::new());
     }
+    let user = object.member(&author.device).map_or_else(|| object.peer.clone(), |member| member.user.clone());
+    let mine = user == me.record.user;
     let row = ChildRow {
         id: child.resource.clone(),
         object: object.url.to_string(),
-        author: object.peer.to_string(),
+        author: row_author(&user, &tag_of(&author.device)),
         seq: child.seq as i64,
         // The author's clock may be wrong or lie: never later than now.
         at: child.at.clamp(0, now),
-        state: ChildState::Received,
-        value: child_json(&child.value),
-        mine: false,
-        unread: true,
+        state: if mine { ChildState::Sent } else { ChildState::Received },
+        value: child_json(&child.value, comparing::mark_of(tx, object)?),
+        mine,
+        unread: !mine,
         ..ChildRow::default()
     };
     if object.purpose == ObjectUse::Chat {
         tx.add_child(&row).map_err(Failure::store)?;
-    } else if child.value.get("type").and_then(Value::as_str) == Some("answer") {
-        // Media takes no other description than the one that came sealed.
-        object.sealed_answer = child.value.get("sdp").and_then(Value::as_str).map(str::to_owned);
+    } else {
+        match leases::call_child(object, author, mine, &child.value) {
+            leases::CallChild::Heard => {}
+            leases::CallChild::Ignored => return Ok(Vec::new()),
+            leases::CallChild::TakenElsewhere => {
+                let reason = "elsewhere".to_owned();
+                object.standing = Standing::Closed { reason: reason.clone() };
+                put_object(tx, object)?;
+                let tell = Follow::Tell {
+                    to: hyperty_of(me, object.purpose),
+                    kind: MessageType::Delete,
+                    from: below(&object.url, "subscription")?,
+                    body: body(&json!({ "reason": reason })),
+                };
+                return Ok(vec![tell, Follow::ObjectClosed { url: object.url.clone(), reason }]);
+            }
+        }
     }
     let person = get_person(tx, &object.peer)?;
     let tell = json!({
-        "resource": child.resource, "seq": child.seq, "author": object.peer, "value": child.value,
+        "resource": child.resource, "seq": child.seq, "author": user, "value": child.value,
         "at": row.at, "identity": identity_of(&person),
     });
     Ok(vec![Follow::Tell {
@@ -350,31 +532,39 @@ pub(crate) fn identity_of(person: &Person) -> Value {
 
 pub(crate) fn hyperty_of(me: &Ready, purpose: ObjectUse) -> Address {
     match purpose {
-        ObjectUse::Chat => me.record.chat.clone(),
         ObjectUse::Call => me.record.connector.clone(),
+        ObjectUse::Chat | ObjectUse::Own => me.record.chat.clone(),
     }
 }
 
-/// Tells the author that their children up to `seq` are kept here.
-fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, seq: u64) -> Outcome<()> {
-    let person = get_person(tx, &object.peer)?;
-    let value = json!({ "delivered": { object.peer.to_string(): seq } });
+/// Tells all that the children of this author up to `seq` are kept here.
+fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, author: &sync::Author, seq: u64) -> Outcome<()> {
+    let value = json!({ "delivered": { author.as_str(): seq } });
     let inner = inner_message(MessageType::Event, &object.url, "children/", &value)?;
-    seal_and_queue(tx, me, object, &person, &inner, None)
+    seal_and_queue(tx, me, object, &inner, None)
 }
 
-fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
+fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
     let receipt: Receipt = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    if let Some(resent) = receipt.resent.get(&object.peer) {
-        return on_resent(tx, me, object, resent);
+    let tag = tag_of(&author.device);
+    if let Some(resent) = receipt.resent.get(&tag) {
+        return on_resent(tx, me, object, &tag, resent);
     }
-    let Some(seq) = receipt.delivered.get(&me.record.user) else { return Ok(Vec::new()) };
-    let seq = i64::try_from(*seq).unwrap_or(0);
+    if object.member(&author.device).is_none_or(|member| member.user != object.peer) {
+        // Only the other side's word counts for "delivered".
+        return Ok(Vec::new());
+    }
+    let user = &me.record.user;
+    let ours = object.members.iter().filter(|member| member.user == *user).map(|member| tag_of(&member.device));
+    let ours: Vec<sync::Author> = ours.chain([own_tag(me)]).collect();
     let mut follow = Vec::new();
-    for state in [ChildState::Sent, ChildState::Queued] {
-        for row in tx.children_in(object.url.as_str(), state)? {
-            if row.mine && row.seq <= seq && tx.advance_child(&row.id, ChildState::Delivered)? {
-                follow.push(Follow::ChildShown(row.id));
+    for (tag, seq) in receipt.delivered.iter().filter(|(tag, _)| ours.contains(tag)) {
+        let (of, seq) = (row_author(user, tag), i64::try_from(*seq).unwrap_or(0));
+        for state in [ChildState::Sent, ChildState::Queued] {
+            for row in tx.children_in(object.url.as_str(), state)? {
+                if row.author == of && row.seq <= seq && tx.advance_child(&row.id, ChildState::Delivered)? {
+                    follow.push(Follow::ChildShown(row.id));
+                }
             }
         }
     }
@@ -384,10 +574,7 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> 
 /// The Reporter changed the object.
 fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
     let change: sync::Change = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    let Side::Observer(observer) = &mut object.side else {
-        return Err(Failure::new("malformed", "we are the Reporter"));
-    };
-    match observer.on_change(&change) {
+    match object.watched()?.on_change(&change) {
         Ok(sync::Outcome::Applied) => {
             put_object(tx, object)?;
             Ok(vec![Follow::Tell {
@@ -401,20 +588,25 @@ fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> O
         Ok(sync::Outcome::Gap { .. }) => {
             ask_for_missing(tx, me, object)?;
             put_object(tx, object)?;
-            Ok(vec![Follow::Pump(object.peer.domain())])
+            Ok(pumps(object).collect())
         }
         Err(error) => Err(Failure::new("bad-change", error)),
     }
 }
 
 /// The other side refused, left or ended the object.
-fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
+fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
     let ended: Ended = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
     let reason = match ended.code {
         403 => "declined".to_owned(),
         486 => "busy".to_owned(),
         _ => ended.reason.unwrap_or_else(|| "left".into()),
     };
+    if object.purpose == ObjectUse::Call && !leases::ends_call(me, object, author, &reason) {
+        // One of several devices cannot take the call; the others still ring.
+        put_object(tx, object)?;
+        return Ok(Vec::new());
+    }
     let was_asked = matches!(object.standing, Standing::Invited);
     object.standing = Standing::Closed { reason: reason.clone() };
     put_object(tx, object)?;
@@ -439,10 +631,7 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Ou
 /// The Reporter sends its whole value, because we were too far behind.
 fn on_snapshot(tx: &Tx<'_>, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
     let snapshot: sync::Snapshot = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    let Side::Observer(observer) = &mut object.side else {
-        return Err(Failure::new("malformed", "we are the Reporter"));
-    };
-    observer.on_snapshot(snapshot).map_err(|e| Failure::new("bad-change", e))?;
+    object.watched()?.on_snapshot(snapshot).map_err(|e| Failure::new("bad-change", e))?;
     put_object(tx, object)?;
     Ok(Vec::new())
 }
@@ -452,11 +641,11 @@ pub(crate) fn release_held(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> 
     let mut object = get_object(tx, url)?;
     let held = std::mem::take(&mut object.held);
     put_object(tx, &object)?;
-    let is_reporter = matches!(object.side, Side::Observer(_));
+    let holder = seal::lease(tx, &object.group()?).map_err(|e| Failure::new(e.code(), e))?.holder.to_string();
     let mut follow = Vec::new();
     for one in held {
         let Ok(inner) = Message::from_json(one.message.as_bytes()) else { continue };
-        let author = Author { device: one.device, is_reporter };
+        let author = Author { is_holder: one.device == holder, device: one.device };
         match on_inner(tx, me, url, &author, inner, now) {
             Ok(more) => follow.extend(more),
             Err(failure) if failure.code == "store-failed" => return Err(failure),

@@ -5,7 +5,7 @@
 //! that was used up is gone with its Welcome, one that nobody used is deleted when no Welcome made
 //! with it can be on its way any more.
 
-use message::MessageType;
+use message::{Address, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Tx;
@@ -137,21 +137,52 @@ fn arrived(tx: &Tx<'_>) -> Outcome<()> {
     ledger.keep(tx)
 }
 
+/// What a registry is told of this device.
+pub(crate) struct Publisher {
+    pub(crate) user: UserAddress,
+    pub(crate) inbox: Address,
+    pub(crate) chain: Vec<String>,
+    pub(crate) device: seal::Device,
+}
+
+impl Publisher {
+    fn of(me: &Ready) -> Self {
+        let record = &me.record;
+        Self {
+            user: record.user.clone(),
+            inbox: record.inbox.clone(),
+            chain: record.chain.clone(),
+            device: me.device.clone(),
+        }
+    }
+}
+
 impl Home {
     /// Tells the registry where we are, and gives it the key packages it lacks.
     pub(crate) async fn publish_key_packages(&self) -> Outcome<()> {
+        let publisher = Publisher::of(self.state().me()?);
+        self.publish_as(&publisher).await
+    }
+
+    /// Tells the registry how our chain goes on, and nothing else.
+    pub(crate) async fn publish_chain(&self) -> Outcome<()> {
+        let publisher = Publisher::of(self.state().me()?);
+        self.update_registry(&publisher, &[]).await.map(|_| ())
+    }
+
+    /// Does so for a device that may not know yet who its person is.
+    pub(crate) async fn publish_as(&self, publisher: &Publisher) -> Outcome<()> {
         let _one_at_a_time = self.rooms.publishing.lock().await;
-        let left = self.update_registry(&[]).await?;
+        let left = self.update_registry(publisher, &[]).await?;
         let packages = {
             let state = self.state();
-            let Ready { device, .. } = state.me()?;
-            state.store()?.write(|tx| prepare(tx, device, left, now_ms() / 1000))?
+            state.store()?.write(|tx| prepare(tx, &publisher.device, left, now_ms() / 1000))?
         };
         if packages.is_empty() {
             return Ok(());
         }
         tracing::debug!(left, new = packages.len(), "key packages are published");
-        self.update_registry(&packages).await?;
+        self.update_registry(publisher, &packages).await?;
         self.state().store()?.write(arrived)
     }
 
@@ -175,16 +206,11 @@ impl Home {
     }
 
     /// Renews our entry; answers how many key packages the registry has.
-    async fn update_registry(&self, packages: &[String]) -> Outcome<usize> {
-        let (domain, entry) = {
-            let state = self.state();
-            let me = state.me()?;
-            let record = &me.record;
-            let entry = json!({ "value": {
-                "user": record.user, "inbox": record.inbox, "keyPackages": packages, "chain": record.chain,
-            } });
-            (me.domain(), entry)
-        };
+    async fn update_registry(&self, publisher: &Publisher, packages: &[String]) -> Outcome<usize> {
+        let domain = publisher.user.domain();
+        let entry = json!({ "value": {
+            "user": publisher.user, "inbox": publisher.inbox, "keyPackages": packages, "chain": publisher.chain,
+        } });
         let to = format!("domain://registry.{domain}");
         let answer = self.ask_node(&domain, MessageType::Update, &to, body(&entry)).await?;
         if !answer.code.is_success() {
@@ -246,7 +272,7 @@ mod tests {
             // Only the last resort opens two Welcomes.
             ["comm://a.localhost/1", "comm://a.localhost/2"].into_iter().all(|name| {
                 let vault = seal::MemoryVault::new();
-                seal::create(&vault, &device, &group(name)).unwrap();
+                seal::create(&vault, &device, &group(name), now_ms() / 1000).unwrap();
                 let welcome = seal::invite(&vault, &device, &group(name), &bytes, &mut |_| Ok(())).unwrap().welcome;
                 self.store
                     .write(|tx| {

@@ -388,6 +388,10 @@ impl State {
 
     /// The domain of the account, or of the one that is being made.
     pub(crate) fn home_domain(&self) -> Option<Domain> {
-        self.me.as_ref().map(crate::home::Ready::domain).or_else(|| self.first_run.domain())
+        self.me
+            .as_ref()
+            .map(crate::home::Ready::domain)
+            .or_else(|| self.first_run.domain())
+            .or_else(|| self.linking.home_domain())
     }
 }

@@ -2,15 +2,20 @@
 
 use bus::Place;
 use message::{Address, Body, Code, Message, MessageType, Response, UserAddress};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ChildRow, ChildState, OutboxRow, Tx};
+use store::{ChildRow, ChildState, Tx};
 
-use crate::gate;
-use crate::home::{Home, Ready, State, body, now_ms, now_u64};
-use crate::persons;
-use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
+use crate::home::{Home, Ready, State, now_ms, now_u64};
+use crate::members::{self, Chains, row_author};
+use crate::records::{Object, ObjectUse, Side, Standing, kind};
+use crate::registry::{Packages, RegistryDevice};
+use crate::sending::{
+    child_json, child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, put_person,
+    queue_sealed, queue_to_all, seal_and_queue, sealing,
+};
 use crate::trouble::{Failure, Outcome};
+use crate::{commits, comparing, gate, histories, persons};
 
 /// What a Hyperty wants to create (reference flow "Object create").
 #[derive(Deserialize)]
@@ -39,15 +44,6 @@ struct ListObjects {
     scheme: String,
 }
 
-/// What travels beside a Welcome: who I am, so that the other side can check before anything else.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Introduction {
-    pub(crate) name: String,
-    /// Address, inbox, tokens, sigchain and device.
-    #[serde(flatten)]
-    pub(crate) evidence: identity::Evidence,
-}
-
 /// Work that follows a committed change.
 pub(crate) enum Follow {
     /// Empty the outbox of a domain.
@@ -64,6 +60,16 @@ pub(crate) enum Follow {
     PersonShown(UserAddress),
     /// Start listening to an object.
     Listen(Address),
+    /// The members of an object are compared with the devices that people have.
+    Reconcile(Address),
+    /// What came ahead of a commit is tried again.
+    RetryEarly(Address),
+    /// Somebody's history is asked of their registry, and what waits for it is tried again.
+    RefreshChain { user: UserAddress, url: Address },
+    /// Our own record in the store changed: history, devices or tokens.
+    MyselfChanged,
+    /// The linking of a device goes on.
+    Own(crate::own::OwnStep),
     /// A Welcome used one of our key packages up.
     KeyPackageUsed,
     /// The other side refused or left an object.
@@ -127,7 +133,8 @@ impl Home {
             }
         };
         gate::may_reach(&mut self.state().policy, now_u64(), user, purpose)?;
-        let entry = self.look_up(user).await?;
+        let entry = self.look_up(user, &Packages::All).await?;
+        let own = self.own_others(purpose).await?;
         let mut state = self.state();
         let state = &mut *state;
         let me = state.me()?;
@@ -140,30 +147,24 @@ impl Home {
         object.peer_persona = Some(entry.persona.clone());
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
         let follow = store.write(|tx| {
-            seal::create(tx, &me.device, &object.group()?).map_err(sealing)?;
-            let mut device = None;
-            let invitation = seal::invite(tx, &me.device, &object.group()?, &entry.key_package, &mut |member| {
-                let checked = persons::check_leaf(member, Some((&entry.persona, &entry.chain)), now)?;
-                device = Some(checked);
-                Ok(())
-            })
-            .map_err(sealing)?;
-            object.peer_device = device;
             let mut person = persons::get_or_new(tx, user)?;
             if person.persona.as_ref().is_some_and(|known| *known != entry.persona) {
                 return Err(Failure::new("key-change", "the registry names another persona than the one we know"));
             }
-            person.inbox = Some(entry.inbox.clone());
             person.persona.get_or_insert_with(|| entry.persona.clone());
+            histories::saw_chain(&mut person, &entry.chain)?;
             if purpose == ObjectUse::Chat {
                 person.chat = Some(url.clone());
             }
             put_person(tx, &person)?;
-            queue_sealed(tx, &person, &invitation.welcome, None)?;
-            let introduction = introduction_message(me, &object)?;
-            seal_and_queue(tx, me, &object, &person, &introduction, None)?;
+            seal::create(tx, &me.device, &object.group()?, now / 1000).map_err(sealing)?;
+            invite_devices(tx, me, &mut object, entry.devices.iter().chain(&own), now)?;
+            if object.peer_devices().next().is_none() {
+                return Err(Failure::new("not-found", "the person has no device that can be invited"));
+            }
             put_object(tx, &object)?;
-            let mut follow = vec![Follow::Listen(url.clone()), Follow::Pump(user.domain())];
+            let mut follow: Vec<Follow> = pumps(&object).collect();
+            follow.push(Follow::Listen(url.clone()));
             if purpose == ObjectUse::Chat {
                 follow.push(Follow::PersonShown(user.clone()));
                 follow.push(Follow::ChatShown(url.clone()));
@@ -215,30 +216,29 @@ impl Home {
             if let Standing::Closed { reason } = &object.standing {
                 return Err(Failure::new(reason.clone(), "the conversation is closed"));
             }
-            let seq =
-                object.children.next(&me.record.user).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
-            let id = format!("{url}/children/{}-{seq}", device_tag(me));
-            let is_open = object.is_open();
+            let (tag, user) = (own_tag(me), &me.record.user);
+            let seq = object.children.next(&tag).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
+            let id = format!("{url}/children/{tag}-{seq}");
+            let mark = comparing::mark_of(tx, &object)?;
             let row = ChildRow {
                 id: id.clone(),
                 object: url.to_string(),
-                author: me.record.user.to_string(),
+                author: row_author(user, &tag),
                 seq: seq as i64,
                 at: now,
                 state: ChildState::Queued,
-                value: child_json(&value),
+                value: child_json(&value, mark),
                 mine: true,
                 ..ChildRow::default()
             };
             tx.add_child(&row).map_err(Failure::store)?;
-            if is_open {
-                let person = get_person(tx, &object.peer)?;
+            if object.is_open() {
                 let inner = child_message(me, &object, &id, seq, now, &value)?;
-                seal_and_queue(tx, me, &object, &person, &inner, Some(&id))?;
+                seal_and_queue(tx, me, &object, &inner, Some(&id))?;
             }
             object.at = now;
             put_object(tx, &object)?;
-            let mut follow = vec![Follow::Pump(object.peer.domain())];
+            let mut follow: Vec<Follow> = pumps(&object).collect();
             if object.purpose == ObjectUse::Chat {
                 follow.push(Follow::ChildShown(id.clone()));
             }
@@ -260,12 +260,11 @@ impl Home {
                 .change(&wish.attribute, wish.value, wish.operation)
                 .map_err(|error| Failure::new("bad-change", error))?;
             if object.is_open() {
-                let person = get_person(tx, &object.peer)?;
                 let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
-                seal_and_queue(tx, me, &object, &person, &inner, None)?;
+                seal_and_queue(tx, me, &object, &inner, None)?;
             }
             put_object(tx, &object)?;
-            Ok((change.version, vec![Follow::Pump(object.peer.domain())]))
+            Ok((change.version, pumps(&object).collect()))
         })?;
         self.follow_up(state, follow);
         Ok(version)
@@ -285,17 +284,12 @@ impl Home {
             if matches!(object.standing, Standing::Closed { .. }) {
                 return Ok(vec![]);
             }
-            let person = get_person(tx, &object.peer)?;
-            let inner = inner_message(
-                MessageType::Event,
-                &object.url,
-                "subscription",
-                &json!({ "code": 410, "reason": reason }),
-            )?;
-            seal_and_queue(tx, me, &object, &person, &inner, None)?;
+            let over = json!({ "code": 410, "reason": reason });
+            let inner = inner_message(MessageType::Event, &object.url, "subscription", &over)?;
+            seal_and_queue(tx, me, &object, &inner, None)?;
             object.standing = Standing::Closed { reason: reason.to_owned() };
             put_object(tx, &object)?;
-            Ok::<_, Failure>(vec![Follow::Pump(object.peer.domain())])
+            Ok::<_, Failure>(pumps(&object).collect())
         })?;
         self.follow_up(state, follow);
         Ok(())
@@ -317,6 +311,11 @@ impl Home {
                 Follow::Listen(url) => {
                     state.hear(&Place::Below(url));
                 }
+                Follow::Reconcile(url) => self.reconcile_later(url),
+                Follow::RetryEarly(url) => self.retry_early(state, &url),
+                Follow::RefreshChain { user, url } => self.refresh_chain_later(user, url),
+                Follow::MyselfChanged => self.myself_changed(state),
+                Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),
                 Follow::ObjectClosed { url, reason } => self.on_object_closed(state, &url, &reason),
             }
@@ -382,7 +381,7 @@ impl Home {
 fn described(object: &Object) -> Value {
     let (role, value, version) = match &object.side {
         Side::Reporter(reporter) => ("reporter", reporter.value(), reporter.version()),
-        Side::Observer(observer) => ("observer", observer.value(), observer.version()),
+        Side::Observer(observer) | Side::Standby(observer) => ("observer", observer.value(), observer.version()),
     };
     json!({
         "resource": object.url, "schema": object.schema, "value": value, "version": version,
@@ -405,117 +404,54 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message) -> Outcome<T> {
     message.body.parse().map_err(|error| Failure::new("bad-request", error))
 }
 
-fn sealing(error: impl std::fmt::Display) -> Failure {
-    Failure::new("sealing-failed", error)
+/// Invites devices into our group in one commit, and tells all who and what it is about.
+pub(crate) fn invite_devices<'a>(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    devices: impl Iterator<Item = &'a RegistryDevice>,
+    now: i64,
+) -> Outcome<()> {
+    let (group, now_s) = (object.group()?, now / 1000);
+    let chains = Chains::of(tx, me, &object.peer)?;
+    let invited: Vec<&RegistryDevice> = devices.filter(|one| one.key_package.is_some()).collect();
+    let packages: Vec<&[u8]> = invited.iter().filter_map(|one| one.key_package.as_deref()).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let ended = seal::epoch(tx, &group).map_err(sealing)?;
+    let invitation = seal::invite_many(tx, &me.device, &group, &packages, &[], &mut |leaf: &seal::Candidate<'_>| {
+        chains.owner_of(leaf, now_s).map(|_| ())
+    })
+    .map_err(sealing)?;
+    commits::log_commit(tx, &object.url, ended, &invitation.commit)?;
+    queue_to_all(tx, object, &invitation.commit)?;
+    // Whose device it is, its leaf and its chain say; here only where it receives.
+    let named: Vec<members::Named> = invited
+        .iter()
+        .flat_map(|one| {
+            [&object.peer, &me.record.user].map(|user| members::Named {
+                device: one.device.clone(),
+                user: user.clone(),
+                inbox: Some(one.inbox.clone()),
+            })
+        })
+        .collect();
+    object.set_members(tx, me, &chains, &named, now_s)?;
+    for one in &invited {
+        let to_peer = object.member(&one.device).is_some_and(|member| member.user == object.peer);
+        queue_sealed(tx, &one.inbox, &invitation.welcome, to_peer, None)?;
+    }
+    let introduction = introduction_message(tx, me, object)?;
+    seal_and_queue(tx, me, object, &introduction, None)
 }
 
-fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Address> {
+pub(crate) fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Address> {
     let scheme = match purpose {
         ObjectUse::Chat => "comm",
         ObjectUse::Call => "connection",
+        ObjectUse::Own => "ctxt",
     };
     let id = keys::base32(&keys::random::<16>());
     Address::new(scheme, &me.domain(), &id).map_err(|e| Failure::new("bad-address", e))
-}
-
-/// A short mark of this device, so that children of two devices never collide.
-pub(crate) fn device_tag(me: &Ready) -> String {
-    keys::base32(&keys::sha256(me.dsk.verifying_key().as_bytes())[..5])
-}
-
-pub(crate) fn child_json(value: &Value) -> String {
-    let child = ChildValue { value: value.clone(), detail: Default::default() };
-    serde_json::to_string(&child).unwrap_or_else(|_| "{}".into())
-}
-
-/// A message inside the seal: from the object, to a part of it.
-pub(crate) fn inner_message<T: Serialize>(kind: MessageType, url: &Address, part: &str, value: &T) -> Outcome<Message> {
-    let to = if part.is_empty() { url.clone() } else { below(url, part)? };
-    Ok(Message { id: 0, kind, from: url.clone(), to, body: body(value) })
-}
-
-pub(crate) fn below(url: &Address, part: &str) -> Outcome<Address> {
-    url.below(part).map_err(|e| Failure::new("bad-address", e))
-}
-
-pub(crate) fn child_message(
-    me: &Ready,
-    object: &Object,
-    id: &str,
-    seq: u64,
-    at: i64,
-    value: &Value,
-) -> Outcome<Message> {
-    let child = json!({ "resource": id, "seq": seq, "value": value, "at": at });
-    Ok(Message {
-        from: me.record.user.address().clone(),
-        ..inner_message(MessageType::Create, &object.url, "children/", &child)?
-    })
-}
-
-/// Who I am, and what the object is.
-fn introduction_message(me: &Ready, object: &Object) -> Outcome<Message> {
-    let Side::Reporter(reporter) = &object.side else {
-        return Err(Failure::new("not-reporter", "only the Reporter invites"));
-    };
-    let value = json!({
-        "introduction": introduction(me),
-        "schema": object.schema,
-        "version": reporter.version(),
-        "value": reporter.value(),
-    });
-    inner_message(MessageType::Create, &object.url, "subscription", &value)
-}
-
-/// Who I am, to somebody who invited me.
-pub(crate) fn acceptance_message(me: &Ready, url: &Address) -> Outcome<Message> {
-    inner_message(MessageType::Subscribe, url, "subscription", &json!({ "introduction": introduction(me) }))
-}
-
-/// Who I am.
-fn introduction(me: &Ready) -> Introduction {
-    Introduction { name: me.record.name.clone(), evidence: persons::my_evidence(me) }
-}
-
-/// Seals an inner message for the object's members and queues it, in the caller's transaction.
-pub(crate) fn seal_and_queue(
-    tx: &Tx<'_>,
-    me: &Ready,
-    object: &Object,
-    person: &Person,
-    inner: &Message,
-    child: Option<&str>,
-) -> Outcome<()> {
-    let sealed = seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)?;
-    queue_sealed(tx, person, &sealed, child)
-}
-
-/// Queues sealed bytes for a person's inbox.
-pub(crate) fn queue_sealed(tx: &Tx<'_>, person: &Person, sealed: &[u8], child: Option<&str>) -> Outcome<()> {
-    let inbox = person.inbox.as_ref().ok_or_else(|| Failure::new("not-found", "no inbox is known"))?;
-    let row = OutboxRow {
-        to_domain: inbox.domain().to_string(),
-        to: inbox.to_string(),
-        message: serde_json::to_string(&json!({ "v": 1, "sealed": keys::b64url(sealed) })).unwrap_or_default(),
-        child: child.map(str::to_owned),
-        ..OutboxRow::default()
-    };
-    tx.outbox_push(&row).map_err(Failure::store)?;
-    Ok(())
-}
-
-pub(crate) fn get_object(tx: &Tx<'_>, url: &Address) -> Outcome<Object> {
-    tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
-}
-
-pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
-    tx.put(kind::OBJECT, object.url.as_str(), object).map_err(Failure::store)
-}
-
-pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
-    tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
-}
-
-pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {
-    tx.put(kind::PERSON, person.user.address().as_str(), person).map_err(Failure::store)
 }

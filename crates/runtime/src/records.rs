@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{ContactState, IdentityLine};
+use contract::{ContactState, IdentityLine, KeyChange, Refusal, TrustMark};
 use message::{Address, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,11 +12,13 @@ use crate::trouble::{Failure, Outcome};
 /// The kinds of records, each with its version in the name.
 pub mod kind {
     /// The one [`super::Me`].
-    pub const ME: &str = "me/1";
+    pub const ME: &str = "me/2";
     /// [`super::Person`] by user address.
-    pub const PERSON: &str = "person/1";
+    pub const PERSON: &str = "person/2";
     /// [`super::Object`] by object address.
-    pub const OBJECT: &str = "object/1";
+    pub const OBJECT: &str = "object/2";
+    /// [`super::CommitLog`] by object address.
+    pub const COMMITS: &str = "commits/1";
     /// `catalogue::Memory` by domain.
     pub const CATALOGUE: &str = "catalogue/1";
     /// The policy's rules (`policy::Rules`): consents, contacts, ceilings.
@@ -40,14 +42,20 @@ pub struct Me {
     pub name: String,
     /// The issuer that vouches.
     pub issuer: String,
-    /// Identity root key (secret).
-    pub irk: String,
+    /// Identity root key (secret); a device that may not add or revoke others has none.
+    pub irk: Option<String>,
     /// Device signing key (secret).
     pub dsk: String,
     /// The sigchain, entry by entry.
     pub chain: Vec<String>,
     /// PK tokens.
     pub tokens: Vec<String>,
+    /// Later words of the same issuers, signed by the root key.
+    #[serde(default)]
+    pub renewals: Vec<String>,
+    /// The data object of the own devices, once there is more than one.
+    #[serde(default)]
+    pub own: Option<Address>,
     /// Where sealed messages for this device arrive.
     pub inbox: Address,
     /// Address of the chat Hyperty.
@@ -69,10 +77,18 @@ pub struct Person {
     pub persona: Option<String>,
     /// Who vouches, once checked.
     pub identity: Option<IdentityLine>,
-    /// Where sealed messages for them go.
-    pub inbox: Option<Address>,
-    /// Names of their devices.
-    pub devices: Vec<String>,
+    /// All who vouch.
+    #[serde(default)]
+    pub issuers: Vec<IdentityLine>,
+    /// Their sigchain, as far as it was seen and checked.
+    #[serde(default)]
+    pub chain: Vec<String>,
+    /// Unix milliseconds of when the codes were compared.
+    #[serde(default)]
+    pub compared_at: Option<i64>,
+    /// A change of their keys that one should know of.
+    #[serde(default)]
+    pub change: Option<KeyChange>,
     /// The conversation with them.
     pub chat: Option<Address>,
     /// Where the contact stood before we blocked them.
@@ -87,6 +103,8 @@ pub enum ObjectUse {
     Chat,
     /// `connection://`
     Call,
+    /// `ctxt://`: what the devices of one person tell each other.
+    Own,
 }
 
 /// How far the two sides of an object know each other.
@@ -101,6 +119,8 @@ pub enum Standing {
     },
     /// They invited, are verified, and a person has to answer.
     Request,
+    /// Another device of ours told of it; its group has not come to this one yet.
+    Copied,
     /// Both sides are verified.
     Open,
     /// Refused or over; the word says why.
@@ -132,13 +152,22 @@ pub struct Object {
     pub children: sync::Children<Value>,
     /// Sealed words that came before their sender was verified, in order.
     pub held: Vec<Held>,
-    /// Device key of the other side, from the group's leaf.
-    pub peer_device: Option<String>,
+    /// The other devices of the group and where they receive.
+    pub members: Vec<Member>,
     /// Persona of the other side, from the group's leaf.
     pub peer_persona: Option<String>,
     /// The callee's description of a call, as it came sealed.
     #[serde(default)]
     pub sealed_answer: Option<String>,
+    /// The device that took a call, or that accepted while this one was still checking.
+    #[serde(default)]
+    pub answered_by: Option<String>,
+    /// Sealed messages of an epoch whose commit has not come yet.
+    #[serde(default)]
+    pub early: Vec<String>,
+    /// What was refused, by its code.
+    #[serde(default)]
+    pub refusals: BTreeMap<String, Refused>,
     /// The gap we asked the other side to fill.
     #[serde(default)]
     pub asked: Option<Asked>,
@@ -154,13 +183,42 @@ pub struct Object {
     pub at: i64,
 }
 
+/// Another device in an object's group.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its key, as the group's leaf says.
+    pub device: String,
+    /// Whose it is.
+    pub user: UserAddress,
+    /// Where it receives.
+    pub inbox: Option<Address>,
+}
+
+/// How often something was refused.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Refused {
+    /// How often.
+    pub count: u32,
+    /// Unix milliseconds of the last one.
+    pub last_at: i64,
+}
+
+/// Commits of ours that a member may have missed, the oldest first.
+#[derive(Default, Serialize, Deserialize)]
+pub struct CommitLog {
+    /// What was sealed for all, and the epoch it ended.
+    pub commits: Vec<(u64, String)>,
+    /// Unix milliseconds of when they were last sent again.
+    pub resent_at: i64,
+}
+
 /// What we last said to have, to fill a gap.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Asked {
     /// Version of the object.
     pub version: u64,
     /// The last child of the other side without a gap before it.
-    pub have: u64,
+    pub have: BTreeMap<sync::Author, u64>,
     /// Unix milliseconds.
     pub at: i64,
 }
@@ -170,8 +228,10 @@ pub struct Asked {
 pub enum Side {
     /// We write it.
     Reporter(sync::Reporter),
-    /// We watch it.
+    /// We watch what another person writes.
     Observer(sync::Observer),
+    /// We watch what another device of ours writes, and may take it over.
+    Standby(sync::Observer),
 }
 
 /// A verified-later message: who wrote it and what it says.
@@ -191,6 +251,13 @@ pub struct ChildValue {
     /// For system lines: what the sentence needs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub detail: BTreeMap<String, String>,
+    /// How sure one could be when it came or left.
+    #[serde(default = "introduced")]
+    pub mark: TrustMark,
+}
+
+fn introduced() -> TrustMark {
+    TrustMark::Introduced
 }
 
 impl Object {
@@ -214,9 +281,12 @@ impl Object {
             system_lines: 0,
             children: sync::Children::default(),
             held: Vec::new(),
-            peer_device: None,
+            members: Vec::new(),
             peer_persona: None,
             sealed_answer: None,
+            answered_by: None,
+            early: Vec::new(),
+            refusals: BTreeMap::new(),
             asked: None,
             unchecked: None,
             before_block: None,
@@ -228,6 +298,29 @@ impl Object {
     /// Whether content may flow.
     pub fn is_open(&self) -> bool {
         matches!(self.standing, Standing::Open)
+    }
+
+    /// What we see of the other's, or of another device's, value.
+    pub(crate) fn watched(&mut self) -> Outcome<&mut sync::Observer> {
+        match &mut self.side {
+            Side::Observer(observer) | Side::Standby(observer) => Ok(observer),
+            Side::Reporter(_) => Err(Failure::new("malformed", "we are the Reporter")),
+        }
+    }
+
+    /// The member that uses this device.
+    pub(crate) fn member(&self, device: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.device == device)
+    }
+
+    /// What was refused in it, as a shell is told.
+    pub(crate) fn refused(&self) -> Vec<Refusal> {
+        let shown = |(code, refused): (&String, &Refused)| Refusal {
+            code: code.clone(),
+            count: refused.count,
+            last_at: refused.last_at,
+        };
+        self.refusals.iter().map(shown).collect()
     }
 
     /// Whether somebody asks whose name is a mere claim until it can be checked.

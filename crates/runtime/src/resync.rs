@@ -7,16 +7,16 @@
 
 use std::collections::BTreeMap;
 
-use message::{Address, Message, MessageType, UserAddress};
+use message::{Address, Message, MessageType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ChildRow, Tx};
 
 use crate::home::{Ready, now_ms};
-use crate::objects::{
-    Follow, acceptance_message, child_message, device_tag, get_person, inner_message, put_object, seal_and_queue,
-};
+use crate::members::row_author;
+use crate::objects::Follow;
 use crate::records::{Asked, ChildValue, Object, Side};
+use crate::sending::{acceptance_message, child_message, inner_message, own_tag, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// Children sent for one question.
@@ -56,15 +56,15 @@ pub(crate) fn is_gone(value: &Value) -> bool {
 fn page_after(
     tx: &Tx<'_>,
     url: &Address,
-    author: &UserAddress,
-    tag: &str,
+    author: &str,
+    tag: &sync::Author,
     have: u64,
     last: u64,
 ) -> Outcome<(Vec<Again>, Resent)> {
     let to = last.min(have.saturating_add(PAGE));
     let first = i64::try_from(have).unwrap_or(i64::MAX);
     let limit = usize::try_from(to.saturating_sub(have)).unwrap_or(0);
-    let rows = tx.children_of(url.as_str(), &author.to_string(), first, limit).map_err(Failure::store)?;
+    let rows = tx.children_of(url.as_str(), author, first, limit).map_err(Failure::store)?;
     let mut kept: BTreeMap<u64, ChildRow> = rows.into_iter().map(|row| (row.seq.unsigned_abs(), row)).collect();
     let again = (have.saturating_add(1)..=to).map(|seq| match kept.remove(&seq) {
         Some(row) => {
@@ -79,23 +79,22 @@ fn page_after(
 /// The other side misses something: what is asked for is sealed anew and sent again.
 pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
     let ask: sync::Resync = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    let person = get_person(tx, &object.peer)?;
-    let user = &me.record.user;
-    let have = ask.have.get(user).copied().unwrap_or(0);
-    if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(user) {
+    let (tag, user) = (own_tag(me), &me.record.user);
+    let have = ask.have.get(&tag).copied().unwrap_or(0);
+    if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(&tag) {
         // Who has nothing of ours may have missed that we accepted; who knows it drops this.
-        seal_and_queue(tx, me, object, &person, &acceptance_message(me, &object.url)?, None)?;
+        seal_and_queue(tx, me, object, &acceptance_message(me, &object.url)?, None)?;
     }
-    let last = object.children.have_of(user);
+    let last = object.children.have_of(&tag);
     if have < last {
-        let (again, resent) = page_after(tx, &object.url, user, &device_tag(me), have, last)?;
+        let (again, resent) = page_after(tx, &object.url, &row_author(user, &tag), &tag, have, last)?;
         for child in again {
             let inner = child_message(me, object, &child.id, child.seq, child.at, &child.value)?;
-            seal_and_queue(tx, me, object, &person, &inner, None)?;
+            seal_and_queue(tx, me, object, &inner, None)?;
         }
-        let word = json!({ "resent": { user.to_string(): resent } });
+        let word = json!({ "resent": { tag.as_str(): resent } });
         let inner = inner_message(MessageType::Event, &object.url, "children/", &word)?;
-        seal_and_queue(tx, me, object, &person, &inner, None)?;
+        seal_and_queue(tx, me, object, &inner, None)?;
     }
     if let Side::Reporter(reporter) = &object.side {
         match reporter.since(ask.version) {
@@ -103,50 +102,55 @@ pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Messag
             sync::Since::Changes(changes) => {
                 for change in changes {
                     let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
-                    seal_and_queue(tx, me, object, &person, &inner, None)?;
+                    seal_and_queue(tx, me, object, &inner, None)?;
                 }
             }
             sync::Since::Snapshot(snapshot) => {
                 let inner = inner_message(MessageType::Update, &object.url, "", &snapshot)?;
-                seal_and_queue(tx, me, object, &person, &inner, None)?;
+                seal_and_queue(tx, me, object, &inner, None)?;
             }
         }
     }
-    Ok(vec![Follow::Pump(object.peer.domain())])
+    Ok(pumps(object).collect())
 }
 
 /// The other side told how far its page went: the next one is asked for.
-pub(crate) fn on_resent(tx: &Tx<'_>, me: &Ready, object: &mut Object, resent: &Resent) -> Outcome<Vec<Follow>> {
+pub(crate) fn on_resent(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &sync::Author,
+    resent: &Resent,
+) -> Outcome<Vec<Follow>> {
     // Only after progress, or two broken sides could ask each other for ever.
-    if object.children.have_of(&object.peer) < resent.to || resent.to >= resent.last {
+    if object.children.have_of(author) < resent.to || resent.to >= resent.last {
         return Ok(Vec::new());
     }
     ask_for_missing(tx, me, object)?;
     put_object(tx, object)?;
-    Ok(vec![Follow::Pump(object.peer.domain())])
+    Ok(pumps(object).collect())
 }
 
 /// Says what we have, so that the other side sends what we miss; once for each gap.
 pub(crate) fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
     let version = match &object.side {
-        Side::Observer(observer) => observer.version(),
+        Side::Observer(observer) | Side::Standby(observer) => observer.version(),
         Side::Reporter(reporter) => reporter.version(),
     };
-    let ask = Asked { version, have: object.children.have_of(&object.peer), at: now_ms() };
+    let ask = Asked { version, have: object.children.have(), at: now_ms() };
     if object.asked.as_ref().is_some_and(|before| before.answers_soon(&ask)) {
         return Ok(());
     }
-    let person = get_person(tx, &object.peer)?;
     let have = sync::Resync { version, have: object.children.have() };
     let message = inner_message(MessageType::Read, &object.url, "", &have)?;
     object.asked = Some(ask);
-    seal_and_queue(tx, me, object, &person, &message, None)
+    seal_and_queue(tx, me, object, &message, None)
 }
 
 impl Asked {
     /// Whether the same was asked a moment ago.
     fn answers_soon(&self, now: &Self) -> bool {
-        (self.version, self.have) == (now.version, now.have) && (0..ASK_AGAIN_MS).contains(&(now.at - self.at))
+        (self.version, &self.have) == (now.version, &now.have) && (0..ASK_AGAIN_MS).contains(&(now.at - self.at))
     }
 }
 
@@ -155,17 +159,17 @@ mod tests {
     use super::*;
     use store::{ChildState, KeySource, MasterKey, Store};
 
-    fn user(text: &str) -> UserAddress {
-        UserAddress::parse(text).unwrap()
+    fn author(text: &str) -> sync::Author {
+        sync::Author::parse(text).unwrap()
     }
 
     fn chat() -> Address {
         Address::parse("comm://a.localhost/one").unwrap()
     }
 
-    fn row(author: &UserAddress, seq: i64) -> ChildRow {
+    fn row(author: &str, seq: i64) -> ChildRow {
         ChildRow {
-            id: format!("{}/children/{}-{seq}", chat(), author.name()),
+            id: format!("{}/children/{}-{seq}", chat(), author.len()),
             object: chat().to_string(),
             author: author.to_string(),
             seq,
@@ -181,17 +185,17 @@ mod tests {
     fn long_talk(folder: &std::path::Path) -> Store {
         let key = MasterKey::open(folder, KeySource::Unprotected).unwrap();
         let store = Store::open(&folder.join("parlance.db"), &key).unwrap();
-        let (ana, ben) = (user("ana@a.localhost"), user("ben@b.localhost"));
+        let (ana, ben) = ("ana laptop", "benjamin phone");
         store
             .write(|tx| {
                 for seq in 1..=450 {
                     if seq != 120 {
-                        tx.add_child(&row(&ana, seq))?;
+                        tx.add_child(&row(ana, seq))?;
                     }
                 }
-                tx.empty_child(&row(&ana, 7).id)?;
+                tx.empty_child(&row(ana, 7).id)?;
                 for seq in 1..=2000 {
-                    tx.add_child(&row(&ben, seq))?;
+                    tx.add_child(&row(ben, seq))?;
                 }
                 Ok::<_, Failure>(())
             })
@@ -208,7 +212,7 @@ mod tests {
         let mut pages = 0;
         loop {
             let (page, resent) =
-                store.read(|tx| page_after(tx, &chat(), &user("ana@a.localhost"), "tag", have, 450)).unwrap();
+                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), have, 450)).unwrap();
             assert!(page.len() as u64 <= PAGE);
             heard.extend(page.iter().map(|child| (child.seq, is_gone(&child.value))));
             have = resent.to;
@@ -229,17 +233,18 @@ mod tests {
         let store = long_talk(folder.path());
         for have in [450, 451, u64::MAX] {
             let (page, resent) =
-                store.read(|tx| page_after(tx, &chat(), &user("ana@a.localhost"), "tag", have, 450)).unwrap();
+                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), have, 450)).unwrap();
             assert!(page.is_empty() && resent.to >= resent.last, "{have}");
         }
     }
 
     #[test]
     fn one_gap_is_asked_about_once_in_a_while_and_a_new_one_at_once() {
-        let first = Asked { version: 3, have: 10, at: 1_000 };
-        assert!(first.answers_soon(&Asked { version: 3, have: 10, at: 2_000 }));
-        assert!(!first.answers_soon(&Asked { version: 3, have: 10, at: 1_000 + ASK_AGAIN_MS }));
-        assert!(!first.answers_soon(&Asked { version: 3, have: 110, at: 2_000 }));
-        assert!(!first.answers_soon(&Asked { version: 4, have: 10, at: 2_000 }));
+        let asked = |version, have, at| Asked { version, have: BTreeMap::from([(author("tag"), have)]), at };
+        let first = asked(3, 10, 1_000);
+        assert!(first.answers_soon(&asked(3, 10, 2_000)));
+        assert!(!first.answers_soon(&asked(3, 10, 1_000 + ASK_AGAIN_MS)));
+        assert!(!first.answers_soon(&asked(3, 110, 2_000)));
+        assert!(!first.answers_soon(&asked(4, 10, 2_000)));
     }
 }

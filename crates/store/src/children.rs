@@ -132,6 +132,25 @@ impl Tx<'_> {
         Ok(page)
     }
 
+    /// The children of an object after a place in it, the oldest first.
+    pub fn children_after(&self, object: &str, after: i64, limit: usize) -> Result<Vec<ChildRow>, StoreError> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3"
+        ))?;
+        let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
+        let rows = query.query_map(params![self.object(object), after, limit], Raw::read)?;
+        rows.map(|raw| self.open_child(raw?)).collect()
+    }
+
+    /// How many children an object has.
+    pub fn count_children(&self, object: &str) -> Result<usize, StoreError> {
+        let count: i64 = self
+            .db
+            .prepare_cached("SELECT count(*) FROM child WHERE object = ?1")?
+            .query_row([self.object(object)], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
     /// The children of one author after number `after`, in the order of their numbers.
     pub fn children_of(
         &self,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use message::UserAddress;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attribute::AttributeError;
+use crate::author::Author;
 use crate::limits::{KEYS_LIMIT, VALUE_DEPTH, VALUE_LIMIT};
 
 /// What a change does to an array.
@@ -70,7 +70,7 @@ pub struct Resync {
     pub version: u64,
     /// The last child it has of each author.
     #[serde(default)]
-    pub have: BTreeMap<UserAddress, u64>,
+    pub have: BTreeMap<Author, u64>,
 }
 
 /// Why a change or a value was refused.

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use message::UserAddress;
 use serde::{Deserialize, Serialize};
 
+use crate::author::Author;
 use crate::limits::{AUTHORS_LIMIT, HELD_LIMIT, HELD_PER_AUTHOR};
 
 /// The children of one object; `T` is what waits for an earlier child.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Children<T> {
-    authors: BTreeMap<UserAddress, Author<T>>,
+    authors: BTreeMap<Author, Lane<T>>,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Author<T> {
+struct Lane<T> {
     /// The last child without a gap before it; 0 when there is none.
     have: u64,
     /// Children behind a gap.
@@ -41,7 +41,7 @@ pub enum ChildOutcome<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// Whose.
-    pub author: UserAddress,
+    pub author: Author,
     /// The first missing number.
     pub first: u64,
     /// The last missing number.
@@ -54,7 +54,7 @@ impl<T> Default for Children<T> {
     }
 }
 
-impl<T> Default for Author<T> {
+impl<T> Default for Lane<T> {
     fn default() -> Self {
         Self { have: 0, held: BTreeMap::new() }
     }
@@ -68,16 +68,16 @@ impl<T> Children<T> {
 
     /// The number of the next child that a local author writes; `None` when there
     /// are too many authors.
-    pub fn next(&mut self, author: &UserAddress) -> Option<u64> {
-        let author = self.author(author)?;
-        author.have = author.have.checked_add(1)?;
-        Some(author.have)
+    pub fn next(&mut self, author: &Author) -> Option<u64> {
+        let lane = self.lane(author)?;
+        lane.have = lane.have.checked_add(1)?;
+        Some(lane.have)
     }
 
     /// A child has arrived.
-    pub fn on_child(&mut self, author: &UserAddress, seq: u64, child: T) -> ChildOutcome<T> {
+    pub fn on_child(&mut self, author: &Author, seq: u64, child: T) -> ChildOutcome<T> {
         let held = self.held();
-        let Some(known) = self.author(author).filter(|_| seq > 0) else { return ChildOutcome::Refused };
+        let Some(known) = self.lane(author).filter(|_| seq > 0) else { return ChildOutcome::Refused };
         if seq <= known.have || known.held.contains_key(&seq) {
             return ChildOutcome::Duplicate;
         }
@@ -107,47 +107,57 @@ impl<T> Children<T> {
     }
 
     /// The last child of each author without a gap before it.
-    pub fn have(&self) -> BTreeMap<UserAddress, u64> {
-        self.authors.iter().map(|(user, author)| (user.clone(), author.have)).collect()
+    pub fn have(&self) -> BTreeMap<Author, u64> {
+        self.authors.iter().map(|(author, lane)| (author.clone(), lane.have)).collect()
+    }
+
+    /// Takes over how far somebody else had come, as a new device does from an old one.
+    pub fn adopt(&mut self, have: &BTreeMap<Author, u64>) {
+        for (author, seq) in have {
+            if let Some(lane) = self.lane(author) {
+                lane.have = lane.have.max(*seq);
+                lane.held.retain(|held, _| *held > *seq);
+            }
+        }
     }
 
     /// The last child of one author.
-    pub fn have_of(&self, author: &UserAddress) -> u64 {
-        self.authors.get(author).map_or(0, |author| author.have)
+    pub fn have_of(&self, author: &Author) -> u64 {
+        self.authors.get(author).map_or(0, |lane| lane.have)
     }
 
     /// What is known to be missing.
     pub fn missing(&self) -> Vec<Missing> {
         self.authors
             .iter()
-            .filter_map(|(user, author)| {
-                let next = author.held.keys().next()?;
-                Some(Missing { author: user.clone(), first: author.have + 1, last: next - 1 })
+            .filter_map(|(author, lane)| {
+                let next = lane.held.keys().next()?;
+                Some(Missing { author: author.clone(), first: lane.have + 1, last: next - 1 })
             })
             .collect()
     }
 
     /// What someone misses who says what it has: the answer to a resync.
-    pub fn missing_at(&self, have: &BTreeMap<UserAddress, u64>) -> Vec<Missing> {
+    pub fn missing_at(&self, have: &BTreeMap<Author, u64>) -> Vec<Missing> {
         self.authors
             .iter()
-            .filter_map(|(user, author)| {
-                let theirs = have.get(user).copied().unwrap_or(0);
-                (theirs < author.have).then(|| Missing { author: user.clone(), first: theirs + 1, last: author.have })
+            .filter_map(|(author, lane)| {
+                let theirs = have.get(author).copied().unwrap_or(0);
+                (theirs < lane.have).then(|| Missing { author: author.clone(), first: theirs + 1, last: lane.have })
             })
             .collect()
     }
 
     /// How many children wait for an earlier one.
     pub fn held(&self) -> usize {
-        self.authors.values().map(|author| author.held.len()).sum()
+        self.authors.values().map(|lane| lane.held.len()).sum()
     }
 
-    fn author(&mut self, user: &UserAddress) -> Option<&mut Author<T>> {
-        if self.authors.len() >= AUTHORS_LIMIT && !self.authors.contains_key(user) {
+    fn lane(&mut self, author: &Author) -> Option<&mut Lane<T>> {
+        if self.authors.len() >= AUTHORS_LIMIT && !self.authors.contains_key(author) {
             return None;
         }
-        Some(self.authors.entry(user.clone()).or_default())
+        Some(self.authors.entry(author.clone()).or_default())
     }
 }
 

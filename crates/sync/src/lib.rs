@@ -2,7 +2,7 @@
 //!
 //! One [`Reporter`] writes and numbers its changes without gaps; [`Observer`]s
 //! only follow. Beside the value, an object has [`Children`], each written by
-//! its own author with its own gapless numbers (chat messages are children).
+//! its own author, a device of a person, with gapless numbers of its own (chat messages are children).
 //!
 //! **Invariants.** Knows nothing of networks: it is told that something arrived,
 //! in any order, any number of times, or never. A gap is never applied silently;
@@ -10,6 +10,7 @@
 //! `__proto__`.
 
 mod attribute;
+mod author;
 mod change;
 mod children;
 mod document;
@@ -18,6 +19,7 @@ mod observer;
 mod reporter;
 
 pub use attribute::{Attribute, AttributeError};
+pub use author::{AUTHOR_LIMIT, Author, NoAuthor};
 pub use change::{Change, ChangeError, Operation, Resync, Snapshot};
 pub use children::{ChildOutcome, Children, Missing};
 pub use document::check_value;

@@ -51,6 +51,11 @@ impl Reporter {
         })
     }
 
+    /// Goes on from what an Observer had: another device of the same person takes the object over.
+    pub fn resume(url: Address, schema: impl Into<String>, from: Snapshot) -> Result<Self, ChangeError> {
+        Ok(Self { version: from.version, ..Self::new(url, schema, from.value)? })
+    }
+
     /// Its address.
     pub fn url(&self) -> &Address {
         &self.url

@@ -4,21 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use message::{Address, UserAddress};
+use message::Address;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sync::{Change, ChildOutcome, Children, Observer, Operation, Outcome, Reporter, Since};
+use sync::{Author, Change, ChildOutcome, Children, Observer, Operation, Outcome, Reporter, Since};
 
 fn url() -> Address {
     Address::parse("comm://a.example/1").unwrap()
 }
 
-fn ana() -> UserAddress {
-    UserAddress::parse("ana@a.example").unwrap()
+fn ana() -> Author {
+    Author::parse("ana-laptop").unwrap()
 }
 
-fn ben() -> UserAddress {
-    UserAddress::parse("ben@b.example").unwrap()
+fn ben() -> Author {
+    Author::parse("ben-phone").unwrap()
 }
 
 fn pair(value: Value) -> (Reporter, Observer) {
@@ -152,8 +152,36 @@ fn each_author_counts_alone() {
     assert_eq!((children.next(&ana()), children.next(&ana())), (Some(1), Some(2)));
     assert_eq!(children.on_child(&ben(), 1, "hi"), ChildOutcome::Ready(vec![(1, "hi")]));
     let missing = children.missing_at(&BTreeMap::from([(ana(), 1)]));
-    let all: Vec<_> = missing.iter().map(|m| (m.author.name().to_owned(), m.first, m.last)).collect();
-    assert_eq!(all, [("ana".to_owned(), 2, 2), ("ben".to_owned(), 1, 1)]);
+    let all: Vec<_> = missing.iter().map(|m| (m.author.to_string(), m.first, m.last)).collect();
+    assert_eq!(all, [("ana-laptop".to_owned(), 2, 2), ("ben-phone".to_owned(), 1, 1)]);
+}
+
+#[test]
+fn a_new_device_goes_on_where_the_old_one_is() {
+    let mut old = Children::new();
+    for seq in 1..=7 {
+        old.on_child(&ben(), seq, "x");
+    }
+    let mut new = Children::new();
+    new.on_child(&ben(), 6, "early");
+    new.adopt(&old.have());
+    assert_eq!(new.have(), old.have());
+    assert_eq!(new.held(), 0, "what was early there came with the rest");
+    assert_eq!(new.on_child(&ben(), 7, "x"), ChildOutcome::Duplicate);
+    assert_eq!(new.on_child(&ben(), 8, "y"), ChildOutcome::Ready(vec![(8, "y")]));
+    new.adopt(&BTreeMap::from([(ben(), 3)]));
+    assert_eq!(new.have_of(&ben()), 8, "nobody goes back");
+}
+
+#[test]
+fn who_takes_an_object_over_goes_on_with_its_versions() {
+    let (mut first, mut observer) = pair(json!({"name": "chat"}));
+    observer.on_change(&first.change("name", Some(json!("talk")), None).unwrap()).unwrap();
+    let mut second = Reporter::resume(url(), "chat", observer.snapshot()).unwrap();
+    assert_eq!((second.version(), second.value()), (first.version(), first.value()));
+    let change = second.change("name", Some(json!("chatter")), None).unwrap();
+    assert_eq!(observer.on_change(&change).unwrap(), Outcome::Applied);
+    assert_eq!(observer.value(), second.value());
 }
 
 #[derive(Debug, Clone)]

@@ -24,6 +24,8 @@ pub fn run(fuzz: bool, install: bool) -> Result<(), Failed> {
     if fuzz {
         fuzzer(install)?;
     }
+    // The app does not compile without the built interface.
+    suite::prepare()?;
     quick()?;
     if fuzz { fuzz_all() } else { Ok(()) }
 }

@@ -2,13 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use message::UserAddress;
-use sync::{ChildOutcome, Children, HELD_LIMIT};
+use sync::{Author, ChildOutcome, Children, HELD_LIMIT};
 
 fuzz_target!(|arrivals: Vec<(u8, u64)>| {
     let mut children = Children::new();
     for (author, seq) in arrivals {
-        let author = UserAddress::parse(&format!("n{}@a.localhost", author % 32)).expect("a name");
+        let author = Author::parse(&format!("n{}", author % 32)).expect("a name");
         let before = children.have_of(&author);
         match children.on_child(&author, seq, seq) {
             ChildOutcome::Ready(ready) => {

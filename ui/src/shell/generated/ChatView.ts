@@ -2,6 +2,7 @@
 import type { ChatMessage } from "./ChatMessage";
 import type { ChatSummary } from "./ChatSummary";
 import type { IdentityLine } from "./IdentityLine";
+import type { Refusal } from "./Refusal";
 
 /**
  * A conversation, opened.
@@ -15,6 +16,10 @@ summary: ChatSummary,
  * Who vouches for the other side.
  */
 identity: IdentityLine | null, 
+/**
+ * What was refused in it.
+ */
+refusals: Array<Refusal>, 
 /**
  * The newest messages, oldest first.
  */

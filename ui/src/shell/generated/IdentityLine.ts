@@ -22,6 +22,10 @@ checkedAt: number,
  */
 attestedAt: number, 
 /**
+ * Whether that is recent enough to count as fresh.
+ */
+fresh: boolean, 
+/**
  * How sure.
  */
 state: TrustState, };

@@ -3,4 +3,4 @@
 /**
  * Where an issuer card comes from.
  */
-export type IssuerKind = "managed" | "domain" | "listed";
+export type IssuerKind = "managed" | "domain" | "listed" | "proxy";

@@ -3,4 +3,4 @@
 /**
  * How the keys on this device are kept.
  */
-export type Protection = "keyring" | "passphrase" | "unprotected";
+export type Protection = "keyring" | "keyring-and-passphrase" | "passphrase" | "unprotected";

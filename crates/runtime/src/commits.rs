@@ -1,0 +1,297 @@
+//! Changes of a group's members as they travel: kept for those who missed one, waited for, counted when refused.
+//!
+//! A commit that got lost must not leave a hole that nobody notices. Who gets a message of a later epoch
+//! keeps it and asks; who holds the object sends its commits again to whoever is behind.
+
+use message::Address;
+use store::Tx;
+
+use crate::home::{Home, Ready, State, now_ms};
+use crate::members::Chains;
+use crate::objects::Follow;
+use crate::records::{CommitLog, Object, ObjectUse, Refused, Standing, kind};
+use crate::resync::ask_for_missing;
+use crate::sending::{get_object, pumps, put_object, queue_sealed, queue_to_all};
+use crate::trouble::{Failure, Outcome};
+
+/// Commits kept for those who are behind.
+const LOG_LIMIT: usize = 64;
+
+/// Bytes of them; the newest stays whatever its size.
+const LOG_BYTES: usize = 2 * 1024 * 1024;
+
+/// Sealed messages of one object that may wait for a commit.
+const EARLY_LIMIT: usize = 128;
+
+/// The log of an object is sent again at most this often, in milliseconds.
+const RESEND_MS: i64 = 10_000;
+
+/// Different reasons of refusals that are counted for one object.
+const REASONS_LIMIT: usize = 32;
+
+/// What a merged commit changed.
+pub(crate) struct Merged {
+    pub(crate) added: usize,
+    pub(crate) removed: Vec<seal::Member>,
+    pub(crate) removed_us: bool,
+}
+
+/// Remembers a commit of ours that ended an epoch.
+pub(crate) fn log_commit(tx: &Tx<'_>, url: &Address, ended: u64, commit: &[u8]) -> Outcome<()> {
+    let mut log: CommitLog = tx.get(kind::COMMITS, url.as_str()).map_err(Failure::store)?.unwrap_or_default();
+    log.commits.push((ended, keys::b64url(commit)));
+    let size = |log: &CommitLog| log.commits.iter().map(|(_, text)| text.len()).sum::<usize>();
+    while log.commits.len() > LOG_LIMIT || (log.commits.len() > 1 && size(&log) > LOG_BYTES) {
+        log.commits.remove(0);
+    }
+    tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)
+}
+
+/// The Reporter's side changed who is in the group.
+pub(crate) fn merged(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    known: Option<Object>,
+    done: Merged,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    // Of a group whose introduction has not come, the group itself remembers its members.
+    let Some(mut object) = known else { return Ok(vec![Follow::RetryEarly(url.clone())]) };
+    if done.removed_us {
+        object.standing = Standing::Closed { reason: "removed".into() };
+        object.members.clear();
+        put_object(tx, &object)?;
+        return Ok(vec![
+            Follow::ObjectClosed { url: url.clone(), reason: "removed".into() },
+            Follow::ChatShown(url.clone()),
+        ]);
+    }
+    let chains = Chains::of(tx, me, &object.peer)?;
+    if done.added > 0 && object.peer_persona.is_some() {
+        object.set_members(tx, me, &chains, &[], now / 1000)?;
+    }
+    let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
+    object.members.retain(|member| !gone.contains(&member.device));
+    put_object(tx, &object)?;
+    let mut follow = vec![Follow::RetryEarly(url.clone())];
+    if object.purpose == ObjectUse::Chat {
+        follow.push(Follow::ChatShown(url.clone()));
+    }
+    Ok(follow)
+}
+
+/// A message that cannot be opened yet is kept, and what is missing is asked for.
+pub(crate) fn keep_early(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8]) -> Outcome<Vec<Follow>> {
+    let mut object = get_object(tx, url)?;
+    let text = keys::b64url(bytes);
+    if object.early.contains(&text) {
+        return Ok(Vec::new());
+    }
+    if object.early.len() >= EARLY_LIMIT {
+        return Err(Failure::new("too-many", "too much came ahead of a change of members"));
+    }
+    object.early.push(text);
+    ask_for_missing(tx, me, &mut object)?;
+    put_object(tx, &object)?;
+    let mut follow: Vec<Follow> = pumps(&object).collect();
+    follow.push(Follow::RefreshChain { user: object.peer.clone(), url: url.clone() });
+    Ok(follow)
+}
+
+/// Somebody wrote in an epoch that is too old to be read here: if we hold the object they get what they missed.
+pub(crate) fn sender_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8], now: i64) -> Outcome<Vec<Follow>> {
+    let seal::Sealed::Message { group, epoch } = seal::peek(bytes).map_err(|e| Failure::new(e.code(), e))? else {
+        return Ok(Vec::new());
+    };
+    if !seal::holds_lease(tx, &me.device, &group).map_err(|e| Failure::new(e.code(), e))? {
+        return Ok(Vec::new());
+    }
+    let object = get_object(tx, url)?;
+    let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
+    for commit in &due {
+        queue_to_all(tx, &object, commit)?;
+    }
+    Ok(pumps(&object).collect())
+}
+
+/// A member wrote in an older epoch than ours: it gets the commits it lacks.
+pub(crate) fn author_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+    let Some(object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+        return Ok(Vec::new());
+    };
+    let group = object.group()?;
+    let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+    if epoch >= seal::epoch(tx, &group).map_err(failed)?
+        || !seal::holds_lease(tx, &me.device, &group).map_err(failed)?
+    {
+        return Ok(Vec::new());
+    }
+    let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
+    for member in &object.members {
+        for (inbox, commit) in due.iter().filter_map(|commit| Some((member.inbox.as_ref()?, commit))) {
+            queue_sealed(tx, inbox, commit, member.user == object.peer, None)?;
+        }
+    }
+    Ok(pumps(&object).collect())
+}
+
+/// The commits from an epoch on, unless they were sent a moment ago.
+fn due(tx: &Tx<'_>, url: &Address, epoch: u64, now: i64) -> Outcome<Option<Vec<Vec<u8>>>> {
+    let Some(mut log) = tx.get::<CommitLog>(kind::COMMITS, url.as_str()).map_err(Failure::store)? else {
+        return Ok(None);
+    };
+    if (0..RESEND_MS).contains(&(now - log.resent_at)) {
+        return Ok(None);
+    }
+    log.resent_at = now;
+    let due = log.commits.iter().filter(|(ended, _)| *ended >= epoch);
+    let due = due.filter_map(|(_, text)| keys::from_b64url(text).ok()).collect();
+    tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)?;
+    Ok(Some(due))
+}
+
+/// Something of an object was refused: that is counted, and shown to the person.
+pub(crate) fn count_refusal(tx: &Tx<'_>, url: &Address, code: &str, now: i64) -> Outcome<Vec<Follow>> {
+    let Some(mut object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+        return Ok(Vec::new());
+    };
+    if !object.refusals.contains_key(code) && object.refusals.len() >= REASONS_LIMIT {
+        return Ok(Vec::new());
+    }
+    let refused: &mut Refused = object.refusals.entry(code.to_owned()).or_default();
+    refused.count = refused.count.saturating_add(1);
+    refused.last_at = now;
+    put_object(tx, &object)?;
+    Ok(vec![Follow::ChatShown(url.clone())])
+}
+
+impl Home {
+    /// Tries what waited for a commit.
+    pub(crate) fn retry_early(&self, state: &mut State, url: &Address) {
+        let early = state.store().and_then(|store| {
+            store.write(|tx| {
+                let Some(mut object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+                    return Ok(Vec::new());
+                };
+                let early = std::mem::take(&mut object.early);
+                if !early.is_empty() {
+                    put_object(tx, &object)?;
+                }
+                Ok::<_, Failure>(early)
+            })
+        });
+        let early = early.unwrap_or_else(|failure| {
+            tracing::warn!(code = failure.code, "what waited for a commit could not be read");
+            Vec::new()
+        });
+        for text in early {
+            let Ok(bytes) = keys::from_b64url(&text) else { continue };
+            match self.take_sealed(state, &bytes) {
+                Ok(follow) => self.follow_up(state, follow),
+                Err(failure) => tracing::info!(code = failure.code, "what waited for a commit was refused"),
+            }
+        }
+    }
+
+    /// Compares the group's leaves with the devices that both sides have now, and invites or removes.
+    pub(crate) fn reconcile_later(&self, url: Address) {
+        let home = self.clone();
+        self.rooms.tasks.start("members", async move {
+            for _ in 0..ATTEMPTS {
+                match home.reconcile(&url).await {
+                    Ok(()) => return,
+                    Err(failure) if matches!(failure.code.as_str(), "domain-unreachable" | "offline") => {
+                        tracing::info!(code = failure.code, "devices are compared later");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    Err(failure) => {
+                        tracing::info!(code = failure.code, "the members of an object were not changed");
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    async fn reconcile(&self, url: &Address) -> Outcome<()> {
+        let lacking = {
+            let mut state = self.state();
+            let state = &mut *state;
+            let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+            let (lacking, follow) = store.write(|tx| drop_dead_and_find_lacking(tx, me, url, now_ms()))?;
+            self.follow_up(state, follow);
+            lacking
+        };
+        for (user, devices) in lacking {
+            let entry = self.look_up(&user, &crate::registry::Packages::Of(devices.clone())).await?;
+            let mut state = self.state();
+            let state = &mut *state;
+            let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+            let follow = store.write(|tx| {
+                let mut object = get_object(tx, url)?;
+                let wanted = entry.devices.iter().filter(|one| {
+                    devices.contains(&one.device) && object.members.iter().all(|member| member.device != one.device)
+                });
+                let wanted: Vec<&crate::registry::RegistryDevice> = wanted.collect();
+                crate::histories::relay_chain(tx, me, &object, &user)?;
+                crate::objects::invite_devices(tx, me, &mut object, wanted.into_iter(), now_ms())?;
+                put_object(tx, &object)?;
+                let mut follow: Vec<Follow> = pumps(&object).collect();
+                if object.purpose == ObjectUse::Own {
+                    follow.push(Follow::Own(crate::own::OwnStep::Joined));
+                }
+                Ok::<_, Failure>(follow)
+            })?;
+            self.follow_up(state, follow);
+        }
+        Ok(())
+    }
+}
+
+/// How often the registry of somebody is tried before a device is left for the next occasion.
+const ATTEMPTS: usize = 20;
+
+/// The pause between.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(3);
+
+type Lacking = Vec<(message::UserAddress, Vec<String>)>;
+
+/// Removes the leaves of devices that no chain allows any more, and says which devices have no leaf.
+fn drop_dead_and_find_lacking(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<(Lacking, Vec<Follow>)> {
+    let mut object = get_object(tx, url)?;
+    let (group, now_s) = (object.group()?, now / 1000);
+    let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+    let closed = matches!(object.standing, Standing::Closed { .. } | Standing::Verifying { .. } | Standing::Copied);
+    if closed || !seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let chains = Chains::of(tx, me, &object.peer)?;
+    let own = me.dsk.verifying_key();
+    let leaves = seal::members(tx, &group).map_err(failed)?;
+    let dead: Vec<u32> =
+        leaves.iter().filter(|leaf| leaf.dsk != own && chains.is_dead(leaf, now_s)).map(|leaf| leaf.leaf).collect();
+    let mut follow = Vec::new();
+    if !dead.is_empty() {
+        let ended = seal::epoch(tx, &group).map_err(failed)?;
+        let commit = seal::remove(tx, &me.device, &group, &dead, &[]).map_err(|e| Failure::new(e.code(), e))?;
+        log_commit(tx, url, ended, &commit)?;
+        queue_to_all(tx, &object, &commit)?;
+        follow.extend(pumps(&object));
+        let gone: Vec<String> =
+            leaves.iter().filter(|leaf| dead.contains(&leaf.leaf)).map(|leaf| leaf.dsk.to_string()).collect();
+        object.members.retain(|member| !gone.contains(&member.device));
+        put_object(tx, &object)?;
+        follow.push(Follow::ChatShown(url.clone()));
+    }
+    if object.purpose == ObjectUse::Call {
+        // A call is over before a new device could be of use in it.
+        return Ok((Vec::new(), follow));
+    }
+    let lacking = chains.live_devices(now_s).into_iter().filter_map(|(user, devices)| {
+        let lacks = |device: &String| leaves.iter().all(|leaf| leaf.dsk.to_string() != *device);
+        let devices: Vec<String> = devices.into_iter().filter(lacks).collect();
+        (!devices.is_empty()).then_some((user, devices))
+    });
+    Ok((lacking.collect(), follow))
+}

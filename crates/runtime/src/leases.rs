@@ -1,0 +1,174 @@
+//! Who holds an object: the lease moves between devices of its Reporter, and never to anybody else unasked.
+
+use message::{Address, Message, MessageType};
+use serde_json::Value;
+use store::Tx;
+
+use crate::home::{Home, Ready, now_ms};
+use crate::members::{Author, Chains};
+use crate::objects::Follow;
+use crate::records::{Object, Side, Standing, kind};
+use crate::sending::{LeaseWords, inner_message, pumps, put_object, seal_and_queue};
+use crate::trouble::{Failure, Outcome};
+
+/// Learns who holds an object from its introduction, which its holder signed.
+pub(crate) fn adopt(tx: &Tx<'_>, url: &Address, said: &LeaseWords) -> Outcome<()> {
+    let lease = seal::Lease { holder: said.holder, seq: said.seq, until: said.until };
+    let group = seal::GroupId::of(url);
+    seal::adopt_lease(tx, &group, &lease, now_ms() / 1000).map_err(|e| Failure::new(e.code(), e)).map(|_| ())
+}
+
+/// A device says that it holds the object from now on.
+pub(crate) fn on_lease(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let step: seal::LeaseMove = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let by = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
+    move_lease(tx, me, object, &step, &by, now)?;
+    // Whoever wrote the object here does so no more.
+    if step.holder != me.dsk.verifying_key()
+        && let Side::Reporter(reporter) = &object.side
+    {
+        let snapshot = reporter.snapshot();
+        let observer = sync::Observer::new(object.url.clone(), &object.schema, snapshot);
+        object.side = Side::Standby(observer.map_err(|e| Failure::new("bad-object", e))?);
+        put_object(tx, object)?;
+    }
+    Ok(vec![Follow::RetryEarly(object.url.clone())])
+}
+
+fn move_lease(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    step: &seal::LeaseMove,
+    by: &keys::VerifyingKey,
+    now: i64,
+) -> Outcome<()> {
+    let chains = Chains::of(tx, me, &object.peer)?;
+    let now_s = now / 1000;
+    let judge = seal::LeaseJudge {
+        // A dead device still belongs to somebody: the chain that once named it says to whom.
+        same_persona: &|one, other| {
+            let persona = |leaf: &seal::Member| {
+                identity::DeviceCredential::decode(&leaf.credential).ok().map(|credential| credential.persona())
+            };
+            persona(one).is_some() && persona(one) == persona(other)
+        },
+        is_dead: &|leaf| chains.is_dead(leaf, now_s),
+        now: now_s,
+    };
+    seal::move_lease(tx, &object.group()?, step, by, &judge).map_err(|e| Failure::new(e.code(), e)).map(|_| ())
+}
+
+/// Takes an object over from another device of ours that is gone or whose lease ran out.
+///
+/// Says whether this device holds it now.
+pub(crate) fn take_over(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) -> Outcome<bool> {
+    let Side::Standby(observer) = &object.side else { return Ok(false) };
+    let group = object.group()?;
+    let step = seal::next_step(tx, &me.device, &group, now / 1000).map_err(|e| Failure::new(e.code(), e))?;
+    let own = me.dsk.verifying_key();
+    match move_lease(tx, me, object, &step, &own, now) {
+        Ok(()) => {}
+        Err(failure) if failure.code == "store-failed" => return Err(failure),
+        // Still held by a device that may come back.
+        Err(_) => return Ok(false),
+    }
+    let snapshot = observer.snapshot();
+    let reporter = sync::Reporter::resume(object.url.clone(), &object.schema, snapshot);
+    object.side = Side::Reporter(reporter.map_err(|e| Failure::new("bad-object", e))?);
+    let inner = inner_message(MessageType::Update, &object.url, "lease", &step)?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    put_object(tx, object)?;
+    Ok(true)
+}
+
+impl Home {
+    /// Takes over what lies with devices of ours that are gone, and brings all groups up to date.
+    pub(crate) fn tidy_groups(&self) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return };
+        let done = store.write(|tx| {
+            let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+            let mut follow = Vec::new();
+            for (_, mut object) in objects {
+                if matches!(object.standing, Standing::Closed { .. } | Standing::Copied) {
+                    continue;
+                }
+                if take_over(tx, me, &mut object, now_ms())? {
+                    follow.extend(pumps(&object));
+                }
+                follow.push(Follow::Reconcile(object.url.clone()));
+            }
+            Ok::<_, Failure>(follow)
+        });
+        match done {
+            Ok(follow) => self.follow_up(state, follow),
+            Err(failure) => tracing::warn!(code = failure.code, "the groups could not be tidied"),
+        }
+    }
+}
+
+/// What is done with a child of a call.
+pub(crate) enum CallChild {
+    /// The connector hears it.
+    Heard,
+    /// It is of a device that does not take part.
+    Ignored,
+    /// Another device of ours took the call.
+    TakenElsewhere,
+}
+
+/// Judges a child of a call where several devices ring: the first answer is the one.
+pub(crate) fn call_child(object: &mut Object, author: &Author, mine: bool, value: &Value) -> CallChild {
+    let word = value.get("type").and_then(Value::as_str);
+    if mine {
+        return if word == Some("answer") { CallChild::TakenElsewhere } else { CallChild::Ignored };
+    }
+    let several = object.peer_devices().count() > 1;
+    match &object.answered_by {
+        Some(device) if *device != author.device => return CallChild::Ignored,
+        Some(_) => {}
+        None if word == Some("answer") => object.answered_by = Some(author.device.clone()),
+        // Who has not answered sends no path, and one device that is busy does not speak for the others.
+        None if several && word == Some("candidate") => return CallChild::Ignored,
+        None if several && word == Some("bye") => {
+            let reason = value.get("reason").and_then(Value::as_str).unwrap_or_default();
+            if reason != "declined" {
+                object.members.retain(|member| member.device != author.device);
+                return CallChild::Ignored;
+            }
+        }
+        None => {}
+    }
+    if word == Some("answer") {
+        // Media takes no other description than the one that came sealed.
+        object.sealed_answer = value.get("sdp").and_then(Value::as_str).map(str::to_owned);
+    }
+    CallChild::Heard
+}
+
+/// Whether what one device says ends a call for everybody.
+pub(crate) fn ends_call(me: &Ready, object: &mut Object, author: &Author, reason: &str) -> bool {
+    let Some(member) = object.member(&author.device) else { return true };
+    let ours = member.user == me.record.user;
+    let by_other = object.answered_by.as_ref().is_some_and(|device| *device != author.device);
+    if ours || by_other {
+        // Our other device said no for all of us, or goes its own way; one that did not answer has no say.
+        return ours && reason == "declined";
+    }
+    let several = object.peer_devices().count() > 1;
+    let rings_on = several && object.answered_by.is_none() && matches!(object.side, Side::Reporter(_));
+    if rings_on && reason != "declined" {
+        object.members.retain(|member| member.device != author.device);
+        return false;
+    }
+    true
+}

@@ -1,0 +1,179 @@
+//! The devices in an object's group: whose they are, where they receive, and whose words count.
+
+use message::{Address, UserAddress};
+use serde::{Deserialize, Serialize};
+use store::Tx;
+
+use crate::home::Ready;
+use crate::records::{Member, Object, Person, kind};
+use crate::trouble::{Failure, Outcome};
+
+/// Who wrote a sealed message, as the group's signature says.
+pub(crate) struct Author {
+    /// The device's key.
+    pub(crate) device: String,
+    /// Whether it holds the object: it alone changes value and members.
+    pub(crate) is_holder: bool,
+}
+
+/// Names the children of a device, so that two devices never use a number twice.
+pub(crate) fn tag_of(device: &str) -> sync::Author {
+    // Half a hash: nobody finds a second key with the same name.
+    let tag = keys::base32(&keys::sha256(device.as_bytes())[..16]);
+    sync::Author::parse(&tag).expect("base32 is visible ASCII")
+}
+
+/// How the store names the author of a child: the person, and the device that numbers it.
+pub(crate) fn row_author(user: &UserAddress, tag: &sync::Author) -> String {
+    format!("{user} {tag}")
+}
+
+/// The person in what [`row_author`] wrote.
+pub(crate) fn author_user(author: &str) -> &str {
+    author.split(' ').next().unwrap_or_default()
+}
+
+/// The sigchains by which leaves of an object's group are judged.
+pub(crate) struct Chains {
+    known: Vec<(UserAddress, identity::Sigchain)>,
+}
+
+impl Chains {
+    /// Ours, and the other side's as far as it was seen.
+    pub(crate) fn of(tx: &Tx<'_>, me: &Ready, peer: &UserAddress) -> Outcome<Self> {
+        let mut known = vec![(me.record.user.clone(), me.chain.clone())];
+        if *peer != me.record.user {
+            let person: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
+            let chain = person.filter(|person| !person.chain.is_empty());
+            if let Some(chain) = chain.and_then(|person| identity::Sigchain::parse(&person.chain).ok()) {
+                known.push((peer.clone(), chain));
+            }
+        }
+        Ok(Self { known })
+    }
+
+    /// One person's only.
+    pub(crate) fn one(user: &UserAddress, chain: identity::Sigchain) -> Self {
+        Self { known: vec![(user.clone(), chain)] }
+    }
+
+    /// Adds a person's.
+    pub(crate) fn and(mut self, user: &UserAddress, chain: &identity::Sigchain) -> Self {
+        self.known.push((user.clone(), chain.clone()));
+        self
+    }
+
+    /// Whose device a leaf is, if one of the chains says so and its credential holds.
+    pub(crate) fn owner_of(&self, leaf: &seal::Member, now_s: i64) -> Result<&UserAddress, String> {
+        let credential = identity::DeviceCredential::decode(&leaf.credential).map_err(|error| error.to_string())?;
+        let owner = self.known.iter().find(|(_, chain)| chain.persona() == credential.persona());
+        let (user, chain) = owner.ok_or("nobody here vouches for that device")?;
+        credential.check(chain, &leaf.dsk, now_s).map_err(|error| error.to_string())?;
+        Ok(user)
+    }
+
+    /// The devices that may speak now, by person.
+    pub(crate) fn live_devices(&self, now_s: i64) -> Vec<(UserAddress, Vec<String>)> {
+        let live = |chain: &identity::Sigchain| {
+            let devices = chain.devices().filter(|device| chain.device(&device.dsk, now_s).is_ok());
+            devices.map(|device| device.dsk.to_string()).collect()
+        };
+        self.known.iter().map(|(user, chain)| (user.clone(), live(chain))).collect()
+    }
+
+    /// Whether a leaf's device may no longer speak: revoked, expired, or gone from its chain.
+    pub(crate) fn is_dead(&self, leaf: &seal::Member, now_s: i64) -> bool {
+        self.known.iter().all(|(_, chain)| chain.device(&leaf.dsk, now_s).is_err())
+    }
+}
+
+/// A leaf's credential holds by itself: its device is certified by the root key it names.
+///
+/// Who the persona is, is checked with the introduction; until then nothing of the group is shown.
+pub(crate) fn check_alone(leaf: &seal::Member, now_s: i64) -> Result<(), String> {
+    let credential = identity::DeviceCredential::decode(&leaf.credential).map_err(|error| error.to_string())?;
+    let device = credential.device();
+    if *device.dsk() == leaf.dsk && device.expires() > now_s {
+        Ok(())
+    } else {
+        Err("the leaf is not the device its certificate names".into())
+    }
+}
+
+/// A device as an introduction names it: a claim about where it receives.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) device: String,
+    pub(crate) user: UserAddress,
+    #[serde(default)]
+    pub(crate) inbox: Option<Address>,
+}
+
+impl Object {
+    /// Who is in the group, for those who join: everybody but the reader knows it all.
+    pub(crate) fn named_members(&self, me: &Ready) -> Vec<Named> {
+        let own = Named {
+            device: me.dsk.verifying_key().to_string(),
+            user: me.record.user.clone(),
+            inbox: Some(me.record.inbox.clone()),
+        };
+        let others = self.members.iter();
+        let others =
+            others.map(|one| Named { device: one.device.clone(), user: one.user.clone(), inbox: one.inbox.clone() });
+        std::iter::once(own).chain(others).collect()
+    }
+
+    /// Takes the members from the group's leaves, and where they receive from what was said of them.
+    ///
+    /// An inbox of another domain than its person's is not taken: nobody is sent what is meant for somebody else.
+    pub(crate) fn set_members(
+        &mut self,
+        tx: &Tx<'_>,
+        me: &Ready,
+        chains: &Chains,
+        named: &[Named],
+        now_s: i64,
+    ) -> Outcome<()> {
+        let own = me.dsk.verifying_key();
+        let leaves = seal::members(tx, &self.group()?).map_err(|e| Failure::new("sealing-failed", e))?;
+        let mut members = Vec::with_capacity(leaves.len());
+        for leaf in leaves.iter().filter(|leaf| leaf.dsk != own) {
+            let device = leaf.dsk.to_string();
+            let user = chains.owner_of(leaf, now_s).map_err(|why| Failure::new("unverified-leaf", why))?.clone();
+            let said = named.iter().find(|one| one.device == device && one.user == user);
+            let inbox = said.and_then(|one| one.inbox.clone()).filter(|inbox| inbox.domain() == user.domain());
+            let before = self.member(&device).and_then(|member| member.inbox.clone());
+            members.push(Member { device, user, inbox: inbox.or(before) });
+        }
+        self.members = members;
+        Ok(())
+    }
+
+    /// The devices of the other side.
+    pub(crate) fn peer_devices(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.user == self.peer)
+    }
+
+    /// The domains in which members receive.
+    pub(crate) fn domains(&self) -> Vec<message::Domain> {
+        let mut domains: Vec<message::Domain> =
+            self.members.iter().filter_map(|member| member.inbox.as_ref().map(Address::domain)).collect();
+        domains.sort();
+        domains.dedup();
+        domains
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_a_person_and_a_device() {
+        let user = UserAddress::parse("ana@a.localhost").unwrap();
+        let (laptop, phone) = (tag_of("laptop"), tag_of("phone"));
+        assert_ne!(row_author(&user, &laptop), row_author(&user, &phone));
+        assert_eq!(author_user(&row_author(&user, &laptop)), user.to_string());
+        assert_eq!(author_user(&user.to_string()), user.to_string());
+    }
+}

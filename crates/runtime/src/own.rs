@@ -1,0 +1,627 @@
+//! What the devices of one person tell each other: who we are, what was said so far, and what was decided.
+//!
+//! One data object (`ctxt://`), sealed like every other, with the own devices as its members. A new device gets
+//! contacts and conversations here, page by page: it says how far it is, and gets what follows. Nothing is
+//! remembered about it by the one that sends, so either side may start again at any time.
+
+use message::{Address, Message, MessageType, UserAddress};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{ChildRow, ChildState, Tx};
+
+use crate::home::{Home, Ready, State, now_ms};
+use crate::members::{Author, Chains, Named};
+use crate::objects::Follow;
+use crate::records::{Me, Object, ObjectUse, Person, Side, Standing, kind};
+use crate::sending::{Introduced, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::trouble::{Failure, Outcome};
+
+/// Rows of history in one page.
+const PAGE_ROWS: usize = 100;
+
+/// Characters of rows in one page; one row always fits.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// People in one page; each brings their history.
+const PAGE_PEOPLE: usize = 16;
+
+/// The one record of how far a copy is.
+pub(crate) const COPY: &str = "copy";
+
+/// Work about the own devices that follows a committed change.
+pub(crate) enum OwnStep {
+    /// New devices are in the object of the own devices: they are told who we are.
+    Joined,
+    /// A device has what it needs to be invited into conversations.
+    Packages { device: String, packages: Vec<Vec<u8>> },
+    /// A device has the whole history: conversations may follow.
+    Copied { device: String },
+    /// How far a copy is, for the person.
+    Progress { done: u32, total: u32 },
+    /// Our other devices hear what we decided about a person.
+    Person(UserAddress),
+    /// Our other devices hear that we read a conversation.
+    Read(Address),
+}
+
+/// Who we are, for a new device of ours.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Bundle {
+    pub(crate) user: UserAddress,
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) irk: Option<String>,
+    pub(crate) chain: Vec<String>,
+    pub(crate) tokens: Vec<String>,
+    #[serde(default)]
+    pub(crate) renewals: Vec<String>,
+}
+
+/// How far a copy is: what to send next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// People that came so far.
+    #[serde(default)]
+    people: usize,
+    /// The conversation that is being copied; none before all people came.
+    #[serde(default)]
+    object: Option<Address>,
+    /// The last row of it that came, by the sender's count.
+    #[serde(default)]
+    after: i64,
+    /// Rows that came so far.
+    #[serde(default)]
+    done: u32,
+    /// Rows in all.
+    #[serde(default)]
+    pub(crate) total: u32,
+    /// Everything is here.
+    #[serde(default)]
+    pub(crate) all: bool,
+}
+
+/// One page of a copy.
+#[derive(Serialize, Deserialize)]
+struct Page {
+    cursor: Cursor,
+    #[serde(default)]
+    persons: Vec<Person>,
+    #[serde(default)]
+    objects: Vec<Skeleton>,
+    #[serde(default)]
+    rows: Vec<Row>,
+}
+
+/// A conversation without its words.
+#[derive(Serialize, Deserialize)]
+struct Skeleton {
+    url: Address,
+    schema: String,
+    peer: UserAddress,
+    have: std::collections::BTreeMap<sync::Author, u64>,
+    value: Value,
+    version: u64,
+    ours: bool,
+    system_lines: u64,
+    draft: String,
+    at: i64,
+}
+
+/// A row of history.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: String,
+    object: Address,
+    author: String,
+    seq: i64,
+    at: i64,
+    state: String,
+    value: String,
+    mine: bool,
+    unread: bool,
+}
+
+/// A message of the object of the own devices.
+pub(crate) fn on_own(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    part: &str,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
+    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    let malformed = |e: message::MessageError| Failure::new("malformed", e);
+    match (inner.kind, part) {
+        // A device of ours says where it is.
+        (MessageType::Subscribe, "subscription") => {
+            let said: Named = inner.body.parse().map_err(malformed)?;
+            let chains = Chains::of(tx, me, &object.peer)?;
+            let named = Named { device: author.device.clone(), user: me.record.user.clone(), inbox: said.inbox };
+            object.set_members(tx, me, &chains, &[named], now / 1000)?;
+            put_object(tx, object)?;
+            Ok(Vec::new())
+        }
+        (MessageType::Create, "subscription") => Ok(Vec::new()),
+        (MessageType::Update, "identity") => {
+            #[derive(Deserialize)]
+            struct Told {
+                entries: Vec<String>,
+            }
+            let told: Told = inner.body.parse().map_err(malformed)?;
+            crate::histories::on_own_chain(tx, me, &told.entries)
+        }
+        (MessageType::Update, "me") => on_bundle(tx, me, &inner.body.parse().map_err(malformed)?),
+        (MessageType::Read, "copy") => send_page(tx, me, object, &inner.body.parse().map_err(malformed)?, author),
+        (MessageType::Update, "copy") => on_page(tx, me, object, inner.body.parse().map_err(malformed)?),
+        (MessageType::Read, "packages") => send_packages(tx, me, object, &inner.body.parse().map_err(malformed)?),
+        (MessageType::Update, "packages") => {
+            #[derive(Deserialize)]
+            struct Given {
+                packages: Vec<String>,
+            }
+            let given: Given = inner.body.parse().map_err(malformed)?;
+            let packages = given.packages.iter().take(PACKAGES_LIMIT).map(|text| keys::from_b64url(text));
+            let packages = packages.collect::<Result<_, _>>().map_err(|e| Failure::new("malformed", e))?;
+            Ok(vec![Follow::Own(OwnStep::Packages { device: author.device.clone(), packages })])
+        }
+        (MessageType::Update, "person") => on_person(tx, &inner.body.parse().map_err(malformed)?),
+        (MessageType::Event, "read") => {
+            #[derive(Deserialize)]
+            struct Read {
+                chat: Address,
+            }
+            let read: Read = inner.body.parse().map_err(malformed)?;
+            tx.mark_read(read.chat.as_str()).map_err(Failure::store)?;
+            Ok(vec![Follow::ChatShown(read.chat)])
+        }
+        (MessageType::Read, "") => Ok(Vec::new()),
+        _ => Err(Failure::new("malformed", "no such message among own devices")),
+    }
+}
+
+/// Key packages one device gives another at once.
+const PACKAGES_LIMIT: usize = 256;
+
+/// An object of the own devices is introduced: it takes the place of the one before.
+pub(crate) fn first_word(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    author: &Author,
+    said: &Introduced,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
+    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    if said.introduction.evidence.user != me.record.user || url.domain() != me.domain() {
+        return Err(Failure::new("wrong-author", "an object of own devices by somebody else"));
+    }
+    if let Some(lease) = &said.lease {
+        crate::leases::adopt(tx, url, lease)?;
+    }
+    let snapshot = sync::Snapshot { version: said.version, value: said.value.clone() };
+    let observer =
+        sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
+    let side = Side::Standby(observer);
+    let user = me.record.user.clone();
+    let mut object = Object::new(url.clone(), ObjectUse::Own, said.schema.clone(), user, Standing::Open, side, now);
+    let chains = Chains::of(tx, me, &me.record.user)?;
+    let speaker = Named {
+        device: author.device.clone(),
+        user: me.record.user.clone(),
+        inbox: said.introduction.evidence.inbox.clone(),
+    };
+    let named: Vec<Named> = std::iter::once(speaker).chain(said.members.iter().cloned()).collect();
+    object.set_members(tx, me, &chains, &named, now / 1000)?;
+    put_object(tx, &object)?;
+    let mut record: Me = me.record.clone();
+    record.own = Some(url.clone());
+    tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
+    Ok(vec![Follow::Listen(url.clone()), Follow::MyselfChanged])
+}
+
+/// Another device of ours tells who we are: history and tokens may have grown.
+fn on_bundle(tx: &Tx<'_>, me: &Ready, bundle: &Bundle) -> Outcome<Vec<Follow>> {
+    if bundle.user != me.record.user {
+        return Err(Failure::new("wrong-author", "another person's keys"));
+    }
+    let mut follow = crate::histories::on_own_chain(tx, me, &bundle.chain)?;
+    let mut record: Me = tx.get(kind::ME, "me")?.ok_or_else(Failure::not_ready)?;
+    let newer = bundle.tokens != record.tokens || bundle.renewals != record.renewals;
+    // Tokens count only with the history that names them.
+    let chain = identity::Sigchain::parse(&record.chain).map_err(|e| Failure::new("database-damaged", e))?;
+    let named =
+        |text: &String| identity::PkToken::parse(text).is_ok_and(|token| chain.attestation(&token.hash()).is_some());
+    if newer && bundle.tokens.iter().all(named) && bundle.tokens.len() <= identity::TOKENS_LIMIT {
+        record.tokens.clone_from(&bundle.tokens);
+        record.renewals.clone_from(&bundle.renewals);
+        tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
+        follow.push(Follow::MyselfChanged);
+    }
+    Ok(follow)
+}
+
+/// What another device of ours decided about a person.
+fn on_person(tx: &Tx<'_>, told: &Person) -> Outcome<Vec<Follow>> {
+    let mut person = crate::persons::get_or_new(tx, &told.user)?;
+    if person.persona.is_some() && told.persona.is_some() && person.persona != told.persona {
+        return Err(Failure::new("key-change", "our other device knows other keys of that person"));
+    }
+    person.contact = told.contact;
+    person.before_block = told.before_block;
+    person.compared_at = told.compared_at;
+    person.change.clone_from(&told.change);
+    if person.name.is_empty() {
+        person.name.clone_from(&told.name);
+    }
+    if let (Some(persona), Some(at)) = (&told.persona, told.compared_at)
+        && person.persona.as_ref() == Some(persona)
+    {
+        crate::comparing::pin_compared(tx, persona, at)?;
+    }
+    put_person(tx, &person)?;
+    let mut follow = vec![Follow::PersonShown(person.user.clone())];
+    follow.extend(person.chat.map(Follow::ChatShown));
+    Ok(follow)
+}
+
+/// The next page after a cursor.
+fn send_page(tx: &Tx<'_>, me: &Ready, object: &Object, from: &Cursor, author: &Author) -> Outcome<Vec<Follow>> {
+    if from.all {
+        return Ok(vec![Follow::Own(OwnStep::Copied { device: author.device.clone() })]);
+    }
+    let page = page_after(tx, from)?;
+    let (done, total) = (page.cursor.done, page.cursor.total);
+    let inner = inner_message(MessageType::Update, &object.url, "copy", &page)?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    let mut follow: Vec<Follow> = pumps(object).collect();
+    follow.push(Follow::Own(OwnStep::Progress { done, total }));
+    Ok(follow)
+}
+
+fn page_after(tx: &Tx<'_>, from: &Cursor) -> Outcome<Page> {
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let mut chats: Vec<Object> =
+        objects.into_iter().map(|(_, object)| object).filter(|object| object.purpose == ObjectUse::Chat).collect();
+    chats.sort_by(|a, b| a.url.as_str().cmp(b.url.as_str()));
+    let mut cursor = from.clone();
+    let Some(current) = &from.object else {
+        let mut persons: Vec<(String, Person)> = tx.list(kind::PERSON).map_err(Failure::store)?;
+        persons.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let total: usize = chats.iter().map(|chat| tx.count_children(chat.url.as_str()).unwrap_or(0)).sum();
+        cursor.total = u32::try_from(total).unwrap_or(u32::MAX);
+        let page: Vec<Person> =
+            persons.into_iter().skip(from.people).take(PAGE_PEOPLE).map(|(_, person)| person).collect();
+        cursor.people = from.people.saturating_add(page.len());
+        if page.len() < PAGE_PEOPLE {
+            cursor.object = chats.first().map(|chat| chat.url.clone());
+            cursor.all = cursor.object.is_none();
+        }
+        return Ok(Page { cursor, persons: page, objects: Vec::new(), rows: Vec::new() });
+    };
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for row in tx.children_after(current.as_str(), from.after, PAGE_ROWS).map_err(Failure::store)? {
+        bytes += row.value.len();
+        if bytes > PAGE_BYTES && !rows.is_empty() {
+            break;
+        }
+        cursor.after = row.ordinal;
+        cursor.done = cursor.done.saturating_add(1);
+        rows.push(Row::of(row, current)?);
+    }
+    let mut skeletons = Vec::new();
+    if rows.is_empty() {
+        // The conversation is through; its state goes with it, so that nothing is asked for again.
+        if let Some(chat) = chats.iter().find(|chat| chat.url == *current) {
+            skeletons.push(Skeleton::of(chat));
+        }
+        let next = chats.iter().map(|chat| &chat.url).find(|url| url.as_str() > current.as_str());
+        cursor.all = next.is_none();
+        cursor.object = next.cloned();
+        cursor.after = 0;
+    }
+    Ok(Page { cursor, persons: Vec::new(), objects: skeletons, rows })
+}
+
+/// A page of the copy came: it is kept, and the next one asked for.
+fn on_page(tx: &Tx<'_>, me: &Ready, object: &Object, page: Page) -> Outcome<Vec<Follow>> {
+    let before: Option<Cursor> = tx.get(kind::SETTINGS, COPY).map_err(Failure::store)?;
+    if before.as_ref().is_none_or(|cursor| cursor.all) {
+        // Nobody asked.
+        return Ok(Vec::new());
+    }
+    let mut follow = Vec::new();
+    for person in &page.persons {
+        let known: Option<Person> = tx.get(kind::PERSON, person.user.address().as_str()).map_err(Failure::store)?;
+        if known.is_none() {
+            put_person(tx, person)?;
+            if let Some(at) = person.compared_at.filter(|_| person.persona.is_some()) {
+                crate::comparing::pin_compared(tx, person.persona.as_deref().unwrap_or_default(), at)?;
+            }
+            follow.push(Follow::PersonShown(person.user.clone()));
+        }
+    }
+    for row in page.rows {
+        row.keep(tx)?;
+    }
+    for skeleton in page.objects {
+        let url = skeleton.url.clone();
+        skeleton.keep(tx)?;
+        follow.push(Follow::ChatShown(url));
+    }
+    tx.put(kind::SETTINGS, COPY, &page.cursor).map_err(Failure::store)?;
+    let inner = inner_message(MessageType::Read, &object.url, "copy", &page.cursor)?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    follow.extend(pumps(object));
+    let (done, total) = (page.cursor.done, page.cursor.total);
+    follow.push(Follow::Own(OwnStep::Progress { done: if page.cursor.all { total } else { done }, total }));
+    Ok(follow)
+}
+
+impl Skeleton {
+    fn of(object: &Object) -> Self {
+        let (value, version) = match &object.side {
+            Side::Reporter(reporter) => (reporter.value().clone(), reporter.version()),
+            Side::Observer(observer) | Side::Standby(observer) => (observer.value().clone(), observer.version()),
+        };
+        Self {
+            url: object.url.clone(),
+            schema: object.schema.clone(),
+            peer: object.peer.clone(),
+            have: object.children.have(),
+            value,
+            version,
+            ours: !matches!(object.side, Side::Observer(_)),
+            system_lines: object.system_lines,
+            draft: object.draft.clone(),
+            at: object.at,
+        }
+    }
+
+    fn keep(self, tx: &Tx<'_>) -> Outcome<()> {
+        if tx.get::<Object>(kind::OBJECT, self.url.as_str()).map_err(Failure::store)?.is_some() {
+            return Ok(());
+        }
+        let snapshot = sync::Snapshot { version: self.version, value: self.value };
+        let observer =
+            sync::Observer::new(self.url.clone(), &self.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
+        let side = if self.ours { Side::Standby(observer) } else { Side::Observer(observer) };
+        let purpose = ObjectUse::Chat;
+        let mut object = Object::new(self.url, purpose, self.schema, self.peer, Standing::Copied, side, self.at);
+        object.children.adopt(&self.have);
+        object.system_lines = self.system_lines;
+        object.draft = self.draft;
+        put_object(tx, &object)
+    }
+}
+
+impl Row {
+    fn of(row: ChildRow, object: &Address) -> Outcome<Self> {
+        Ok(Self {
+            id: row.id,
+            object: object.clone(),
+            author: row.author,
+            seq: row.seq,
+            at: row.at,
+            state: word_of(row.state).to_owned(),
+            value: row.value,
+            mine: row.mine,
+            unread: row.unread,
+        })
+    }
+
+    fn keep(self, tx: &Tx<'_>) -> Outcome<()> {
+        if tx.child(&self.id).map_err(Failure::store)?.is_some() {
+            return Ok(());
+        }
+        let row = ChildRow {
+            id: self.id,
+            object: self.object.to_string(),
+            author: self.author,
+            seq: self.seq,
+            at: self.at,
+            state: state_of(&self.state),
+            value: self.value,
+            mine: self.mine,
+            unread: self.unread,
+            ..ChildRow::default()
+        };
+        tx.add_child(&row).map(|_| ()).map_err(Failure::store)
+    }
+}
+
+fn word_of(state: ChildState) -> &'static str {
+    match state {
+        // What another device has not sent yet, it sends.
+        ChildState::Queued | ChildState::Sent => "sent",
+        ChildState::Delivered => "delivered",
+        ChildState::Failed => "failed",
+        ChildState::Received => "received",
+    }
+}
+
+fn state_of(word: &str) -> ChildState {
+    match word {
+        "delivered" => ChildState::Delivered,
+        "failed" => ChildState::Failed,
+        "received" => ChildState::Received,
+        _ => ChildState::Sent,
+    }
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    count: usize,
+    device: String,
+}
+
+/// Another device of ours wants to invite us into conversations.
+fn send_packages(tx: &Tx<'_>, me: &Ready, object: &Object, wanted: &Wanted) -> Outcome<Vec<Follow>> {
+    if wanted.device != me.dsk.verifying_key().to_string() {
+        return Ok(Vec::new());
+    }
+    let mut packages = Vec::new();
+    for _ in 0..wanted.count.min(PACKAGES_LIMIT) {
+        let made = seal::key_package(tx, &me.device, false).map_err(|e| Failure::new(e.code(), e))?;
+        packages.push(keys::b64url(&made));
+    }
+    let inner = inner_message(MessageType::Update, &object.url, "packages", &json!({ "packages": packages }))?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    Ok(pumps(object).collect())
+}
+
+/// The object of the own devices, if there is one.
+pub(crate) fn own_object(tx: &Tx<'_>, me: &Ready) -> Outcome<Option<Object>> {
+    match &me.record.own {
+        Some(url) => tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store),
+        None => Ok(None),
+    }
+}
+
+/// The persona whose leaf is in a group of ours beside our own devices.
+pub(crate) fn leaves_of_peer(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Option<String>> {
+    let leaves = seal::members(tx, &object.group()?).map_err(|e| Failure::new(e.code(), e))?;
+    let own = me.chain.persona();
+    let personas = leaves.iter().filter_map(|leaf| identity::DeviceCredential::decode(&leaf.credential).ok());
+    let mut personas: Vec<String> =
+        personas.map(|one| one.persona()).filter(|one| *one != own).map(|one| one.to_string()).collect();
+    personas.sort_unstable();
+    personas.dedup();
+    match personas.as_slice() {
+        [one] => Ok(Some(one.clone())),
+        [] => Ok(None),
+        _ => Err(Failure::new("unverified-leaf", "more people are in the group than it is for")),
+    }
+}
+
+impl Home {
+    /// Does what follows among the own devices.
+    pub(crate) fn own_step(&self, state: &mut State, step: OwnStep) {
+        let done = match step {
+            OwnStep::Joined => {
+                let full = state.linking.admits_fully();
+                self.tell_own(state, move |me, _| Ok(Some(("me", MessageType::Update, bundle_of(me, full)))))
+            }
+            OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
+                let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+                Ok(person.map(|person| ("person", MessageType::Update, json!(person))))
+            }),
+            OwnStep::Read(chat) => {
+                self.tell_own(state, move |_, _| Ok(Some(("read", MessageType::Event, json!({ "chat": chat })))))
+            }
+            OwnStep::Copied { device } => self.on_copied(state, &device),
+            OwnStep::Packages { device, packages } => self.invite_own_device(state, &device, packages),
+            OwnStep::Progress { done, total } => {
+                self.link_progress(done, total);
+                Ok(())
+            }
+        };
+        if let Err(failure) = done {
+            tracing::info!(code = failure.code, "our other devices could not be told");
+        }
+    }
+
+    /// Tells our other devices something, if there are any.
+    fn tell_own(
+        &self,
+        state: &mut State,
+        say: impl FnOnce(&Ready, &Tx<'_>) -> Outcome<Option<(&'static str, MessageType, Value)>>,
+    ) -> Outcome<()> {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+        let follow = store.write(|tx| {
+            let Some(object) = own_object(tx, me)? else { return Ok(Vec::new()) };
+            let Some((part, kind, value)) = say(me, tx)? else { return Ok(Vec::new()) };
+            let inner = inner_message(kind, &object.url, part, &value)?;
+            seal_and_queue(tx, me, &object, &inner, None)?;
+            Ok::<_, Failure>(pumps(&object).collect::<Vec<_>>())
+        })?;
+        self.follow_up(state, follow);
+        Ok(())
+    }
+
+    /// A new device has the history: it is asked for what it is invited with, and everybody hears of it.
+    fn on_copied(&self, state: &mut State, device: &str) -> Outcome<()> {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+        let follow = store.write(|tx| {
+            let Some(object) = own_object(tx, me)? else { return Ok(Vec::new()) };
+            let count = conversations_without(tx, device)?.len();
+            let mut follow = crate::histories::tell_all(tx, me)?;
+            if count > 0 {
+                let inner = inner_message(
+                    MessageType::Read,
+                    &object.url,
+                    "packages",
+                    &json!({ "count": count, "device": device }),
+                )?;
+                seal_and_queue(tx, me, &object, &inner, None)?;
+                follow.extend(pumps(&object));
+            }
+            Ok::<_, Failure>(follow)
+        })?;
+        // The conversations we hold follow with the packages; asking the registry for each would drain it.
+        let follow = follow.into_iter().filter(|step| !matches!(step, Follow::Reconcile(_))).collect();
+        self.follow_up(state, follow);
+        self.linking_done(state);
+        Ok(())
+    }
+
+    /// Invites a device of ours into every conversation that we hold and that it is not in.
+    fn invite_own_device(&self, state: &mut State, device: &str, packages: Vec<Vec<u8>>) -> Outcome<()> {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+        let mut all = Vec::new();
+        let mut packages = packages.into_iter();
+        let lacking = store.read(|tx| conversations_without(tx, device))?;
+        for url in lacking {
+            let Some(package) = packages.next() else { break };
+            // One transaction each: a conversation that cannot be changed must not hold up the others.
+            let invited = store.write(|tx| {
+                let mut object = get_object(tx, &url)?;
+                let inbox = own_object(tx, me)?.and_then(|own| own.member(device).and_then(|one| one.inbox.clone()));
+                let inbox = inbox.ok_or_else(|| Failure::new("not-found", "where the device receives is not known"))?;
+                let one =
+                    crate::registry::RegistryDevice { device: device.to_owned(), inbox, key_package: Some(package) };
+                crate::histories::relay_chain(tx, me, &object, &me.record.user)?;
+                crate::objects::invite_devices(tx, me, &mut object, std::iter::once(&one), now_ms())?;
+                put_object(tx, &object)?;
+                Ok::<_, Failure>(pumps(&object).collect::<Vec<_>>())
+            });
+            match invited {
+                Ok(follow) => all.extend(follow),
+                Err(failure) => tracing::info!(code = failure.code, "our new device was not let into a conversation"),
+            }
+        }
+        self.follow_up(state, all);
+        Ok(())
+    }
+}
+
+/// Conversations that this device holds and that another device of ours is not in.
+fn conversations_without(tx: &Tx<'_>, device: &str) -> Outcome<Vec<Address>> {
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let lacks = |object: &Object| {
+        object.purpose == ObjectUse::Chat
+            && matches!(object.side, Side::Reporter(_))
+            && matches!(object.standing, Standing::Open | Standing::Invited)
+            && object.member(device).is_none()
+    };
+    Ok(objects.into_iter().map(|(_, object)| object).filter(lacks).map(|object| object.url).collect())
+}
+
+/// Who we are, for a new device; the root key only for those that may use it.
+fn bundle_of(me: &Ready, full: bool) -> Value {
+    let bundle = Bundle {
+        user: me.record.user.clone(),
+        name: me.record.name.clone(),
+        issuer: me.record.issuer.clone(),
+        irk: me.record.irk.clone().filter(|_| full),
+        chain: me.record.chain.clone(),
+        tokens: me.record.tokens.clone(),
+        renewals: me.record.renewals.clone(),
+    };
+    json!(bundle)
+}

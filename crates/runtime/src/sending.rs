@@ -1,0 +1,196 @@
+//! What leaves an object: inner messages, sealed once for the whole group and queued for each of its devices.
+
+use message::{Address, Message, MessageType, UserAddress};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{OutboxRow, Tx};
+
+use crate::home::{Ready, body};
+use crate::members::{Named, tag_of};
+use crate::objects::Follow;
+use crate::persons;
+use crate::records::{ChildValue, Object, Person, Side, kind};
+use crate::trouble::{Failure, Outcome};
+use contract::TrustMark;
+
+/// What stands in [`OutboxRow::kind`] of what goes to the other side; the rest goes to our own devices.
+pub(crate) const TO_PEER: &str = "peer";
+
+/// What travels beside a Welcome: who I am, so that the other side can check before anything else.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Introduction {
+    pub(crate) name: String,
+    /// Address, inbox, tokens, sigchain and device.
+    #[serde(flatten)]
+    pub(crate) evidence: identity::Evidence,
+}
+
+/// The body of an invitation or an acceptance.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Introduced {
+    pub(crate) introduction: Introduction,
+    /// Of an invitation: what the object is.
+    #[serde(default)]
+    pub(crate) schema: String,
+    #[serde(default)]
+    pub(crate) version: u64,
+    #[serde(default)]
+    pub(crate) value: Value,
+    /// Of an invitation: whom the object is with; our own other devices must be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) with: Option<UserAddress>,
+    /// Of an invitation: where the devices in the group receive.
+    #[serde(default)]
+    pub(crate) members: Vec<Named>,
+    /// Of an invitation: who holds the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<LeaseWords>,
+}
+
+/// Who holds an object, as it is told.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LeaseWords {
+    pub(crate) holder: keys::VerifyingKey,
+    pub(crate) seq: u64,
+    pub(crate) until: i64,
+}
+
+/// Names the children of this device.
+pub(crate) fn own_tag(me: &Ready) -> sync::Author {
+    tag_of(&me.dsk.verifying_key().to_string())
+}
+
+pub(crate) fn child_json(value: &Value, mark: TrustMark) -> String {
+    let child = ChildValue { value: value.clone(), detail: Default::default(), mark };
+    serde_json::to_string(&child).unwrap_or_else(|_| "{}".into())
+}
+
+/// A message inside the seal: from the object, to a part of it.
+pub(crate) fn inner_message<T: Serialize>(kind: MessageType, url: &Address, part: &str, value: &T) -> Outcome<Message> {
+    let to = if part.is_empty() { url.clone() } else { below(url, part)? };
+    Ok(Message { id: 0, kind, from: url.clone(), to, body: body(value) })
+}
+
+pub(crate) fn below(url: &Address, part: &str) -> Outcome<Address> {
+    url.below(part).map_err(|e| Failure::new("bad-address", e))
+}
+
+pub(crate) fn child_message(
+    me: &Ready,
+    object: &Object,
+    id: &str,
+    seq: u64,
+    at: i64,
+    value: &Value,
+) -> Outcome<Message> {
+    let child = json!({ "resource": id, "seq": seq, "value": value, "at": at });
+    Ok(Message {
+        from: me.record.user.address().clone(),
+        ..inner_message(MessageType::Create, &object.url, "children/", &child)?
+    })
+}
+
+/// Who I am, what the object is, who is in it and who holds it.
+pub(crate) fn introduction_message(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Message> {
+    let (version, value) = match &object.side {
+        Side::Reporter(reporter) => (reporter.version(), reporter.value().clone()),
+        Side::Observer(_) | Side::Standby(_) => {
+            return Err(Failure::new("not-reporter", "only the Reporter invites"));
+        }
+    };
+    let lease = seal::lease(tx, &object.group()?).map_err(sealing)?;
+    let introduced = Introduced {
+        introduction: introduction(me),
+        schema: object.schema.clone(),
+        version,
+        value,
+        with: Some(object.peer.clone()),
+        members: object.named_members(me),
+        lease: Some(LeaseWords { holder: lease.holder, seq: lease.seq, until: lease.until }),
+    };
+    inner_message(MessageType::Create, &object.url, "subscription", &introduced)
+}
+
+/// Who I am, to somebody who invited me.
+pub(crate) fn acceptance_message(me: &Ready, url: &Address) -> Outcome<Message> {
+    inner_message(MessageType::Subscribe, url, "subscription", &json!({ "introduction": introduction(me) }))
+}
+
+/// Who I am.
+fn introduction(me: &Ready) -> Introduction {
+    Introduction { name: me.record.name.clone(), evidence: persons::my_evidence(me) }
+}
+
+/// Seals an inner message for the object's members and queues it, in the caller's transaction.
+pub(crate) fn seal_and_queue(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    inner: &Message,
+    child: Option<&str>,
+) -> Outcome<()> {
+    let sealed = seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)?;
+    for member in &object.members {
+        if let Some(inbox) = &member.inbox {
+            // Whether a message arrived is told by the other side's devices, not by our own.
+            let to_peer = member.user == object.peer;
+            queue_sealed(tx, inbox, &sealed, to_peer, child.filter(|_| to_peer))?;
+        }
+    }
+    Ok(())
+}
+
+/// Queues sealed bytes for an inbox.
+pub(crate) fn queue_sealed(
+    tx: &Tx<'_>,
+    inbox: &Address,
+    sealed: &[u8],
+    to_peer: bool,
+    child: Option<&str>,
+) -> Outcome<()> {
+    let row = OutboxRow {
+        to_domain: inbox.domain().to_string(),
+        to: inbox.to_string(),
+        message: serde_json::to_string(&json!({ "v": 1, "sealed": keys::b64url(sealed) })).unwrap_or_default(),
+        child: child.map(str::to_owned),
+        kind: if to_peer { TO_PEER.to_owned() } else { String::new() },
+        ..OutboxRow::default()
+    };
+    tx.outbox_push(&row).map_err(Failure::store)?;
+    Ok(())
+}
+
+/// Queues sealed bytes, such as a commit, for every device that was in the group.
+pub(crate) fn queue_to_all(tx: &Tx<'_>, object: &Object, sealed: &[u8]) -> Outcome<()> {
+    for member in &object.members {
+        if let Some(inbox) = &member.inbox {
+            queue_sealed(tx, inbox, sealed, member.user == object.peer, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the outbox towards everybody in an object.
+pub(crate) fn pumps(object: &Object) -> impl Iterator<Item = Follow> + use<> {
+    object.domains().into_iter().map(Follow::Pump)
+}
+
+pub(crate) fn sealing(error: impl std::fmt::Display) -> Failure {
+    Failure::new("sealing-failed", error)
+}
+
+pub(crate) fn get_object(tx: &Tx<'_>, url: &Address) -> Outcome<Object> {
+    tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
+}
+
+pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
+    tx.put(kind::OBJECT, object.url.as_str(), object).map_err(Failure::store)
+}
+
+pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
+    tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
+}
+
+pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {
+    tx.put(kind::PERSON, person.user.address().as_str(), person).map_err(Failure::store)
+}
