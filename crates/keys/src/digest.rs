@@ -25,10 +25,13 @@ pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
 /// A 32-byte key for one purpose, derived from `secret` (RFC 5869; an empty salt is allowed).
 pub fn hkdf_sha256(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut out = Zeroizing::new([0u8; 32]);
-    hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), secret)
-        .expand(info, out.as_mut())
-        .expect("32 bytes are far below HKDF's limit");
+    hkdf_into(secret, salt, info, &mut out);
     out
+}
+
+/// The same, written where it shall stay.
+pub(crate) fn hkdf_into(secret: &[u8], salt: &[u8], info: &[u8], out: &mut [u8; 32]) {
+    hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), secret).expand(info, out).expect("32 bytes are far below HKDF's limit");
 }
 
 /// Whether two byte strings are equal, in time that depends on their length only.

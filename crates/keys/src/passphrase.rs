@@ -45,8 +45,12 @@ impl PassphraseParams {
 
     /// Whether a key made with these is weaker than one made today, and should be made anew.
     pub fn is_outdated(&self) -> bool {
-        let today = Self::desktop();
-        self.memory_kib < today.memory_kib || self.passes < today.passes
+        self.is_weaker_than(&Self::desktop())
+    }
+
+    /// Whether guessing costs less than with `other`.
+    pub fn is_weaker_than(&self, other: &Self) -> bool {
+        self.memory_kib < other.memory_kib || self.passes < other.passes
     }
 }
 

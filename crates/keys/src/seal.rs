@@ -6,7 +6,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use crate::{hkdf_sha256, random};
+use crate::digest::hkdf_into;
+use crate::{fill_random, random};
 
 const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
@@ -34,18 +35,26 @@ pub enum OpenError {
 }
 
 /// A secret key that seals and opens; wiped when dropped.
+///
+/// It lies on the heap: moving it moves a pointer, and leaves no copy behind on the stack.
 #[derive(Clone)]
-pub struct SealKey(Zeroizing<[u8; 32]>);
+pub struct SealKey(Box<Zeroizing<[u8; 32]>>);
 
 impl SealKey {
     /// A fresh key.
     pub fn generate() -> Self {
-        Self(Zeroizing::new(random()))
+        Self::filled(fill_random)
     }
 
     /// A stored or derived key.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self::filled(|key| key.copy_from_slice(bytes))
+    }
+
+    fn filled(fill: impl FnOnce(&mut [u8; 32])) -> Self {
+        let mut key = Box::new(Zeroizing::new([0u8; 32]));
+        fill(&mut key);
+        Self(key)
     }
 
     /// The key's bytes, to be wrapped and stored.
@@ -55,7 +64,7 @@ impl SealKey {
 
     /// Another key for one purpose; knowing it tells nothing about this one.
     pub fn derive(&self, purpose: &str) -> Self {
-        Self(hkdf_sha256(self.0.as_ref(), b"parlance-seal-key-v1", purpose.as_bytes()))
+        Self::filled(|key| hkdf_into(self.as_bytes(), b"parlance-seal-key-v1", purpose.as_bytes(), key))
     }
 
     /// Seals `plain` for the place `aad`; the result starts with its nonce.
@@ -83,8 +92,8 @@ impl SealKey {
             .map_err(|_| OpenError::Forged)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(chacha20poly1305::Key::from_slice(self.0.as_ref()))
+    pub(crate) fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(chacha20poly1305::Key::from_slice(self.as_bytes()))
     }
 }
 

@@ -25,7 +25,7 @@ pub enum ChildState {
 }
 
 impl ChildState {
-    fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         match self {
             Self::Queued => 0,
             Self::Failed => 1,
@@ -35,7 +35,7 @@ impl ChildState {
         }
     }
 
-    fn of_number(number: i64) -> Option<Self> {
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
         [Self::Queued, Self::Failed, Self::Sent, Self::Delivered, Self::Received]
             .into_iter()
             .find(|state| state.number() == number)
@@ -222,6 +222,35 @@ impl Tx<'_> {
         self.db
             .prepare_cached("UPDATE child SET sealed = ?2, unread = 0 WHERE id = ?1")?
             .execute(params![name, sealed])?;
+        Ok(())
+    }
+
+    /// Forgets one child; whether there was one. With [`crate::Store::erase`] its sealed bytes are
+    /// gone from the disk too.
+    pub fn delete_child(&self, id: &str) -> Result<bool, StoreError> {
+        self.writable()?;
+        Ok(self.db.prepare_cached("DELETE FROM child WHERE id = ?1")?.execute([self.child_id(id)])? > 0)
+    }
+
+    /// How many children there are of all objects.
+    pub(crate) fn count_children(&self) -> Result<u64, StoreError> {
+        let count: i64 = self.db.query_row("SELECT count(*) FROM child", [], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Shows all children, one after the other, in the order they were kept.
+    pub(crate) fn each_child<E: From<StoreError>>(
+        &self,
+        mut show: impl FnMut(ChildRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut query = self
+            .db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM child ORDER BY ordinal"))
+            .map_err(StoreError::from)?;
+        let rows = query.query_map([], Raw::read).map_err(StoreError::from)?;
+        for raw in rows {
+            show(self.open_child(raw.map_err(StoreError::from)?)?)?;
+        }
         Ok(())
     }
 

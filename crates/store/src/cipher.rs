@@ -35,15 +35,18 @@ pub(crate) struct Cipher {
 
 impl Cipher {
     pub(crate) fn new(master: &MasterKey) -> Self {
-        let table = |name| TableKey::new(master.key(), name);
-        Self {
+        let key = master.key();
+        let table = |name| TableKey::new(&key, name);
+        let cipher = Self {
             check: table("check"),
             record: table("record"),
             vault: table("vault"),
             child: table("child"),
             outbox: table("outbox"),
             seen: table("seen"),
-        }
+        };
+        keys::wipe_stack();
+        cipher
     }
 }
 

@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
+    /// The store was closed, and its keys are gone.
+    #[error("the store is closed")]
+    Closed,
     /// SQLite or the file system failed.
     #[error("the store failed: {0}")]
     Failed(String),

@@ -1,11 +1,12 @@
 //! The file of a profile: opened by one process, changed in whole transactions.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use crate::cipher::Cipher;
 use crate::{MasterKey, StoreError, Tx, schema};
@@ -19,17 +20,23 @@ const SCRUB_EVERY: u32 = 128;
 /// What the proof row holds; it opens only with the right key.
 const PROOF: &[u8] = b"parlance-store";
 
-/// An open profile.
+/// An open profile, until [`Store::close`].
 pub struct Store {
-    inner: Mutex<Inner>,
-    cipher: Cipher,
-    /// Held as long as the store is open; the system frees it when the process dies.
-    _lock: File,
+    path: PathBuf,
+    inner: Mutex<Option<Inner>>,
+    closed: AtomicBool,
+    /// Held for reading by whoever copies the store beside the lock; closing waits for them.
+    copies: RwLock<()>,
 }
 
 struct Inner {
     db: Connection,
+    cipher: Arc<Cipher>,
     writes: u32,
+    /// Something deleted may still be in the log.
+    unclean: bool,
+    /// Held as long as the store is open; the system frees it when the process dies.
+    _lock: File,
 }
 
 impl Store {
@@ -47,54 +54,123 @@ impl Store {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         schema::migrate(&mut db)?;
-        let cipher = Cipher::new(master);
+        let cipher = Arc::new(Cipher::new(master));
         prove(&mut db, &cipher)?;
-        Ok(Store { inner: Mutex::new(Inner { db, writes: 0 }), cipher, _lock: lock })
+        let inner = Inner { db, cipher, writes: 0, unclean: false, _lock: lock };
+        Ok(Store {
+            path: path.to_owned(),
+            inner: Mutex::new(Some(inner)),
+            closed: AtomicBool::new(false),
+            copies: RwLock::new(()),
+        })
     }
 
     /// Changes the store in one transaction: kept if `work` returns `Ok`, undone otherwise.
     pub fn write<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
-        let mut inner = self.inner();
+        self.write_and(false, work)
+    }
+
+    /// The same, and what it deletes or replaces leaves the file and the log at once, sealed bytes
+    /// too. While somebody copies the store, the log is emptied with the next change after that.
+    pub fn erase<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
+        self.write_and(true, work)
+    }
+
+    fn write_and<R, E: From<StoreError>>(
+        &self,
+        clean: bool,
+        work: impl FnOnce(&Tx<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut guard = self.inner();
+        let inner = guard.as_mut().ok_or(StoreError::Closed)?;
         let done = {
             let tx = inner.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-            let done = work(&Tx { db: &tx, cipher: &self.cipher, writes: true })?;
+            let done = work(&Tx { db: &tx, cipher: &inner.cipher, writes: true })?;
             tx.commit().map_err(StoreError::from)?;
             done
         };
         inner.writes += 1;
-        if inner.writes.is_multiple_of(SCRUB_EVERY) {
+        inner.unclean |= clean || inner.writes.is_multiple_of(SCRUB_EVERY);
+        if inner.unclean && self.copies.try_write().is_ok() {
             // Not emptied now is emptied the next time: the transaction itself is safe.
-            let _ = scrub(&inner.db);
+            inner.unclean = scrub(&inner.db).is_err();
         }
         Ok(done)
     }
 
     /// Reads one consistent state; a write in it is refused as [`StoreError::ReadOnly`].
     pub fn read<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
-        let mut inner = self.inner();
+        let mut guard = self.inner();
+        let inner = guard.as_mut().ok_or(StoreError::Closed)?;
         let tx = inner.db.transaction_with_behavior(TransactionBehavior::Deferred).map_err(StoreError::from)?;
-        work(&Tx { db: &tx, cipher: &self.cipher, writes: false })
+        work(&Tx { db: &tx, cipher: &inner.cipher, writes: false })
+    }
+
+    /// Reads one consistent state for a long time, while others go on to read and write. `work`
+    /// asks [`Copying::go_on`] often, since closing the store waits for it.
+    pub(crate) fn copy<R, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Tx<'_>, &Copying<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let _copying = self.copies.read().unwrap_or_else(PoisonError::into_inner);
+        let cipher = Arc::clone(&self.inner().as_ref().ok_or(StoreError::Closed)?.cipher);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(&self.path, flags).map_err(StoreError::from)?;
+        db.busy_timeout(BUSY).map_err(StoreError::from)?;
+        let tx = db.transaction().map_err(StoreError::from)?;
+        work(&Tx { db: &tx, cipher: &cipher, writes: false }, &Copying { closed: &self.closed })
+    }
+
+    /// Closes the file and wipes the keys, also while others still hold the store: whatever they
+    /// ask from now on is answered with [`StoreError::Closed`]. The profile is free for the next.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        drop(self.copies.write().unwrap_or_else(PoisonError::into_inner));
+        if let Some(inner) = self.inner().take() {
+            let _ = scrub(&inner.db);
+        }
+        keys::wipe_stack();
     }
 
     /// Empties the write-ahead log, and with it what was deleted or replaced.
     pub fn scrub(&self) -> Result<(), StoreError> {
-        scrub(&self.inner().db)
+        scrub(&self.inner().as_ref().ok_or(StoreError::Closed)?.db)
     }
 
     /// Reads the whole file and says whether it is sound.
     pub fn check(&self) -> Result<(), StoreError> {
-        let said: String = self.inner().db.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+        let guard = self.inner();
+        let db = &guard.as_ref().ok_or(StoreError::Closed)?.db;
+        let said: String = db.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
         if said == "ok" { Ok(()) } else { Err(StoreError::damaged("the file")) }
     }
 
     /// The version of the schema.
     pub fn version(&self) -> Result<u32, StoreError> {
-        schema::version(&self.inner().db)
+        schema::version(&self.inner().as_ref().ok_or(StoreError::Closed)?.db)
     }
 
     /// A panic in a transaction has rolled it back, so the connection is as good as before.
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, Option<Inner>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What a long copy looks at between two rows.
+pub(crate) struct Copying<'a> {
+    closed: &'a AtomicBool,
+}
+
+impl Copying<'_> {
+    /// [`StoreError::Closed`] once the store is to be closed.
+    pub(crate) fn go_on(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { Ok(()) }
     }
 }
 
@@ -105,7 +181,8 @@ impl std::fmt::Debug for Store {
 }
 
 fn scrub(db: &Connection) -> Result<(), StoreError> {
-    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy { Err(StoreError::InUse) } else { Ok(()) }
 }
 
 /// Writes the proof of the key into a new store, checks it in an old one.

@@ -9,20 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyError, Protection};
 
-const FILE: &str = "key.json";
+pub(crate) const FILE: &str = "key.json";
+/// Says that the profile is being erased, and where its key may still be.
+pub(crate) const ERASING: &str = "erasing.json";
 const VERSION: u32 = 1;
 
 /// Larger than this the file is not ours.
 const LIMIT: u64 = 16 * 1024;
 
 /// What `key.json` says.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Header {
     v: u32,
     pub(crate) kept: Kept,
     /// A value only the right master key gives.
     check: String,
+    /// Where a move that was not finished may have left the key; to be cleared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) clear: Vec<Place>,
 }
 
 /// Where the master key is.
@@ -33,17 +38,44 @@ pub(crate) enum Kept {
     Keyring { service: String, entry: String },
     /// Here, sealed under a key made from the passphrase.
     Passphrase { params: PassphraseParams, wrapped: String },
+    /// In the system's keyring, and there sealed under a key made from the passphrase.
+    KeyringAndPassphrase { service: String, entry: String },
     /// In a file beside it.
     Unprotected,
 }
 
+/// A place outside `key.json` that holds the key, in the open or wrapped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "in")]
+pub(crate) enum Place {
+    /// An entry of the keyring.
+    Keyring { service: String, entry: String },
+    /// The file of an unprotected key.
+    File,
+}
+
+impl Kept {
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Keyring { service, entry } | Self::KeyringAndPassphrase { service, entry } => {
+                Some(Place::Keyring { service: service.clone(), entry: entry.clone() })
+            }
+            Self::Passphrase { .. } => None,
+            Self::Unprotected => Some(Place::File),
+        }
+    }
+}
+
 impl Header {
     pub(crate) fn new(kept: Kept, master: &SealKey) -> Self {
-        Self { v: VERSION, kept, check: check(master) }
+        Self { v: VERSION, kept, check: check(master), clear: Vec::new() }
     }
 
     /// Reads it, if the profile has one.
     pub(crate) fn read(dir: &Path) -> Result<Option<Self>, KeyError> {
+        if dir.join(ERASING).exists() {
+            return Err(KeyError::HalfErased);
+        }
         let file = match File::open(dir.join(FILE)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -64,6 +96,7 @@ impl Header {
         match self.kept {
             Kept::Keyring { .. } => Protection::Keyring,
             Kept::Passphrase { .. } => Protection::Passphrase,
+            Kept::KeyringAndPassphrase { .. } => Protection::KeyringAndPassphrase,
             Kept::Unprotected => Protection::Unprotected,
         }
     }

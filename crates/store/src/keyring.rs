@@ -123,22 +123,33 @@ fn entry(service: &str, name: &str) -> Result<Entry, KeyringTrouble> {
     })
 }
 
-#[cfg(target_os = "linux")]
+/// In the tests of this room: a keyring in memory, one for the whole test program.
+#[cfg(test)]
+fn native() -> keyring_core::Result<Arc<CredentialStore>> {
+    static MEMORY: std::sync::OnceLock<Arc<CredentialStore>> = std::sync::OnceLock::new();
+    if let Some(store) = MEMORY.get() {
+        return Ok(Arc::clone(store));
+    }
+    let store: Arc<CredentialStore> = keyring_core::mock::Store::new()?;
+    Ok(Arc::clone(MEMORY.get_or_init(|| store)))
+}
+
+#[cfg(all(not(test), target_os = "linux"))]
 fn native() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 
-#[cfg(target_os = "macos")]
+#[cfg(all(not(test), target_os = "macos"))]
 fn native() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(apple_native_keyring_store::keychain::Store::new()?)
 }
 
-#[cfg(target_os = "windows")]
+#[cfg(all(not(test), target_os = "windows"))]
 fn native() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(windows_native_keyring_store::Store::new()?)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+#[cfg(not(any(test, target_os = "linux", target_os = "macos", target_os = "windows")))]
 fn native() -> keyring_core::Result<Arc<CredentialStore>> {
     Err(Error::NoDefaultStore)
 }

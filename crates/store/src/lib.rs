@@ -12,31 +12,45 @@
 //!
 //! **Invariant:** a message row, its outbox row and the ratchet step that sealed it are written in
 //! one transaction ([`Tx`] is the [`seal::Vault`]), so after a crash all of them are there or none.
+//! **Invariant:** after [`Store::close`] no key of the profile is in memory, whoever still holds it.
+//! **Invariant:** a backup opens with the recovery words only, and holds no key of the device.
 //! **Invariant:** a key never falls back to a file silently ([`MasterKey`]).
 //! **Invariant:** knows no network and no schema of what it keeps.
 
+mod attempts;
+mod backup;
 mod children;
 mod cipher;
+mod erase;
 mod error;
 mod file;
 mod header;
+mod keeping;
 mod keyring;
 mod master;
 mod outbox;
+mod process;
 mod profile;
 mod records;
 mod schema;
+mod secret_page;
 mod tx;
 mod vault;
 
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod migration;
 
+pub use attempts::attempt_wait_ms;
+pub use backup::{BackupError, BackupPlan, BackupProgress, BackupSummary, Keep};
 pub use children::{ChildRow, ChildState};
+pub use erase::{EraseError, erase_profile};
 pub use error::StoreError;
 pub use file::Store;
 pub use keyring::{KeyringPlace, KeyringTrouble};
 pub use master::{KeyError, KeySource, MasterKey, PASSPHRASE_MINIMUM, Protection};
 pub use outbox::OutboxRow;
+pub use process::{Hardening, harden_process};
 pub use profile::{HOME_VARIABLE, ProfileError, create_private_dir, profile_dir};
 pub use tx::Tx;

@@ -1,22 +1,18 @@
-//! The master key of a profile: in the keyring, behind a passphrase, or openly unprotected.
+//! The master key of a profile: in the keyring, behind a passphrase, behind both, or openly unprotected.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use keys::{PassphraseParams, SealKey, b64url, base32, from_b64url, passphrase_key, sha256};
-use zeroize::Zeroizing;
+use keys::SealKey;
 
+use crate::attempts::{self, now_ms};
 use crate::create_private_dir;
-use crate::header::{Header, Kept, write_private};
+use crate::header::{Header, Kept};
+use crate::keeping::{self, Wrapped};
 use crate::keyring::{KeyringPlace, KeyringTrouble};
+use crate::secret_page::SecretPage;
 
 /// Fewest characters of a passphrase.
 pub const PASSPHRASE_MINIMUM: usize = 8;
-
-/// The file of an unprotected key.
-const OPEN_FILE: &str = "master.key";
-
-/// Binds the wrapped key to what it is.
-const WRAPPED: &[u8] = b"parlance-master-key-v1";
 
 /// What protects the master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +21,19 @@ pub enum Protection {
     Keyring,
     /// A passphrase.
     Passphrase,
+    /// Both: the keyring has the key only as the passphrase has sealed it, since a keyring opens
+    /// itself to every program of the user.
+    KeyringAndPassphrase,
     /// Nothing: who reads the disk reads everything. Shown to the person for as long as it lasts.
     Unprotected,
+}
+
+impl Protection {
+    /// Whether the profile can be locked while the app runs: whether a person has to say something
+    /// to open it again.
+    pub fn asks_a_person(self) -> bool {
+        matches!(self, Self::Passphrase | Self::KeyringAndPassphrase)
+    }
 }
 
 /// Where the master key shall come from. There is no way to get [`Protection::Unprotected`]
@@ -36,6 +43,8 @@ pub enum KeySource<'a> {
     Keyring(KeyringPlace),
     /// From a passphrase.
     Passphrase(&'a str),
+    /// From the system's keyring, opened by a passphrase.
+    KeyringAndPassphrase(KeyringPlace, &'a str),
     /// From a file beside the store, because the person said so.
     Unprotected,
 }
@@ -52,6 +61,12 @@ pub enum KeyError {
     /// Not the passphrase of this profile.
     #[error("the passphrase is wrong")]
     WrongPassphrase,
+    /// After several wrong passphrases; the one that came with the question was not looked at.
+    #[error("the next passphrase may be tried in {wait_s} s")]
+    TooSoon {
+        /// Seconds until then.
+        wait_s: u64,
+    },
     /// Shorter than [`PASSPHRASE_MINIMUM`], or absurdly long.
     #[error("a passphrase has at least {PASSPHRASE_MINIMUM} characters")]
     BadPassphrase,
@@ -64,6 +79,9 @@ pub enum KeyError {
     /// `key.json` cannot be read.
     #[error("the description of the key is damaged")]
     BadHeader,
+    /// Somebody began to erase the profile: [`crate::erase_profile`] goes on with it.
+    #[error("the profile is half erased")]
+    HalfErased,
     /// The file system failed.
     #[error("the key could not be read or written: {0}")]
     Failed(String),
@@ -77,7 +95,7 @@ impl From<std::io::Error> for KeyError {
 
 /// The key everything in a profile is sealed with.
 pub struct MasterKey {
-    key: SealKey,
+    page: SecretPage,
     protection: Protection,
 }
 
@@ -92,20 +110,34 @@ impl MasterKey {
     /// May take a second (Argon2id) or wait for a person (a locked keyring): call it off the
     /// thread that draws.
     pub fn open(dir: &Path, source: KeySource<'_>) -> Result<MasterKey, KeyError> {
+        Self::open_at(dir, source, now_ms())
+    }
+
+    /// The same at a given time (Unix milliseconds), which decides whether a passphrase may be tried.
+    pub fn open_at(dir: &Path, source: KeySource<'_>, now_ms: u64) -> Result<MasterKey, KeyError> {
         create_private_dir(dir)?;
-        match Header::read(dir)? {
-            Some(header) => open_known(dir, &header, source),
-            None => make(dir, source),
-        }
+        let opened = match Header::read(dir)? {
+            Some(header) => open_known(dir, &header, &source, now_ms).map(|key| (key, header.protection())),
+            None => make(dir, &source, now_ms),
+        };
+        let opened = opened.map(|(key, protection)| MasterKey { page: SecretPage::holding(&key), protection });
+        keys::wipe_stack();
+        opened
+    }
+
+    /// Seconds until a passphrase may be tried at `now_ms`; 0 if it may be tried now.
+    pub fn wait_s(dir: &Path, now_ms: u64) -> Result<u64, KeyError> {
+        attempts::wait_s(dir, now_ms)
     }
 
     /// Keeps the same key in another way from now on: a new passphrase, the keyring, or nothing.
+    ///
+    /// A crash at any moment leaves a profile that opens, in the old way or in the new one; what
+    /// it left behind elsewhere is removed at the next start.
     pub fn keep_by(&mut self, dir: &Path, source: KeySource<'_>) -> Result<(), KeyError> {
-        let old = Header::read(dir)?.map(|header| header.kept);
-        let new = keep(dir, &self.key, &source)?;
-        self.protection = new.protection();
-        new.write(dir)?;
-        forget(dir, old, &new.kept);
+        let kept = keeping::move_key(dir, &self.key(), &source, &mut |_| Ok(()));
+        keys::wipe_stack();
+        self.protection = kept?;
         Ok(())
     }
 
@@ -114,8 +146,9 @@ impl MasterKey {
         self.protection
     }
 
-    pub(crate) fn key(&self) -> &SealKey {
-        &self.key
+    /// A copy to work with; it wipes itself.
+    pub(crate) fn key(&self) -> SealKey {
+        self.page.key()
     }
 }
 
@@ -125,119 +158,61 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
-fn open_known(dir: &Path, header: &Header, source: KeySource<'_>) -> Result<MasterKey, KeyError> {
-    let protection = header.protection();
-    let key = match (&header.kept, &source) {
+fn open_known(dir: &Path, header: &Header, source: &KeySource<'_>, now_ms: u64) -> Result<SealKey, KeyError> {
+    let key = match (&header.kept, source) {
         (Kept::Keyring { service, entry }, KeySource::Keyring(place)) => {
             let place = KeyringPlace { service: service.clone(), patience: place.patience };
-            decode(&place.get(entry)?.ok_or(KeyError::Gone)?)?
+            keeping::decode(&place.get(entry)?.ok_or(KeyError::Gone)?)?
         }
         (Kept::Passphrase { params, wrapped }, KeySource::Passphrase(passphrase)) => {
-            let key = unwrap(params, wrapped, passphrase)?;
-            if params.is_outdated() && header.fits(&key) {
-                // Made when machines were slower: sealed anew, the key stays.
-                keep(dir, &key, &source)?.write(dir)?;
-            }
-            key
+            let wrapped = Wrapped { params: params.clone(), wrapped: wrapped.clone() };
+            guarded(dir, &wrapped, passphrase, now_ms)?
         }
-        (Kept::Unprotected, KeySource::Unprotected) => match read_open(dir)? {
-            Some(key) => key,
-            None => return Err(KeyError::Gone),
-        },
-        _ => return Err(KeyError::ProtectedBy(protection)),
+        (Kept::KeyringAndPassphrase { service, entry }, KeySource::KeyringAndPassphrase(place, passphrase)) => {
+            let place = KeyringPlace { service: service.clone(), patience: place.patience };
+            let wrapped = Wrapped::parse(&place.get(entry)?.ok_or(KeyError::Gone)?)?;
+            guarded(dir, &wrapped, passphrase, now_ms)?
+        }
+        (Kept::Unprotected, KeySource::Unprotected) => keeping::read_open(dir)?.ok_or(KeyError::Gone)?,
+        _ => return Err(KeyError::ProtectedBy(header.protection())),
     };
-    if header.fits(&key) { Ok(MasterKey { key, protection }) } else { Err(KeyError::WrongKey) }
+    if !header.fits(&key) {
+        return Err(KeyError::WrongKey);
+    }
+    match &header.kept {
+        // Made when machines were slower: sealed anew, the key stays.
+        Kept::Passphrase { params, .. } if keeping::is_outdated(params) => {
+            keeping::move_key(dir, &key, source, &mut |_| Ok(()))?;
+        }
+        _ => keeping::tidy(dir, header),
+    }
+    Ok(key)
+}
+
+/// Tries a passphrase, if it may be tried at this time.
+fn guarded(dir: &Path, wrapped: &Wrapped, passphrase: &str, now_ms: u64) -> Result<SealKey, KeyError> {
+    attempts::begin(dir, now_ms)?;
+    let key = wrapped.open(passphrase)?;
+    attempts::succeeded(dir);
+    Ok(key)
 }
 
 /// A profile without a header is new, or its header was lost: a key that is there is kept.
-fn make(dir: &Path, source: KeySource<'_>) -> Result<MasterKey, KeyError> {
-    let found = match &source {
+fn make(dir: &Path, source: &KeySource<'_>, now_ms: u64) -> Result<(SealKey, Protection), KeyError> {
+    let found = match source {
         KeySource::Keyring(place) => {
             place.probe()?;
-            place.get(&entry_name(dir)?)?.map(|text| decode(&text)).transpose()?
+            place.get(&keeping::open_entry(dir)?)?.map(|text| keeping::decode(&text)).transpose()?
+        }
+        KeySource::KeyringAndPassphrase(place, passphrase) => {
+            place.probe()?;
+            let wrapped = keeping::find_locked(dir, place)?;
+            wrapped.map(|wrapped| guarded(dir, &wrapped, passphrase, now_ms)).transpose()?
         }
         KeySource::Passphrase(_) => None,
-        KeySource::Unprotected => read_open(dir)?,
+        KeySource::Unprotected => keeping::read_open(dir)?,
     };
     let key = found.unwrap_or_else(SealKey::generate);
-    let header = keep(dir, &key, &source)?;
-    header.write(dir)?;
-    Ok(MasterKey { key, protection: header.protection() })
-}
-
-/// Puts the key where `source` says and returns the header for it.
-fn keep(dir: &Path, key: &SealKey, source: &KeySource<'_>) -> Result<Header, KeyError> {
-    let kept = match source {
-        KeySource::Keyring(place) => {
-            let entry = entry_name(dir)?;
-            place.set(&entry, encode(key))?;
-            Kept::Keyring { service: place.service.clone(), entry }
-        }
-        KeySource::Passphrase(passphrase) => {
-            if passphrase.chars().count() < PASSPHRASE_MINIMUM {
-                return Err(KeyError::BadPassphrase);
-            }
-            let params = PassphraseParams::desktop();
-            let wrapping = passphrase_key(passphrase, &params).map_err(|_| KeyError::BadPassphrase)?;
-            let wrapped = wrapping.seal(key.as_bytes(), WRAPPED).map_err(|_| KeyError::BadHeader)?;
-            Kept::Passphrase { params, wrapped: b64url(&wrapped) }
-        }
-        KeySource::Unprotected => {
-            write_private(dir, OPEN_FILE, encode(key).as_bytes())?;
-            Kept::Unprotected
-        }
-    };
-    Ok(Header::new(kept, key))
-}
-
-/// Takes the key out of where it was before; what cannot be removed stays, with a warning.
-fn forget(dir: &Path, old: Option<Kept>, new: &Kept) {
-    let gone = match (old, new) {
-        (Some(Kept::Keyring { service, entry }), Kept::Passphrase { .. } | Kept::Unprotected) => {
-            KeyringPlace { service, ..KeyringPlace::default() }.delete(&entry).is_ok()
-        }
-        (Some(Kept::Unprotected), Kept::Keyring { .. } | Kept::Passphrase { .. }) => {
-            std::fs::remove_file(dir.join(OPEN_FILE)).is_ok()
-        }
-        _ => true,
-    };
-    if !gone {
-        tracing::warn!("the key could not be removed from where it was kept before");
-    }
-}
-
-fn unwrap(params: &PassphraseParams, wrapped: &str, passphrase: &str) -> Result<SealKey, KeyError> {
-    let wrapped = from_b64url(wrapped).map_err(|_| KeyError::BadHeader)?;
-    let wrapping = passphrase_key(passphrase, params).map_err(|_| KeyError::BadHeader)?;
-    let bytes = wrapping.open(&wrapped, WRAPPED).map_err(|_| KeyError::WrongPassphrase)?;
-    key_of(&bytes)
-}
-
-fn read_open(dir: &Path) -> Result<Option<SealKey>, KeyError> {
-    match std::fs::read_to_string(dir.join(OPEN_FILE)) {
-        Ok(text) => decode(&Zeroizing::new(text)).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Text, since some keyrings do not keep bytes.
-fn encode(key: &SealKey) -> Zeroizing<String> {
-    Zeroizing::new(b64url(key.as_bytes()))
-}
-
-fn decode(text: &str) -> Result<SealKey, KeyError> {
-    let bytes = Zeroizing::new(from_b64url(text.trim()).map_err(|_| KeyError::WrongKey)?);
-    key_of(&bytes)
-}
-
-fn key_of(bytes: &[u8]) -> Result<SealKey, KeyError> {
-    let bytes = <&[u8; 32]>::try_from(bytes).map_err(|_| KeyError::WrongKey)?;
-    Ok(SealKey::from_bytes(bytes))
-}
-
-/// One entry for each profile: it is named after the folder, which nobody reads from the name.
-fn entry_name(dir: &Path) -> Result<String, KeyError> {
-    let dir: PathBuf = dir.canonicalize()?;
-    Ok(format!("master-key-{}", &base32(&sha256(dir.as_os_str().as_encoded_bytes()))[..26]))
+    let protection = keeping::move_key(dir, &key, source, &mut |_| Ok(()))?;
+    Ok((key, protection))
 }

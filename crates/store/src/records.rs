@@ -28,9 +28,14 @@ impl Tx<'_> {
 
     /// Keeps a record in place of what was there.
     pub fn put<T: Serialize + ?Sized>(&self, kind: &str, key: &str, value: &T) -> Result<(), StoreError> {
-        self.writable()?;
         // JSON inside, so that everything that crosses our seams can be kept as it is.
         let value = serde_json::to_vec(value).map_err(|_| StoreError::Codec { place: "record" })?;
+        self.put_json(kind, key, value)
+    }
+
+    /// Keeps a record whose value is JSON text already.
+    pub(crate) fn put_json(&self, kind: &str, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        self.writable()?;
         let (kind, name) = self.record_name(kind, key);
         let row = [kind, name].concat();
         let kept: Kept = (key.to_owned(), value);
@@ -65,6 +70,38 @@ impl Tx<'_> {
         }
         all.sort_by(|a: &(String, T), b| a.0.cmp(&b.0));
         Ok(all)
+    }
+
+    /// How many records there are, of one kind or of all.
+    pub(crate) fn count_records(&self, kind: Option<&str>) -> Result<u64, StoreError> {
+        let kind = kind.map(|kind| self.cipher.record.blind("kind", &[kind.as_bytes()]));
+        let count: i64 = self
+            .db
+            .prepare_cached("SELECT count(*) FROM record WHERE ?1 IS NULL OR kind = ?1")?
+            .query_row([kind], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Shows all records of a kind, one after the other, with their values as JSON text.
+    pub(crate) fn each_record<E: From<StoreError>>(
+        &self,
+        kind: &str,
+        mut show: impl FnMut(&str, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let kind = self.cipher.record.blind("kind", &[kind.as_bytes()]);
+        let mut query =
+            self.db.prepare_cached("SELECT name, sealed FROM record WHERE kind = ?1").map_err(StoreError::from)?;
+        let rows = query
+            .query_map([kind], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .map_err(StoreError::from)?;
+        for row in rows {
+            let (name, sealed) = row.map_err(StoreError::from)?;
+            let (key, value): Kept = self.cipher.record.open_value("sealed", &[kind, name].concat(), &sealed)?;
+            let value = Zeroizing::new(value);
+            let text = std::str::from_utf8(&value).map_err(|_| StoreError::Codec { place: "record" })?;
+            show(&key, text)?;
+        }
+        Ok(())
     }
 
     /// Marks `id` as seen and says whether it was seen before.
