@@ -16,13 +16,15 @@ pub struct Policy {
     pub fresh_age_s: i64,
     /// Up to this age an attestation introduces a stranger.
     pub first_contact_age_s: i64,
+    /// Beyond this age an attestation counts for nobody, contacts included; for organisations.
+    pub max_age_s: Option<i64>,
     /// How many issuers must vouch.
     pub issuers_required: usize,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { fresh_age_s: 30 * DAY_S, first_contact_age_s: 90 * DAY_S, issuers_required: 1 }
+        Self { fresh_age_s: 30 * DAY_S, first_contact_age_s: 90 * DAY_S, max_age_s: None, issuers_required: 1 }
     }
 }
 

@@ -118,7 +118,8 @@ impl DeviceCredential {
         let head = chain.head();
         Ok(Self {
             persona: chain.persona(),
-            irk: chain.irk(),
+            // The key that certified the device, which a rotation may have replaced since.
+            irk: chain.irk_at(entry.seq()),
             cert: DeviceCert::of(entry)?,
             head: (head.seq, head.hash),
             pkt_hashes: pkt_hashes.to_vec(),
@@ -168,8 +169,8 @@ impl DeviceCredential {
         let holds = |seq: u64, hash: Digest| {
             usize::try_from(seq).ok().and_then(|seq| chain.entries().get(seq)).is_some_and(|entry| entry.hash() == hash)
         };
-        let same_persona = self.persona == chain.persona() && self.irk == chain.irk();
-        if !same_persona || !holds(self.cert.entry.seq(), self.cert.entry.hash()) || !holds(self.head.0, self.head.1) {
+        let same_keys = self.persona == chain.persona() && self.irk == chain.irk_at(self.cert.entry.seq());
+        if !same_keys || !holds(self.cert.entry.seq(), self.cert.entry.hash()) || !holds(self.head.0, self.head.1) {
             return Err(CredentialError::ForeignChain);
         }
         if self.cert.dsk() != leaf {
@@ -183,7 +184,7 @@ impl DeviceCredential {
         self.persona
     }
 
-    /// The root key it claims.
+    /// The root key that certified the device: the persona's at that time.
     pub fn irk(&self) -> &VerifyingKey {
         &self.irk
     }

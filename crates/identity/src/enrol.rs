@@ -1,6 +1,6 @@
 //! Becoming a persona: from fresh keys to a first attestation.
 
-use keys::SigningKey;
+use keys::{SigningKey, VerifyingKey};
 
 use crate::chain::{Attest, ChainError, Sigchain};
 use crate::cic::Cic;
@@ -51,10 +51,16 @@ pub struct Enrolled {
 }
 
 impl NewPersona {
-    /// Makes root key, device key and chain, with `device_name` added until `device_expires`.
-    pub fn create(device_name: &str, device_expires: i64, now: i64) -> Result<Self, EnrolError> {
+    /// Makes root key, device key and chain, with `device_name` added until `device_expires`. `rk` is the
+    /// public half of the recovery key; without one, only a reset helps whoever loses every device.
+    pub fn create(
+        device_name: &str,
+        device_expires: i64,
+        rk: Option<VerifyingKey>,
+        now: i64,
+    ) -> Result<Self, EnrolError> {
         let (irk, device) = (SigningKey::generate(), SigningKey::generate());
-        let mut chain = Sigchain::create(&irk, None, now);
+        let mut chain = Sigchain::create(&irk, rk, now);
         chain.add_device(&irk, device.verifying_key(), device_name, device_expires, now)?;
         let cic = Cic::new(irk.verifying_key(), chain.genesis_hash());
         Ok(Self { irk, device, chain, cic })
@@ -86,7 +92,7 @@ impl Enrolled {
 
 fn attest(chain: &mut Sigchain, irk: &SigningKey, cic: &Cic, id_token: &str, now: i64) -> Result<PkToken, EnrolError> {
     let token = PkToken::assemble(id_token, cic, irk)?;
-    let claim = |name: &'static str| crate::token::word(&token.claims, name).ok_or(EnrolError::Claim(name));
+    let claim = |name: &'static str| crate::token::word(&token.id.claims, name).ok_or(EnrolError::Claim(name));
     if claim("nonce")? != cic.nonce() {
         return Err(EnrolError::Claim("nonce"));
     }

@@ -1,14 +1,16 @@
 //! Why somebody is not recognised: one variant for each way to fail, each with its step.
 
 use keys::VerifyingKey;
+use message::UserAddress;
 
 use crate::chain::{ChainError, DeviceError, Equivocation};
 use crate::cic::CicError;
-use crate::digest::PersonaId;
+use crate::digest::{Digest, PersonaId};
 use crate::json::JsonError;
 use crate::jwks::KeyFault;
 use crate::jws::Algorithm;
-use crate::pins::Pin;
+use crate::pins::{Pin, SubjectKey};
+use crate::renewal::RenewalError;
 use crate::token::TokenError;
 
 /// What changed hands.
@@ -27,6 +29,10 @@ pub struct KeyChange {
     pub kind: KeyChangeKind,
     /// The issuer that vouches for the new keys.
     pub issuer: String,
+    /// Whom it names.
+    pub subject: SubjectKey,
+    /// The address shown.
+    pub user: UserAddress,
     /// What was known.
     pub pinned: Pin,
     /// The persona shown now.
@@ -35,6 +41,23 @@ pub struct KeyChange {
     pub shown_irk: VerifyingKey,
     /// When the issuer vouched for the new keys.
     pub attested_at: i64,
+}
+
+/// A reset that does not count yet, with an issuer behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingReset {
+    /// Whose.
+    pub persona: PersonaId,
+    /// The entry.
+    pub reset: Digest,
+    /// The issuer that vouches for the new keys.
+    pub issuer: String,
+    /// When it was signed, by its signer's clock.
+    pub asked_at: i64,
+    /// When this verifier first saw it: now, if it was not told before.
+    pub first_seen: i64,
+    /// When it will count, unless a key of before says no.
+    pub until: i64,
 }
 
 /// Why somebody is not recognised. The order of the variants is the order of the checks.
@@ -132,6 +155,17 @@ pub enum VerifyError {
         /// The limit.
         limit_s: i64,
     },
+    /// 8: the issuer's word is older than the policy allows anybody.
+    #[error("the issuer's word is {age_s} s old, the policy allows {limit_s} s")]
+    Stale {
+        /// Its age.
+        age_s: i64,
+        /// The limit.
+        limit_s: i64,
+    },
+    /// 0 for its form, 8 for what it says, 12 for its own signature: a renewal does not renew its token.
+    #[error(transparent)]
+    Renewal(RenewalError),
     /// 9: the person authenticated too long before.
     #[error("the person authenticated too long before the token")]
     AuthenticationTooOld,
@@ -177,6 +211,19 @@ pub enum VerifyError {
         /// When.
         until: i64,
     },
+    /// 12: the keys are those of a reset that still waits. Remember when it was seen
+    /// ([`PinBook::saw_reset`](crate::PinBook::saw_reset)): the wait counts from there.
+    #[error("a reset waits until {}", .0.until)]
+    ResetPending(Box<PendingReset>),
+    /// 12: the keys are those of a reset that was vetoed.
+    #[error("the reset was vetoed")]
+    ResetVetoed,
+    /// 12: the keys are those of a reset behind which no issuer of the person stands.
+    #[error("no issuer of this person stands behind the reset")]
+    ResetUnfounded,
+    /// 12: the token is from before a reset.
+    #[error("the token is from before a reset")]
+    BeforeReset,
     /// 12: the device may not speak for the persona.
     #[error(transparent)]
     Device(DeviceError),
@@ -222,7 +269,11 @@ impl VerifyError {
             | Self::ExpiresBeforeIssue
             | Self::LivesTooLong
             | Self::NotYetValid
-            | Self::TooOld { .. } => 8,
+            | Self::TooOld { .. }
+            | Self::Stale { .. } => 8,
+            Self::Renewal(RenewalError::WrongSignature) => 12,
+            Self::Renewal(RenewalError::Malformed | RenewalError::Token(_) | RenewalError::Orphan) => 0,
+            Self::Renewal(_) => 8,
             Self::AuthenticationTooOld | Self::WrongAcr | Self::WrongAmr => 9,
             Self::BadSubject | Self::NotTheirName => 10,
             Self::BadDisplayClaim(_) => 11,
@@ -233,6 +284,10 @@ impl VerifyError {
             | Self::NotAttested
             | Self::Withdrawn
             | Self::AttestationOver { .. }
+            | Self::ResetPending(_)
+            | Self::ResetVetoed
+            | Self::ResetUnfounded
+            | Self::BeforeReset
             | Self::Device(_)
             | Self::NotTheLeaf => 12,
             Self::KeyChange(_) => 13,
@@ -269,6 +324,8 @@ impl VerifyError {
             Self::LivesTooLong => "lives-too-long",
             Self::NotYetValid => "not-yet-valid",
             Self::TooOld { .. } => "too-old",
+            Self::Stale { .. } => "attestation-stale",
+            Self::Renewal(error) => error.code(),
             Self::AuthenticationTooOld => "authentication-too-old",
             Self::WrongAcr => "wrong-acr",
             Self::WrongAmr => "wrong-amr",
@@ -282,9 +339,14 @@ impl VerifyError {
             Self::NotAttested => "not-attested",
             Self::Withdrawn => "withdrawn",
             Self::AttestationOver { .. } => "attestation-over",
+            Self::ResetPending(_) => "reset-pending",
+            Self::ResetVetoed => "reset-vetoed",
+            Self::ResetUnfounded => "reset-unfounded",
+            Self::BeforeReset => "before-reset",
             Self::Device(DeviceError::Unknown) => "device-unknown",
             Self::Device(DeviceError::Revoked) => "device-revoked",
             Self::Device(DeviceError::Expired { .. }) => "device-expired",
+            Self::Device(DeviceError::BeforeReset) => "device-before-reset",
             Self::NotTheLeaf => "not-the-leaf",
             Self::KeyChange(_) => "key-change",
             Self::RolledBack { .. } => "rolled-back",

@@ -14,6 +14,8 @@ use crate::token::PkToken;
 pub const EVIDENCE_LIMIT: usize = 512 * 1024;
 /// Most tokens one person shows.
 pub const TOKENS_LIMIT: usize = 4;
+/// Most renewals one person shows.
+pub const RENEWALS_LIMIT: usize = 4;
 
 /// Why a text is no evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum EvidenceError {
     /// No token, or too many.
     #[error("evidence has 1 to {TOKENS_LIMIT} tokens")]
     Tokens,
+    /// Too many renewals.
+    #[error("evidence has at most {RENEWALS_LIMIT} renewals")]
+    Renewals,
     /// No entry, or too many.
     #[error("evidence has 1 to {CHAIN_LIMIT} chain entries")]
     Chain,
@@ -42,6 +47,9 @@ pub struct Evidence {
     pub inbox: Option<Address>,
     /// PK tokens, each the exact text.
     pub tokens: Vec<String>,
+    /// Renewals of these tokens, each the exact text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renewals: Vec<String>,
     /// Sigchain entries, each the exact text.
     pub chain: Vec<String>,
     /// The key of the device that speaks.
@@ -65,12 +73,15 @@ impl Evidence {
     }
 
     fn check(self) -> Result<Self, EvidenceError> {
-        let size: usize = self.tokens.iter().chain(&self.chain).map(String::len).sum();
+        let size: usize = self.tokens.iter().chain(&self.renewals).chain(&self.chain).map(String::len).sum();
         if size > EVIDENCE_LIMIT {
             return Err(EvidenceError::TooLarge);
         }
         if !(1..=TOKENS_LIMIT).contains(&self.tokens.len()) {
             return Err(EvidenceError::Tokens);
+        }
+        if self.renewals.len() > RENEWALS_LIMIT {
+            return Err(EvidenceError::Renewals);
         }
         if !(1..=CHAIN_LIMIT).contains(&self.chain.len()) {
             return Err(EvidenceError::Chain);

@@ -12,6 +12,7 @@ pub const CLIENT_ID: &str = "parlance";
 
 const ISSUER_LIMIT: usize = 512;
 const LIST_LIMIT: usize = 64;
+const KEY_BINDING_TYP_LIMIT: usize = 64;
 const ENTRIES_LIMIT: usize = 1024;
 const ENTRA_PREFIX: &str = "https://login.microsoftonline.com/";
 
@@ -21,7 +22,7 @@ pub enum IssuerTableError {
     /// Not an issuer identifier: `https://…`, or `http://` on loopback, without query and fragment.
     #[error("an issuer is an https address without ? and #; http only on this machine")]
     BadIssuer,
-    /// No client id, or lists longer than anyone needs.
+    /// No client id, or lists and words longer than anyone needs.
     #[error("an issuer needs at least one client id and lists of at most {LIST_LIMIT}")]
     BadLists,
     /// The issuer, or an alias of it, stands in the table.
@@ -66,6 +67,9 @@ pub struct IssuerEntry {
     /// Whether `sub` depends on the client.
     #[serde(default)]
     pub pairwise: bool,
+    /// How it spells the header `typ` of a token it bound to a key, as `dpop+id_token`.
+    #[serde(default)]
+    pub key_binding_typ: Option<String>,
 }
 
 impl IssuerEntry {
@@ -83,12 +87,16 @@ impl IssuerEntry {
             email_domains: Vec::new(),
             trusts_hd: false,
             pairwise: false,
+            key_binding_typ: None,
         }
     }
 
     fn check(&self) -> Result<(), IssuerTableError> {
         if !is_issuer(&self.issuer) {
             return Err(IssuerTableError::BadIssuer);
+        }
+        if self.key_binding_typ.as_ref().is_some_and(|typ| !(1..=KEY_BINDING_TYP_LIMIT).contains(&typ.len())) {
+            return Err(IssuerTableError::BadLists);
         }
         let lists = [&self.aliases, &self.client_ids, &self.acr, &self.amr, &self.email_domains];
         let fits = |list: &Vec<String>| {
@@ -101,7 +109,7 @@ impl IssuerEntry {
         Ok(())
     }
 
-    fn answers_to(&self, iss: &str) -> bool {
+    pub(crate) fn answers_to(&self, iss: &str) -> bool {
         self.issuer == iss || self.aliases.iter().any(|alias| alias == iss)
     }
 }

@@ -9,6 +9,7 @@
 //! by whoever fetched them; only issuers of the [`IssuerTable`] are ever worth fetching.
 
 mod chain;
+mod change;
 mod cic;
 mod context;
 mod credential;
@@ -21,27 +22,31 @@ mod json;
 mod jwks;
 mod jws;
 mod pins;
+mod renewal;
 mod token;
 mod verified;
 mod verify;
 
 pub use chain::{
     AddDevice, Attest, Attestation, CHAIN_LIMIT, ChainError, DEVICE_LIFE_LIMIT_S, DEVICE_NAME_LIMIT, Device,
-    DeviceError, ENTRY_LIMIT, Entry, EntryBody, Equivocation, Genesis, Head, IdpLink, NewRoot, RevokeDevice,
-    SealedText, Sigchain, Signer, Standing,
+    DeviceError, ENTRY_LIMIT, EQUIVOCATION_LIMIT, Entry, EntryBody, Equivocation, EquivocationError, ExtendError,
+    Genesis, Head, IdpLink, NewRoot, RESET_DELAY_S, RESETS_LIMIT, Reset, ResetRecord, ResetStanding, RevokeDevice,
+    Root, RootOrigin, SealedText, Sigchain, Signer, Standing, Veto,
 };
+pub use change::{Change, explain};
 pub use cic::{Cic, CicError};
 pub use context::{Context, Policy};
 pub use credential::{CREDENTIAL_LIMIT, CREDENTIAL_TYPE, CredentialError, DeviceCert, DeviceCredential};
 pub use digest::{Digest, DigestError, PersonaId};
 pub use enrol::{ATTESTATION_LIFE_S, EnrolError, Enrolled, NewPersona};
-pub use error::{KeyChange, KeyChangeKind, VerifyError};
-pub use evidence::{EVIDENCE_LIMIT, Evidence, EvidenceError, TOKENS_LIMIT};
+pub use error::{KeyChange, KeyChangeKind, PendingReset, VerifyError};
+pub use evidence::{EVIDENCE_LIMIT, Evidence, EvidenceError, RENEWALS_LIMIT, TOKENS_LIMIT};
 pub use issuers::{Admission, CLIENT_ID, EntraTenant, IssuerEntry, IssuerTable, IssuerTableError};
 pub use json::JsonError;
 pub use jwks::{JWKS_LIMIT, Jwk, Jwks, JwksBook, JwksError, KeyFault};
 pub use jws::{Algorithm, AlgorithmError};
 pub use pins::{Comparison, Pin, PinBook, Pins, SubjectKey};
+pub use renewal::{RENEWAL_LIMIT, Renewal, RenewalError};
 pub use token::{PKT_LIMIT, PkToken, TokenError};
 pub use verified::{Attested, Display, Email, PinState, VerifiedIdentity, Vouching};
 pub use verify::verify;

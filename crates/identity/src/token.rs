@@ -49,14 +49,20 @@ pub enum TokenError {
 #[derive(Clone)]
 pub struct PkToken {
     text: String,
-    payload: String,
-    pub(crate) claims: Map<String, Value>,
-    pub(crate) op: OpHeader,
-    op_protected: String,
-    pub(crate) op_signature: Vec<u8>,
+    pub(crate) id: IdToken,
     pub(crate) cic: Map<String, Value>,
     pub(crate) cic_protected: String,
     pub(crate) cic_signature: String,
+}
+
+/// What the issuer made: an id_token that was read, and not yet verified.
+#[derive(Clone)]
+pub(crate) struct IdToken {
+    payload: String,
+    pub claims: Map<String, Value>,
+    pub op: OpHeader,
+    protected: String,
+    pub signature: Vec<u8>,
 }
 
 /// The issuer's protected header.
@@ -82,12 +88,7 @@ struct JwsSignature<'a> {
 impl PkToken {
     /// Joins an id_token (compact) with the client's claims, signed by the root key they name.
     pub fn assemble(id_token: &str, cic: &Cic, irk: &SigningKey) -> Result<Self, TokenError> {
-        let mut parts = id_token.split('.');
-        let (Some(protected), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::NotCompact);
-        };
+        let [protected, payload, signature] = compact(id_token)?;
         let own = cic.sign(irk, payload);
         let jws = GeneralJws {
             payload,
@@ -105,16 +106,10 @@ impl PkToken {
         only(&outer, &["payload", "signatures"], "envelope")?;
         let payload = word(&outer, "payload").ok_or(TokenError::Malformed("payload"))?;
         let [op, cic] = split_signatures(outer.get("signatures"))?;
-        let op_header = read_op_header(&op.header)?;
         refuse_headers(&cic.header)?;
-        let payload_bytes = keys::from_b64url(payload).map_err(|_| TokenError::Malformed("payload"))?;
         Ok(Self {
             text: text.to_owned(),
-            claims: json(&payload_bytes)?,
-            payload: payload.to_owned(),
-            op: op_header,
-            op_protected: op.protected,
-            op_signature: keys::from_b64url(&op.signature).map_err(|_| TokenError::Malformed("signature"))?,
+            id: IdToken::read(op, payload)?,
             cic: cic.header,
             cic_protected: cic.protected,
             cic_signature: cic.signature,
@@ -133,27 +128,60 @@ impl PkToken {
 
     /// The issuer it claims to come from; nothing is verified yet.
     pub fn claimed_issuer(&self) -> Option<&str> {
-        word(&self.claims, "iss")
+        word(&self.id.claims, "iss")
     }
 
     /// The subject it claims to be about; nothing is verified yet.
     pub fn claimed_subject(&self) -> Option<&str> {
-        word(&self.claims, "sub")
+        word(&self.id.claims, "sub")
     }
 
     /// When it claims to have been issued; nothing is verified yet.
     pub fn claimed_time(&self) -> Option<i64> {
-        self.claims.get("iat").and_then(Value::as_i64)
-    }
-
-    /// What the issuer signed.
-    pub(crate) fn op_signed(&self) -> Vec<u8> {
-        format!("{}.{}", self.op_protected, self.payload).into_bytes()
+        self.id.claims.get("iat").and_then(Value::as_i64)
     }
 
     /// What the root key signed.
     pub(crate) fn cic_signed(&self) -> Vec<u8> {
-        format!("{}.{}", self.cic_protected, self.payload).into_bytes()
+        format!("{}.{}", self.cic_protected, self.id.payload).into_bytes()
+    }
+}
+
+impl IdToken {
+    /// Reads a compact id_token within all bounds; no signature is checked.
+    pub fn parse(text: &str) -> Result<Self, TokenError> {
+        if text.len() > PKT_LIMIT {
+            return Err(TokenError::Json(JsonError::TooLarge { limit: PKT_LIMIT }));
+        }
+        let [protected, payload, signature] = compact(text)?;
+        let header = keys::from_b64url(protected).map_err(|_| TokenError::Malformed("protected header"))?;
+        let (protected, signature) = (protected.to_owned(), signature.to_owned());
+        Self::read(OneSignature { protected, header: json(&header)?, signature }, payload)
+    }
+
+    fn read(op: OneSignature, payload: &str) -> Result<Self, TokenError> {
+        let header = read_op_header(&op.header)?;
+        let bytes = keys::from_b64url(payload).map_err(|_| TokenError::Malformed("payload"))?;
+        Ok(Self {
+            claims: json(&bytes)?,
+            payload: payload.to_owned(),
+            op: header,
+            protected: op.protected,
+            signature: keys::from_b64url(&op.signature).map_err(|_| TokenError::Malformed("signature"))?,
+        })
+    }
+
+    /// What the issuer signed.
+    pub fn signed(&self) -> Vec<u8> {
+        format!("{}.{}", self.protected, self.payload).into_bytes()
+    }
+}
+
+fn compact(text: &str) -> Result<[&str; 3], TokenError> {
+    let mut parts = text.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(protected), Some(payload), Some(signature), None) => Ok([protected, payload, signature]),
+        _ => Err(TokenError::NotCompact),
     }
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 use keys::VerifyingKey;
 use message::{Domain, UserAddress};
 
-use crate::chain::{Device, Head};
+use crate::chain::{Device, Head, Sigchain};
 use crate::digest::{Digest, PersonaId};
+use crate::error::PendingReset;
 use crate::pins::SubjectKey;
 
 /// Who vouches.
@@ -57,7 +58,7 @@ pub struct Attested {
     pub subject: SubjectKey,
     /// Who vouches, in words for people.
     pub vouching: Vouching,
-    /// When.
+    /// When, by the token or its newest renewal.
     pub at: i64,
     /// Hash of the PK token.
     pub pkt_hash: Digest,
@@ -89,6 +90,10 @@ pub struct VerifiedIdentity {
     pub(crate) head: Head,
     pub(crate) pin_state: PinState,
     pub(crate) fresh: bool,
+    pub(crate) chain: Sigchain,
+    /// Resets with an issuer behind them, and when they were first seen.
+    pub(crate) resets: Vec<(Digest, i64)>,
+    pub(crate) pending_reset: Option<PendingReset>,
 }
 
 impl VerifiedIdentity {
@@ -152,7 +157,17 @@ impl VerifiedIdentity {
         &self.device
     }
 
-    /// The newest entry of the sigchain.
+    /// The sigchain, settled: its look-ups answer for the keys that count.
+    pub fn chain(&self) -> &Sigchain {
+        &self.chain
+    }
+
+    /// A reset of this persona that waits for its time; the keys shown here are those of before.
+    pub fn pending_reset(&self) -> Option<&PendingReset> {
+        self.pending_reset.as_ref()
+    }
+
+    /// The newest entry of the sigchain that counts.
     pub fn head(&self) -> &Head {
         &self.head
     }

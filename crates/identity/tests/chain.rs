@@ -151,13 +151,9 @@ fn time_does_not_run_backwards_in_a_chain() {
 }
 
 #[test]
-fn what_is_not_followed_yet_is_refused_by_name() {
+fn a_persona_begins_once_and_with_known_kinds() {
     let ben = ben();
     let irk = SigningKey::generate().verifying_key();
-    for kind in ["rotate_irk", "reset"] {
-        let payload = next(&ben, kind, serde_json::json!({ "irk": irk }));
-        assert_eq!(append(&ben, &ben.irk, &payload).unwrap_err(), ChainError::Unsupported { seq: 2, kind });
-    }
     let payload = next(&ben, "genesis", serde_json::json!({ "irk": irk }));
     assert_eq!(append(&ben, &ben.irk, &payload).unwrap_err(), ChainError::SecondGenesis { seq: 2 });
     let payload = next(&ben, "gift", serde_json::json!({}));
@@ -175,6 +171,7 @@ fn malformed_entries_are_refused() {
         ("/seq", (-1).into()),
         ("/prev", "x".into()),
         ("/by", "me".into()),
+        ("/by", serde_json::json!({ "device": "AAAA" })),
         ("/body", serde_json::json!({ "dsk": dsk, "x": 1 })),
         ("/body", serde_json::json!({ "dsk": "AAAA" })),
     ] {
@@ -214,7 +211,7 @@ fn two_copies_of_a_chain_compare() {
 
 #[test]
 fn a_new_persona_enrols_with_what_its_issuer_signed() {
-    let new = NewPersona::create("laptop", NOW + DAY, NOW).unwrap();
+    let new = NewPersona::create("laptop", NOW + DAY, None, NOW).unwrap();
     let payload = serde_json::json!({ "iss": "https://i.example", "sub": "ben", "iat": NOW, "nonce": new.nonce() });
     let id_token = |payload: &serde_json::Value| {
         format!(
@@ -227,8 +224,8 @@ fn a_new_persona_enrols_with_what_its_issuer_signed() {
     let record = enrolled.chain.attestation(&enrolled.token.hash()).unwrap();
     assert_eq!((record.sub.as_str(), record.until), ("ben", NOW + ATTESTATION_LIFE_S));
 
-    let another = NewPersona::create("laptop", NOW + DAY, NOW).unwrap();
+    let another = NewPersona::create("laptop", NOW + DAY, None, NOW).unwrap();
     assert_eq!(another.finish(&id_token(&payload), NOW).unwrap_err(), EnrolError::Claim("nonce"));
-    let third = NewPersona::create("laptop", NOW + DAY, NOW).unwrap();
+    let third = NewPersona::create("laptop", NOW + DAY, None, NOW).unwrap();
     assert_eq!(third.finish("not.a-token", NOW).unwrap_err(), EnrolError::Token(TokenError::NotCompact));
 }

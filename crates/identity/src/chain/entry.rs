@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::json::{Bounds, object};
 
 use super::ChainError;
+use super::body::EntryBody;
 
 /// Longest entry in bytes of text.
 pub const ENTRY_LIMIT: usize = 4096;
@@ -29,139 +30,8 @@ pub enum Signer {
     Irk,
     /// The recovery key.
     Rk,
-}
-
-/// What an entry says.
-#[derive(Clone, PartialEq, Eq)]
-pub enum EntryBody {
-    /// Begins the persona.
-    Genesis(Genesis),
-    /// An issuer vouches for the root key, in the token with this hash.
-    Attest(Attest),
-    /// A device may speak for the persona.
-    AddDevice(AddDevice),
-    /// A device may no longer speak for the persona.
-    RevokeDevice(RevokeDevice),
-    /// A further issuer knows the persona.
-    LinkIdp(IdpLink),
-    /// An issuer's word counts no longer.
-    UnlinkIdp(IdpLink),
-    /// The root key is replaced.
-    RotateIrk(NewRoot),
-    /// The identity begins anew after the loss of every key.
-    Reset(NewRoot),
-}
-
-/// Shows the kind only: names of devices and subjects are a person's.
-impl fmt::Debug for EntryBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
-    }
-}
-
-/// Body of `genesis`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Genesis {
-    /// Identity root key.
-    pub irk: VerifyingKey,
-    /// Recovery key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rk: Option<VerifyingKey>,
-}
-
-/// Body of `attest`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attest {
-    /// Hash of the PK token's text.
-    pub pkt_hash: Digest,
-    /// The issuer that signed it.
-    pub iss: String,
-    /// The subject it names.
-    pub sub: String,
-    /// Until when it may introduce the persona to strangers.
-    pub until: i64,
-}
-
-/// Body of `add_device`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AddDevice {
-    /// Device signing key.
-    pub dsk: VerifyingKey,
-    /// What its owner calls it.
-    pub name: String,
-    /// When the device stops counting unless added again; at most a year ahead.
-    pub expires: i64,
-}
-
-/// Body of `revoke_device`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RevokeDevice {
-    /// Device signing key.
-    pub dsk: VerifyingKey,
-}
-
-/// Body of `link_idp` and `unlink_idp`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdpLink {
-    /// The issuer.
-    pub iss: String,
-    /// The subject at that issuer.
-    pub sub: String,
-}
-
-/// Body of `rotate_irk` and `reset`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewRoot {
-    /// The new identity root key.
-    pub irk: VerifyingKey,
-}
-
-impl EntryBody {
-    /// The word that stands in `type`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Genesis(_) => "genesis",
-            Self::Attest(_) => "attest",
-            Self::AddDevice(_) => "add_device",
-            Self::RevokeDevice(_) => "revoke_device",
-            Self::LinkIdp(_) => "link_idp",
-            Self::UnlinkIdp(_) => "unlink_idp",
-            Self::RotateIrk(_) => "rotate_irk",
-            Self::Reset(_) => "reset",
-        }
-    }
-
-    fn value(&self) -> Value {
-        let value = match self {
-            Self::Genesis(body) => serde_json::to_value(body),
-            Self::Attest(body) => serde_json::to_value(body),
-            Self::AddDevice(body) => serde_json::to_value(body),
-            Self::RevokeDevice(body) => serde_json::to_value(body),
-            Self::LinkIdp(body) | Self::UnlinkIdp(body) => serde_json::to_value(body),
-            Self::RotateIrk(body) | Self::Reset(body) => serde_json::to_value(body),
-        };
-        value.expect("bodies are plain structs of texts and numbers")
-    }
-
-    fn read(kind: &str, body: Value) -> Option<Result<Self, serde_json::Error>> {
-        Some(match kind {
-            "genesis" => serde_json::from_value(body).map(Self::Genesis),
-            "attest" => serde_json::from_value(body).map(Self::Attest),
-            "add_device" => serde_json::from_value(body).map(Self::AddDevice),
-            "revoke_device" => serde_json::from_value(body).map(Self::RevokeDevice),
-            "link_idp" => serde_json::from_value(body).map(Self::LinkIdp),
-            "unlink_idp" => serde_json::from_value(body).map(Self::UnlinkIdp),
-            "rotate_irk" => serde_json::from_value(body).map(Self::RotateIrk),
-            "reset" => serde_json::from_value(body).map(Self::Reset),
-            _ => return None,
-        })
-    }
+    /// A device, by its key: for a veto only. In JSON `{"device": key}`.
+    Device(VerifyingKey),
 }
 
 #[derive(Serialize, Deserialize)]

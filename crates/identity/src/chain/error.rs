@@ -2,6 +2,8 @@
 
 use crate::json::JsonError;
 
+use super::equivocation::Equivocation;
+
 /// Why a chain or an entry is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
@@ -64,13 +66,41 @@ pub enum ChainError {
         /// Where.
         seq: u64,
     },
-    /// A kind that is known but not yet honoured.
-    #[error("entry {seq} is of kind {kind}, which this version does not follow")]
-    Unsupported {
+    /// A reset waits for its time: until then only a veto, or entries by the key it brings, may follow.
+    #[error("entry {seq} comes while a reset waits for its time")]
+    ResetWaits {
         /// Where.
         seq: u64,
-        /// Which.
-        kind: &'static str,
+    },
+    /// A veto of something that is no reset of this chain.
+    #[error("entry {seq} vetoes no reset of this chain")]
+    UnknownReset {
+        /// Where.
+        seq: u64,
+    },
+    /// A second veto.
+    #[error("entry {seq} vetoes what was vetoed already")]
+    AlreadyVetoed {
+        /// Where.
+        seq: u64,
+    },
+    /// A reset of another key than a root key of this chain, or of one no issuer ever vouched for.
+    #[error("entry {seq} resets what no issuer ever vouched for")]
+    NothingToReset {
+        /// Where.
+        seq: u64,
+    },
+    /// A root key that was one before: keys do not come back.
+    #[error("entry {seq} brings back a key that was a root key before")]
+    RootReused {
+        /// Where.
+        seq: u64,
+    },
+    /// More resets than a chain may have.
+    #[error("entry {seq} is one reset too many")]
+    TooManyResets {
+        /// Where.
+        seq: u64,
     },
     /// A device's name, life or state does not allow the entry.
     #[error("entry {seq}: {fault}")]
@@ -88,6 +118,23 @@ pub enum ChainError {
     },
 }
 
+/// Why a chain does not take entries somebody handed over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExtendError {
+    /// An entry does not follow.
+    #[error(transparent)]
+    Chain(ChainError),
+    /// The owner signed two entries for one place.
+    #[error("the chain tells another story than before")]
+    Equivocation(Box<Equivocation>),
+    /// Another entry than the known one, which proves nothing against the owner.
+    #[error("entry {seq} is another than the known one")]
+    Contradiction {
+        /// Where.
+        seq: u64,
+    },
+}
+
 /// Why a key may not speak for a persona.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
@@ -97,6 +144,9 @@ pub enum DeviceError {
     /// The chain revoked it.
     #[error("the device was revoked")]
     Revoked,
+    /// A reset ended it, and it was not added again.
+    #[error("the device is from before a reset")]
+    BeforeReset,
     /// It was not renewed.
     #[error("the device expired at {since}")]
     Expired {

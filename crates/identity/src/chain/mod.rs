@@ -1,41 +1,48 @@
 //! The append-only, hash-linked history of one persona: its root key, devices and attestations.
 //!
 //! A [`Sigchain`] that exists has been checked from its first entry on: numbering, links, who signed
-//! what, and every signature. It reads no clock: whether a device counts *now* is asked with the time.
+//! what, and every signature. It reads no clock: whether a device counts *now* is asked with the time, and
+//! no reset counts before [`Sigchain::settle`] was told the time and when the resets were first seen.
 
+mod body;
 mod entry;
+mod equivocation;
 mod error;
+mod lines;
+mod reset;
 mod standing;
 mod state;
+mod write;
 
-use keys::{SigningKey, VerifyingKey};
+use keys::VerifyingKey;
 
-pub use entry::{AddDevice, Attest, ENTRY_LIMIT, Entry, EntryBody, Genesis, IdpLink, NewRoot, RevokeDevice, Signer};
-pub use error::{ChainError, DeviceError};
-pub use standing::{Equivocation, Head, SealedText, Standing};
-pub use state::{Attestation, DEVICE_LIFE_LIMIT_S, DEVICE_NAME_LIMIT, Device};
+pub use body::{AddDevice, Attest, EntryBody, Genesis, IdpLink, NewRoot, Reset, RevokeDevice, Veto};
+pub use entry::{ENTRY_LIMIT, Entry, Signer};
+pub use equivocation::{EQUIVOCATION_LIMIT, Equivocation, EquivocationError};
+pub use error::{ChainError, DeviceError, ExtendError};
+pub use reset::{RESET_DELAY_S, RESETS_LIMIT, ResetRecord, ResetStanding};
+pub use standing::{Head, SealedText, Standing};
+pub use state::{Attestation, DEVICE_LIFE_LIMIT_S, DEVICE_NAME_LIMIT, Device, Root, RootOrigin};
 
 use crate::digest::{Digest, PersonaId};
+use lines::{Lines, Mask};
 use state::State;
 
 /// Most entries of a chain.
 pub const CHAIN_LIMIT: usize = 10_000;
 
 /// A checked sigchain.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sigchain {
     entries: Vec<Entry>,
-    state: State,
+    /// For each entry the lines it belongs to.
+    masks: Vec<Mask>,
+    lines: Lines,
+    /// The line that counts.
+    line: usize,
 }
 
 impl Sigchain {
-    /// Begins a persona with its root key and, if it has one, its recovery key.
-    pub fn create(irk: &SigningKey, rk: Option<VerifyingKey>, now: i64) -> Self {
-        let genesis = Genesis { irk: irk.verifying_key(), rk };
-        let entry = Entry::sign(irk, Signer::Irk, 0, None, now, EntryBody::Genesis(genesis.clone()));
-        Self { state: State::new(&genesis), entries: vec![entry] }
-    }
-
     /// Reads and checks a whole chain.
     pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, ChainError> {
         if texts.len() > CHAIN_LIMIT {
@@ -55,7 +62,7 @@ impl Sigchain {
             return Err(ChainError::NoGenesis);
         }
         entry.check_signature(&genesis.irk)?;
-        Ok(Self { state: State::new(genesis), entries: vec![entry] })
+        Ok(Self { lines: Lines::new(genesis, entry.iat()), masks: vec![1], line: 0, entries: vec![entry] })
     }
 
     /// Checks one more entry and appends it.
@@ -73,57 +80,68 @@ impl Sigchain {
         if entry.iat() < last.iat() {
             return Err(ChainError::BackInTime { seq });
         }
-        let key = self.state.key_of(&entry)?;
-        entry.check_signature(&key)?;
-        self.state.apply(&entry)?;
+        let applied = self.lines.apply(&entry)?;
+        if let Some(base) = applied.opened {
+            // What stood in the line below is the past of the new one.
+            for mask in self.masks.iter_mut().filter(|mask| **mask & (1 << base) != 0) {
+                *mask |= applied.mask;
+            }
+        }
+        self.masks.push(applied.mask);
         self.entries.push(entry);
         Ok(())
     }
 
-    fn sign_next(&mut self, key: &SigningKey, by: Signer, now: i64, body: EntryBody) -> Result<&Entry, ChainError> {
-        let last = self.last();
-        let entry = Entry::sign(key, by, self.entries.len() as u64, Some(last.hash()), now.max(last.iat()), body);
-        self.append(entry)?;
-        Ok(self.last())
+    /// Takes further entries as somebody handed them over: from a known one on, in order, those known
+    /// already included. All of them or, on any fault, none. Says how many were new.
+    pub fn extend<T: AsRef<str>>(&mut self, texts: &[T]) -> Result<usize, ExtendError> {
+        if texts.len() > CHAIN_LIMIT {
+            return Err(ExtendError::Chain(ChainError::TooManyEntries));
+        }
+        let mut longer = self.clone();
+        for text in texts {
+            let entry = Entry::parse(text.as_ref()).map_err(ExtendError::Chain)?;
+            let known = usize::try_from(entry.seq()).ok().and_then(|seq| self.entries.get(seq));
+            match known {
+                Some(known) if known.hash() == entry.hash() => {}
+                Some(known) => return Err(self.contradicted(known, &entry)),
+                None => longer.append(entry).map_err(ExtendError::Chain)?,
+            }
+        }
+        let new = longer.entries.len() - self.entries.len();
+        *self = longer;
+        Ok(new)
     }
 
-    /// Lets a device speak for the persona until `expires`, or renews it.
-    pub fn add_device(
-        &mut self,
-        irk: &SigningKey,
-        dsk: VerifyingKey,
-        name: &str,
-        expires: i64,
-        now: i64,
-    ) -> Result<&Entry, ChainError> {
-        let body = EntryBody::AddDevice(AddDevice { dsk, name: name.to_owned(), expires });
-        self.sign_next(irk, Signer::Irk, now, body)
+    /// Another entry stands where one is known: proof against the owner only if the owner signed it.
+    fn contradicted(&self, known: &Entry, other: &Entry) -> ExtendError {
+        let proof = Equivocation {
+            seq: known.seq(),
+            before: self.entries[..known.seq() as usize].iter().map(|entry| entry.text().to_owned().into()).collect(),
+            seen: known.text().to_owned().into(),
+            shown: other.text().to_owned().into(),
+        };
+        match proof.verify() {
+            Ok(_) => ExtendError::Equivocation(Box::new(proof)),
+            Err(_) => ExtendError::Contradiction { seq: known.seq() },
+        }
     }
 
-    /// Ends a device's right to speak for the persona, for ever.
-    pub fn revoke_device(
-        &mut self,
-        key: &SigningKey,
-        by: Signer,
-        dsk: VerifyingKey,
-        now: i64,
-    ) -> Result<&Entry, ChainError> {
-        self.sign_next(key, by, now, EntryBody::RevokeDevice(RevokeDevice { dsk }))
+    /// The entries from number `from` on, as they travel.
+    pub fn suffix(&self, from: u64) -> Vec<String> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        self.entries.iter().skip(from).map(|entry| entry.text().to_owned()).collect()
     }
 
-    /// Records that an issuer vouches for the root key.
-    pub fn attest(&mut self, irk: &SigningKey, attest: Attest, now: i64) -> Result<&Entry, ChainError> {
-        self.sign_next(irk, Signer::Irk, now, EntryBody::Attest(attest))
+    /// Decides which root key counts at `now`. `first_seen` says when the verifier first saw a reset with an
+    /// issuer behind it, and nothing if it knows of no issuer. Without this call no reset counts.
+    pub fn settle(&mut self, now: i64, first_seen: &dyn Fn(&ResetRecord) -> Option<i64>) {
+        self.line = self.lines.in_force(now, first_seen);
     }
 
-    /// Records a further issuer.
-    pub fn link_idp(&mut self, irk: &SigningKey, link: IdpLink, now: i64) -> Result<&Entry, ChainError> {
-        self.sign_next(irk, Signer::Irk, now, EntryBody::LinkIdp(link))
-    }
-
-    /// Takes an issuer's word back.
-    pub fn unlink_idp(&mut self, irk: &SigningKey, link: IdpLink, now: i64) -> Result<&Entry, ChainError> {
-        self.sign_next(irk, Signer::Irk, now, EntryBody::UnlinkIdp(link))
+    /// Every reset of the chain, whatever became of it.
+    pub fn resets(&self) -> impl Iterator<Item = &ResetRecord> {
+        self.lines.resets()
     }
 
     fn last(&self) -> &Entry {
@@ -140,9 +158,39 @@ impl Sigchain {
         self.entries[0].hash()
     }
 
+    fn state(&self) -> &State {
+        &self.lines.get(self.line).state
+    }
+
     /// The current identity root key.
     pub fn irk(&self) -> VerifyingKey {
-        self.state.irk
+        self.state().root().irk
+    }
+
+    /// The root key at the time of entry `seq`.
+    pub fn irk_at(&self, seq: u64) -> VerifyingKey {
+        self.state().root_at(seq).irk
+    }
+
+    /// Every root key up to the current one, oldest first; never empty.
+    pub fn roots(&self) -> &[Root] {
+        &self.state().roots
+    }
+
+    /// Whether the key is or was the root key.
+    pub fn was_root_key(&self, key: &VerifyingKey) -> bool {
+        self.roots().iter().any(|root| root.irk == *key)
+    }
+
+    /// The reset that brought the line of the current root key, if one did.
+    pub fn settled_reset(&self) -> Option<&ResetRecord> {
+        self.lines.get(self.line).reset.as_ref()
+    }
+
+    /// The entries that count; those of a reset that does not count are left out.
+    pub fn settled_entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        let bit: Mask = 1 << self.line;
+        self.entries.iter().zip(&self.masks).filter(move |(_, mask)| **mask & bit != 0).map(|(entry, _)| entry)
     }
 
     /// All entries.
@@ -157,8 +205,12 @@ impl Sigchain {
 
     /// The newest entry's number and hash.
     pub fn head(&self) -> Head {
-        let last = self.last();
-        Head { seq: last.seq(), hash: last.hash(), entry: last.text().to_owned().into() }
+        standing::head(self.last())
+    }
+
+    /// The newest entry that counts: somebody's unfounded reset behind it is not part of the history.
+    pub fn settled_head(&self) -> Head {
+        standing::head(self.settled_entries().next_back().unwrap_or_else(|| self.last()))
     }
 
     /// When the newest entry was signed.
@@ -168,14 +220,17 @@ impl Sigchain {
 
     /// Every device the chain knows, revoked and expired ones too.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.state.devices.values()
+        self.state().devices.values()
     }
 
     /// The device with this key, if it may speak for the persona at `now`.
     pub fn device(&self, dsk: &VerifyingKey, now: i64) -> Result<&Device, DeviceError> {
-        let device = self.state.devices.get(dsk).ok_or(DeviceError::Unknown)?;
+        let device = self.state().devices.get(dsk).ok_or(DeviceError::Unknown)?;
         if device.revoked {
             return Err(DeviceError::Revoked);
+        }
+        if device.replaced {
+            return Err(DeviceError::BeforeReset);
         }
         if device.expires <= now {
             return Err(DeviceError::Expired { since: device.expires });
@@ -185,12 +240,62 @@ impl Sigchain {
 
     /// What the owner recorded about the token with this hash.
     pub fn attestation(&self, pkt_hash: &Digest) -> Option<&Attestation> {
-        self.state.attestations.iter().rev().find(|one| one.pkt_hash == *pkt_hash)
+        self.attestations().iter().rev().find(|one| one.pkt_hash == *pkt_hash)
     }
 
     /// Every attestation, those taken back too.
     pub fn attestations(&self) -> &[Attestation] {
-        &self.state.attestations
+        &self.state().attestations
+    }
+
+    /// The resets on whose line the token with this hash is recorded with `upk` as its root key, outermost
+    /// last; empty if it is recorded on no line that a reset opened. For each: does the owner of before know
+    /// the issuer's subject?
+    pub(crate) fn resets_backed_by(
+        &self,
+        pkt_hash: &Digest,
+        upk: &VerifyingKey,
+    ) -> Vec<(&ResetRecord, &[Attestation])> {
+        let lines = self.lines.all();
+        let records = |one: &Attestation, state: &State| {
+            !one.withdrawn && one.pkt_hash == *pkt_hash && state.root_at(one.seq).irk == *upk
+        };
+        let holds = |state: &State| state.attestations.iter().any(|one| records(one, state));
+        let mut at = lines.iter().rposition(|line| holds(&line.state));
+        let mut found = Vec::new();
+        while let Some(line) = at.map(|at| &lines[at]) {
+            let Some(reset) = &line.reset else { break };
+            found.push((reset, lines[line.base].state.attestations.as_slice()));
+            at = Some(line.base);
+        }
+        found
+    }
+
+    /// The issuer that vouches for the key of a reset, as its owner recorded it: one that vouched for the
+    /// persona before.
+    pub fn reset_issuer(&self, reset: &ResetRecord) -> Option<&str> {
+        let line =
+            self.lines.all().iter().find(|line| line.reset.as_ref().is_some_and(|one| one.hash == reset.hash))?;
+        let before = &self.lines.get(line.base).state;
+        let known = line.state.attestations.iter().filter(|one| before.is_vouched(&one.iss, &one.sub));
+        known.min_by_key(|one| one.pkt_hash != reset.pkt_hash).map(|one| one.iss.as_str())
+    }
+
+    /// Whether the token was recorded before the reset that brought the current root key.
+    pub(crate) fn is_from_before_reset(&self, pkt_hash: &Digest) -> bool {
+        let mut line = self.lines.get(self.line);
+        while line.reset.is_some() {
+            line = self.lines.get(line.base);
+            if line.state.attestations.iter().any(|one| one.pkt_hash == *pkt_hash) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether one and the same owner signed both as the next entry; see [`Equivocation`].
+    fn is_two_faced(&self, one: &Entry, other: &Entry) -> bool {
+        self.lines.owners(one) & self.lines.owners(other) != 0
     }
 
     /// How this chain stands to a head seen before.

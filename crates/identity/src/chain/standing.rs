@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 use super::entry::Entry;
+use super::equivocation::Equivocation;
 
 /// The newest entry of a chain at some time. Keeps the entry's text: it is the proof if the chain forks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,18 +36,6 @@ impl From<String> for SealedText {
     }
 }
 
-/// Two different entries signed for the same place: proof, for anyone, that the owner's key told two
-/// stories.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Equivocation {
-    /// The place.
-    pub seq: u64,
-    /// The entry seen before.
-    pub seen: SealedText,
-    /// The entry shown now.
-    pub shown: SealedText,
-}
-
 /// How a chain stands to a head seen before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -66,14 +55,24 @@ pub enum Standing {
     Forked(Equivocation),
 }
 
+pub(super) fn head(entry: &Entry) -> Head {
+    Head { seq: entry.seq(), hash: entry.hash(), entry: entry.text().to_owned().into() }
+}
+
 pub(super) fn compare(entries: &[Entry], seen: &Head) -> Standing {
     let last = entries.len() as u64 - 1;
     let Some(same_place) = usize::try_from(seen.seq).ok().and_then(|seq| entries.get(seq)) else {
         return Standing::Behind { by: seen.seq - last };
     };
     if same_place.hash() != seen.hash {
-        let shown = same_place.text().to_owned().into();
-        return Standing::Forked(Equivocation { seq: seen.seq, seen: seen.entry.clone(), shown });
+        let sealed = |entry: &Entry| entry.text().to_owned().into();
+        let before = entries[..same_place.seq() as usize].iter().map(sealed).collect();
+        return Standing::Forked(Equivocation {
+            seq: seen.seq,
+            before,
+            seen: seen.entry.clone(),
+            shown: sealed(same_place),
+        });
     }
     if last == seen.seq { Standing::Same } else { Standing::Ahead { by: last - seen.seq } }
 }

@@ -1,4 +1,4 @@
-//! What the entries of a chain add up to.
+//! What the entries of one line of a chain add up to: root keys, devices, attestations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,8 @@ use keys::VerifyingKey;
 
 use crate::digest::Digest;
 
-use super::entry::{AddDevice, Attest, Entry, EntryBody, Genesis, IdpLink, RevokeDevice, Signer};
+use super::body::{AddDevice, Attest, EntryBody, Genesis, IdpLink, NewRoot, RevokeDevice};
+use super::entry::{Entry, Signer};
 use super::error::ChainError;
 
 /// Longest life of a device before it must be added again: a leap year.
@@ -32,6 +33,8 @@ pub struct Device {
     pub expires: i64,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Whether a reset ended it; it may be added again.
+    pub replaced: bool,
     /// Hash of the entry that added it last.
     pub entry: Digest,
 }
@@ -55,6 +58,8 @@ pub struct Attestation {
     pub until: i64,
     /// Whether the owner took it back.
     pub withdrawn: bool,
+    /// Number of the entry that recorded it.
+    pub seq: u64,
 }
 
 impl fmt::Debug for Attestation {
@@ -66,49 +71,95 @@ impl fmt::Debug for Attestation {
     }
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct State {
+/// How a root key came to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootOrigin {
+    /// It began the persona.
+    Genesis,
+    /// The root key before it named it.
+    Rotated,
+    /// The recovery key named it.
+    Recovered,
+    /// A reset brought it.
+    Reset,
+}
+
+/// A root key, and from which entry on it was one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// The key.
     pub irk: VerifyingKey,
-    pub rk: Option<VerifyingKey>,
+    /// The entry that made it the root key.
+    pub seq: u64,
+    /// When, by the signer's clock.
+    pub at: i64,
+    /// How.
+    pub origin: RootOrigin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    /// Never empty; the last one is in force.
+    pub roots: Vec<Root>,
     pub devices: BTreeMap<VerifyingKey, Device>,
     pub attestations: Vec<Attestation>,
 }
 
 impl State {
-    pub fn new(genesis: &Genesis) -> Self {
-        Self { irk: genesis.irk, rk: genesis.rk, devices: BTreeMap::new(), attestations: Vec::new() }
+    pub fn new(genesis: &Genesis, at: i64) -> Self {
+        let root = Root { irk: genesis.irk, seq: 0, at, origin: RootOrigin::Genesis };
+        Self { roots: vec![root], devices: BTreeMap::new(), attestations: Vec::new() }
     }
 
-    /// The key that must have signed `entry`, if that signer may sign its kind at all.
-    pub fn key_of(&self, entry: &Entry) -> Result<VerifyingKey, ChainError> {
-        let recovery_may = matches!(entry.body(), EntryBody::RevokeDevice(_) | EntryBody::RotateIrk(_));
-        match (entry.by(), self.rk) {
-            (Signer::Irk, _) => Ok(self.irk),
-            (Signer::Rk, Some(rk)) if recovery_may => Ok(rk),
-            (Signer::Rk, _) => Err(ChainError::WrongSigner { seq: entry.seq() }),
-        }
+    /// What is left after a reset: whoever signed in knows nothing of the keys before, so no device and no
+    /// issuer's word of before counts. Revoked devices stay revoked.
+    pub fn after_reset(&self, root: Root) -> Self {
+        let mut after = self.clone();
+        after.roots.push(root);
+        after.attestations.clear();
+        after.devices.values_mut().for_each(|device| device.replaced = true);
+        after
     }
 
+    pub fn root(&self) -> &Root {
+        self.roots.last().expect("a persona has a root key")
+    }
+
+    pub fn root_at(&self, seq: u64) -> &Root {
+        self.roots.iter().rev().find(|root| root.seq <= seq).unwrap_or(&self.roots[0])
+    }
+
+    /// Whether the owner stands by a word of this issuer about this subject.
+    pub fn is_vouched(&self, iss: &str, sub: &str) -> bool {
+        self.attestations.iter().any(|one| !one.withdrawn && one.iss == iss && one.sub == sub)
+    }
+
+    /// Takes an entry whose signature was checked; one that is refused changes nothing.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), ChainError> {
         let seq = entry.seq();
         match entry.body() {
-            EntryBody::Genesis(_) => Err(ChainError::SecondGenesis { seq }),
             EntryBody::Attest(body) => self.attest(body, seq),
             EntryBody::AddDevice(body) => self.add_device(body, entry),
             EntryBody::RevokeDevice(body) => self.revoke_device(body, seq),
             EntryBody::LinkIdp(body) => check_subject(&body.iss, &body.sub, seq),
             EntryBody::UnlinkIdp(body) => self.unlink(body, seq),
-            // Following them needs the delay, the veto and the explanation that belong to them.
-            body @ (EntryBody::RotateIrk(_) | EntryBody::Reset(_)) => {
-                Err(ChainError::Unsupported { seq, kind: body.kind() })
+            EntryBody::RotateIrk(body) => {
+                self.rotate(body, entry);
+                Ok(())
             }
+            EntryBody::Genesis(_) | EntryBody::Reset(_) | EntryBody::Veto(_) => Err(ChainError::SecondGenesis { seq }),
         }
+    }
+
+    fn rotate(&mut self, body: &NewRoot, entry: &Entry) {
+        let origin = if entry.by() == Signer::Rk { RootOrigin::Recovered } else { RootOrigin::Rotated };
+        self.roots.push(Root { irk: body.irk, seq: entry.seq(), at: entry.iat(), origin });
     }
 
     fn attest(&mut self, body: &Attest, seq: u64) -> Result<(), ChainError> {
         check_subject(&body.iss, &body.sub, seq)?;
         let Attest { pkt_hash, iss, sub, until } = body.clone();
-        self.attestations.push(Attestation { pkt_hash, iss, sub, until, withdrawn: false });
+        self.attestations.push(Attestation { pkt_hash, iss, sub, until, withdrawn: false, seq });
         Ok(())
     }
 
@@ -124,11 +175,12 @@ impl State {
         }
         let added = match self.devices.get(&body.dsk) {
             Some(known) if known.revoked => return refuse("a revoked device is never added again"),
-            Some(known) => known.added,
-            None => entry.iat(),
+            Some(known) if !known.replaced => known.added,
+            Some(_) | None => entry.iat(),
         };
         let AddDevice { dsk, name, expires } = body.clone();
-        self.devices.insert(dsk, Device { dsk, name, added, expires, revoked: false, entry: entry.hash() });
+        let entry = entry.hash();
+        self.devices.insert(dsk, Device { dsk, name, added, expires, revoked: false, replaced: false, entry });
         Ok(())
     }
 

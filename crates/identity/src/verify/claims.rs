@@ -26,7 +26,7 @@ pub(super) fn subject(evidence: &Evidence, one: &Admitted<'_>) -> Result<Subject
 
 /// E-mail is never part of the key: an issuer may let people choose it.
 pub(super) fn subject_key(one: &Admitted<'_>) -> Option<SubjectKey> {
-    let subject = word(&one.token.claims, "sub")?;
+    let subject = word(&one.id.claims, "sub")?;
     let fits =
         (1..=SUBJECT_LIMIT).contains(&subject.len()) && subject.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     let entry = &one.admission.entry;
@@ -40,7 +40,7 @@ pub(super) fn subject_key(one: &Admitted<'_>) -> Option<SubjectKey> {
 /// Entra's stable key beside the pairwise subject.
 pub(super) fn entra(one: &Admitted<'_>) -> Option<(String, String)> {
     let tenant = one.admission.tenant()?;
-    let object = word(&one.token.claims, "oid").filter(|oid| oid.len() <= SUBJECT_LIMIT)?;
+    let object = word(&one.id.claims, "oid").filter(|oid| oid.len() <= SUBJECT_LIMIT)?;
     Some((tenant.0.to_owned(), object.to_owned()))
 }
 
@@ -61,7 +61,7 @@ fn email(evidence: &Evidence, one: &Admitted<'_>, address: &str) -> Result<Email
     if local.is_empty() || domain.is_empty() || !visible {
         return Err(VerifyError::BadDisplayClaim("email"));
     }
-    let checked = one.token.claims.get("email_verified") == Some(&Value::Bool(true));
+    let checked = one.id.claims.get("email_verified") == Some(&Value::Bool(true));
     let authoritative = checked && speaks_for(evidence, one, &domain.to_ascii_lowercase());
     Ok(Email { address: address.to_owned(), authoritative })
 }
@@ -70,12 +70,12 @@ fn speaks_for(evidence: &Evidence, one: &Admitted<'_>, domain: &str) -> bool {
     let entry = &one.admission.entry;
     let own = one.admission.own_domain && evidence.user.address().domain_str() == domain;
     let listed = entry.email_domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain));
-    let hosted = entry.trusts_hd && word(&one.token.claims, "hd").is_some_and(|hd| hd.eq_ignore_ascii_case(domain));
+    let hosted = entry.trusts_hd && word(&one.id.claims, "hd").is_some_and(|hd| hd.eq_ignore_ascii_case(domain));
     own || listed || hosted
 }
 
 fn text<'a>(one: &'a Admitted<'_>, name: &'static str, limit: usize) -> Result<Option<&'a str>, VerifyError> {
-    match one.token.claims.get(name) {
+    match one.id.claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.len() <= limit => Ok(Some(text)),
         Some(_) => Err(VerifyError::BadDisplayClaim(name)),

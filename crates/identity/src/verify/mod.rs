@@ -4,12 +4,14 @@
 //! |---|---|
 //! | 0 bounds, 1 issuer | here |
 //! | 2 client claims, 3–4 issuer's key and signature, 5–7 issuer, audience, binding | `token` |
-//! | 8–9 time and authentication | `time` |
+//! | 8–9 time, renewals, and authentication | `time`, `renewals` |
 //! | 10–11 subject and display | `claims` |
-//! | 12–15 chain, pin, history, policy | `persona` |
+//! | 12–15 chain, pin, history, policy | `persona`; resets in `resets` |
 
 mod claims;
 mod persona;
+mod renewals;
+mod resets;
 mod time;
 mod token;
 
@@ -19,7 +21,8 @@ use crate::context::Context;
 use crate::error::VerifyError;
 use crate::evidence::Evidence;
 use crate::issuers::Admission;
-use crate::token::PkToken;
+use crate::renewal::Renewal;
+use crate::token::{IdToken, PkToken};
 use crate::verified::{Attested, VerifiedIdentity, Vouching};
 
 /// Recognises whoever shows `evidence`, or says at which check it failed.
@@ -28,14 +31,18 @@ use crate::verified::{Attested, VerifiedIdentity, Vouching};
 /// issuer that fails is a failure.
 pub fn verify(evidence: &Evidence, context: &Context<'_>) -> Result<VerifiedIdentity, VerifyError> {
     let tokens = read_tokens(evidence)?;
+    let renewals = renewals::read(evidence, &tokens)?;
     let admitted = admit(evidence, &tokens, context)?;
-    let attested = admitted.iter().map(|one| check_token(evidence, one, context)).collect::<Result<Vec<_>, _>>()?;
-    persona::check(evidence, &admitted, attested, context)
+    let check = |one: &Admitted<'_>| check_token(evidence, one, &renewals, context);
+    let attested = admitted.iter().map(check).collect::<Result<Vec<_>, _>>()?;
+    persona::check(evidence, &admitted, attested, &renewals, context)
 }
 
 /// A token whose issuer may speak about the person.
 struct Admitted<'a> {
     token: &'a PkToken,
+    /// What the issuer signed: the token's own, or a renewal of it.
+    id: &'a IdToken,
     admission: Admission<'a>,
 }
 
@@ -55,7 +62,7 @@ fn admit<'a>(
     for token in tokens {
         let issuer = token.claimed_issuer().ok_or(VerifyError::NoIssuer)?;
         match context.table.admit(issuer, &evidence.user, own.trim_end_matches('/')) {
-            Some(admission) => admitted.push(Admitted { token, admission }),
+            Some(admission) => admitted.push(Admitted { token, id: &token.id, admission }),
             None => refused = refused.or_else(|| Some(issuer.chars().take(ISSUER_SHOWN).collect())),
         }
     }
@@ -70,15 +77,21 @@ fn admit<'a>(
 const ISSUER_SHOWN: usize = 512;
 
 /// Steps 2 to 11.
-fn check_token(evidence: &Evidence, one: &Admitted<'_>, context: &Context<'_>) -> Result<Attested, VerifyError> {
+fn check_token(
+    evidence: &Evidence,
+    one: &Admitted<'_>,
+    renewals: &[Renewal],
+    context: &Context<'_>,
+) -> Result<Attested, VerifyError> {
     let cic = token::client_claims(one.token)?;
     token::issuer_signature(one, context.jwks)?;
     token::tenant(one)?;
     token::audience(one)?;
-    token::binding(one.token, &cic)?;
-    let times = time::Times::read(one.token)?;
+    token::binding(one, &cic)?;
+    let times = time::Times::read(one.id)?;
     times.check(context.now)?;
-    times.check_age(one, context)?;
+    let at = renewals::newest(one, &cic, times.iat, renewals, context)?;
+    time::Times::check_age(at, one, context)?;
     time::authentication(one, &times)?;
     let subject = claims::subject(evidence, one)?;
     let display = claims::display(evidence, one)?;
@@ -87,7 +100,7 @@ fn check_token(evidence: &Evidence, one: &Admitted<'_>, context: &Context<'_>) -
         vouching: vouching(evidence.user.domain(), &one.admission),
         subject,
         display,
-        at: times.iat,
+        at,
         pkt_hash: one.token.hash(),
     })
 }

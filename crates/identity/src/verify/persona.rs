@@ -4,20 +4,24 @@ use crate::CLOCK_SKEW_S;
 use crate::chain::{Device, Sigchain, Standing};
 use crate::cic::Cic;
 use crate::context::Context;
-use crate::error::{KeyChange, KeyChangeKind, VerifyError};
+use crate::digest::Digest;
+use crate::error::{KeyChange, KeyChangeKind, PendingReset, VerifyError};
 use crate::evidence::Evidence;
 use crate::pins::{Comparison, Pin};
+use crate::renewal::Renewal;
 use crate::verified::{Attested, PinState, VerifiedIdentity};
 
-use super::Admitted;
+use super::resets::Resets;
+use super::{Admitted, renewals};
 
 pub(super) fn check(
     evidence: &Evidence,
     admitted: &[Admitted<'_>],
     attested: Vec<Attested>,
+    renewals: &[Renewal],
     context: &Context<'_>,
 ) -> Result<VerifiedIdentity, VerifyError> {
-    let (chain, device) = chain(evidence, admitted, &attested, context)?;
+    let Known { chain, device, resets, pending_reset } = chain(evidence, admitted, &attested, renewals, context)?;
     let pin_state = pins(evidence, &chain, &attested, context)?;
     history(&chain, context)?;
     policy(&attested, context)?;
@@ -27,12 +31,23 @@ pub(super) fn check(
         irk: chain.irk(),
         attested,
         device,
-        head: chain.head(),
+        head: chain.settled_head(),
         pin_state,
         fresh: false,
+        resets,
+        pending_reset,
+        chain,
     };
     who.fresh = context.now.saturating_sub(who.attested_at()) <= context.policy.fresh_age_s;
     Ok(who)
+}
+
+/// What step 12 finds.
+struct Known {
+    chain: Sigchain,
+    device: Device,
+    resets: Vec<(Digest, i64)>,
+    pending_reset: Option<PendingReset>,
 }
 
 /// Step 12.
@@ -40,33 +55,54 @@ fn chain(
     evidence: &Evidence,
     admitted: &[Admitted<'_>],
     attested: &[Attested],
+    renewals: &[Renewal],
     context: &Context<'_>,
-) -> Result<(Sigchain, Device), VerifyError> {
-    let chain = Sigchain::parse(&evidence.chain).map_err(VerifyError::Chain)?;
+) -> Result<Known, VerifyError> {
+    let mut chain = Sigchain::parse(&evidence.chain).map_err(VerifyError::Chain)?;
     let ahead = chain.updated_at().saturating_sub(context.now);
     if ahead > CLOCK_SKEW_S {
         return Err(VerifyError::ChainFromTheFuture { by_s: ahead });
     }
+    let mut tokens = Vec::with_capacity(admitted.len());
     for (one, word) in admitted.iter().zip(attested) {
-        own_token(&chain, one, word, context)?;
+        let cic = Cic::from_members(&one.token.cic_protected, &one.token.cic).map_err(VerifyError::Cic)?;
+        if cic.chain() != chain.genesis_hash() {
+            return Err(VerifyError::ForeignChain);
+        }
+        tokens.push((one, word, cic));
+    }
+    let resets = Resets::read(&chain, evidence, &tokens, context);
+    chain.settle(context.now, &|reset| resets.first_seen(reset));
+    for (one, word, cic) in &tokens {
+        own_token(&chain, one, word, cic, &resets, context)?;
+        renewals::signed(one, renewals, &chain)?;
     }
     let device = chain.device(&evidence.device, context.now).map_err(VerifyError::Device)?.clone();
     match context.leaf {
         Some(leaf) if *leaf != evidence.device => Err(VerifyError::NotTheLeaf),
-        _ => Ok((chain, device)),
+        _ => Ok(Known { device, pending_reset: resets.pending(&chain), resets: resets.backed, chain }),
     }
 }
 
-/// The token was made for this chain's root key, and its owner says so too.
-fn own_token(chain: &Sigchain, one: &Admitted<'_>, word: &Attested, context: &Context<'_>) -> Result<(), VerifyError> {
-    let cic = Cic::from_members(&one.token.cic_protected, &one.token.cic).map_err(VerifyError::Cic)?;
-    if cic.chain() != chain.genesis_hash() {
-        return Err(VerifyError::ForeignChain);
-    }
-    if *cic.upk() != chain.irk() {
+/// The token was made for the root key this chain had when its owner recorded it.
+fn own_token(
+    chain: &Sigchain,
+    one: &Admitted<'_>,
+    word: &Attested,
+    cic: &Cic,
+    resets: &Resets<'_>,
+    context: &Context<'_>,
+) -> Result<(), VerifyError> {
+    let records = || chain.attestations().iter().filter(|record| record.pkt_hash == word.pkt_hash);
+    let Some(record) = records().next_back() else {
+        let refusal = resets.refusal(chain, word, cic);
+        let otherwise =
+            if chain.was_root_key(cic.upk()) { VerifyError::NotAttested } else { VerifyError::ForeignRootKey };
+        return Err(refusal.unwrap_or(otherwise));
+    };
+    if !records().any(|record| chain.irk_at(record.seq) == *cic.upk()) {
         return Err(VerifyError::ForeignRootKey);
     }
-    let record = chain.attestation(&word.pkt_hash).ok_or(VerifyError::NotAttested)?;
     if Some(record.iss.as_str()) != one.token.claimed_issuer() || record.sub != word.subject.subject {
         return Err(VerifyError::NotAttested);
     }
@@ -89,28 +125,38 @@ fn pins(
     let mut known = Vec::new();
     for word in attested {
         if let Some(pin) = context.pins.subject(&word.subject) {
-            same_keys(KeyChangeKind::Subject, pin, chain, word)?;
-            known.push(pin);
+            known.push(follow(KeyChangeKind::Subject, pin, evidence, chain, word)?);
         }
     }
     if let Some(pin) = context.pins.address(&evidence.user) {
-        same_keys(KeyChangeKind::Address, pin, chain, &attested[0])?;
-        known.push(pin);
+        known.push(follow(KeyChangeKind::Address, pin, evidence, chain, &attested[0])?);
     }
-    Ok(match known.iter().map(|pin| pin.comparison).max() {
+    Ok(match known.into_iter().max() {
         None => PinState::New,
         Some(Comparison::Introduced) => PinState::Introduced,
         Some(Comparison::Verified) => PinState::Verified,
     })
 }
 
-fn same_keys(kind: KeyChangeKind, pinned: Pin, chain: &Sigchain, word: &Attested) -> Result<(), VerifyError> {
-    if pinned.persona == chain.persona() && pinned.irk == chain.irk() {
-        return Ok(());
+/// How sure we still are of a pin: the same keys, or new ones that the pinned ones lead to. Anything else is
+/// an alarm.
+fn follow(
+    kind: KeyChangeKind,
+    pinned: Pin,
+    evidence: &Evidence,
+    chain: &Sigchain,
+    word: &Attested,
+) -> Result<Comparison, VerifyError> {
+    if pinned.persona == chain.persona()
+        && let Some(comparison) = pinned.followed(chain)
+    {
+        return Ok(comparison);
     }
     Err(VerifyError::KeyChange(Box::new(KeyChange {
         kind,
         issuer: word.subject.issuer.clone(),
+        subject: word.subject.clone(),
+        user: evidence.user.clone(),
         pinned,
         shown_persona: chain.persona(),
         shown_irk: chain.irk(),

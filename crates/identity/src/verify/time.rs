@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::CLOCK_SKEW_S;
 use crate::context::Context;
 use crate::error::VerifyError;
-use crate::token::{PkToken, word};
+use crate::token::{IdToken, word};
 
 use super::{Admitted, claims};
 
@@ -23,7 +23,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub fn read(token: &PkToken) -> Result<Self, VerifyError> {
+    pub fn read(token: &IdToken) -> Result<Self, VerifyError> {
         Ok(Self {
             iat: number(token, "iat")?.ok_or(VerifyError::BadTime("iat"))?,
             exp: number(token, "exp")?.ok_or(VerifyError::BadTime("exp"))?,
@@ -49,12 +49,16 @@ impl Times {
         }
     }
 
-    /// Strangers need recent evidence; people already pinned do not, unless the issuer's entry says so.
-    pub fn check_age(&self, one: &Admitted<'_>, context: &Context<'_>) -> Result<(), VerifyError> {
+    /// How old the issuer's word may be that was given at `at`, by a token or by a renewal of it. Strangers
+    /// need recent evidence; people already pinned do not, unless the issuer's entry or the policy says so.
+    pub fn check_age(at: i64, one: &Admitted<'_>, context: &Context<'_>) -> Result<(), VerifyError> {
+        let age_s = context.now.saturating_sub(at);
+        if let Some(limit_s) = context.policy.max_age_s.filter(|limit_s| age_s > *limit_s) {
+            return Err(VerifyError::Stale { age_s, limit_s });
+        }
         let stranger = claims::subject_key(one).is_none_or(|subject| context.pins.subject(&subject).is_none());
         let for_strangers = stranger.then_some(context.policy.first_contact_age_s);
         let limit = [one.admission.entry.max_age_s, for_strangers].into_iter().flatten().min();
-        let age_s = context.now.saturating_sub(self.iat);
         match limit {
             Some(limit_s) if age_s > limit_s => Err(VerifyError::TooOld { age_s, limit_s }),
             _ => Ok(()),
@@ -71,17 +75,17 @@ pub(super) fn authentication(one: &Admitted<'_>, times: &Times) -> Result<(), Ve
             return Err(VerifyError::AuthenticationTooOld);
         }
     }
-    let acr = word(&one.token.claims, "acr");
+    let acr = word(&one.id.claims, "acr");
     if !entry.acr.is_empty() && !entry.acr.iter().any(|required| acr == Some(required)) {
         return Err(VerifyError::WrongAcr);
     }
-    let amr = one.token.claims.get("amr").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let amr = one.id.claims.get("amr").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let has = |required: &String| amr.iter().take(AMR_LIMIT).any(|means| means.as_str() == Some(required));
     if entry.amr.iter().all(has) { Ok(()) } else { Err(VerifyError::WrongAmr) }
 }
 
 /// A NumericDate: whole or not, never negative.
-fn number(token: &PkToken, name: &'static str) -> Result<Option<i64>, VerifyError> {
+fn number(token: &IdToken, name: &'static str) -> Result<Option<i64>, VerifyError> {
     match token.claims.get(name) {
         None => Ok(None),
         Some(value) => match value.as_f64() {

@@ -11,6 +11,7 @@ use crate::token::{PkToken, word};
 use super::Admitted;
 
 const AUDIENCES_LIMIT: usize = 16;
+const KEY_BINDING_TYP: &str = "dpop+id_token";
 
 /// Step 2: the claims are acceptable and their key signed them together with the payload.
 pub(super) fn client_claims(token: &PkToken) -> Result<Cic, VerifyError> {
@@ -23,8 +24,8 @@ pub(super) fn client_claims(token: &PkToken) -> Result<Cic, VerifyError> {
 /// Steps 3 and 4: the issuer's key is known and fit, and signed the payload.
 pub(super) fn issuer_signature(one: &Admitted<'_>, jwks: &JwksBook) -> Result<(), VerifyError> {
     let keys = issuer_keys(one, jwks)?;
-    let (alg, signed) = (one.token.op.alg, one.token.op_signed());
-    let signature = &one.token.op_signature;
+    let (alg, signed) = (one.id.op.alg, one.id.signed());
+    let signature = &one.id.signature;
     if keys.into_iter().any(|key| alg.verify(key, &signed, signature)) {
         Ok(())
     } else {
@@ -34,11 +35,11 @@ pub(super) fn issuer_signature(one: &Admitted<'_>, jwks: &JwksBook) -> Result<()
 
 /// The keys the issuer ever called by the token's `kid` that fit its algorithm.
 fn issuer_keys<'a>(one: &'a Admitted<'_>, jwks: &'a JwksBook) -> Result<Vec<&'a PublicKey>, VerifyError> {
-    let (entry, alg) = (&one.admission.entry, one.token.op.alg);
+    let (entry, alg) = (&one.admission.entry, one.id.op.alg);
     if !entry.algorithms.contains(&alg) {
         return Err(VerifyError::AlgorithmNotAllowed { alg });
     }
-    let kid = one.token.op.kid.as_deref().ok_or(VerifyError::MissingKid)?;
+    let kid = one.id.op.kid.as_deref().ok_or(VerifyError::MissingKid)?;
     let found: Vec<_> = jwks.find(&entry.issuer, kid).map(|jwk| jwk.usable_for(alg)).collect();
     let Some(first) = found.first().copied() else {
         return Err(VerifyError::NeedsJwks { issuer: entry.issuer.clone() });
@@ -54,7 +55,7 @@ fn issuer_keys<'a>(one: &'a Admitted<'_>, jwks: &'a JwksBook) -> Result<Vec<&'a 
 /// Entra token must also be of that issuer's tenant.
 pub(super) fn tenant(one: &Admitted<'_>) -> Result<(), VerifyError> {
     match one.admission.tenant() {
-        Some(tenant) if word(&one.token.claims, "tid") != Some(tenant.0) => Err(VerifyError::WrongTenant),
+        Some(tenant) if word(&one.id.claims, "tid") != Some(tenant.0) => Err(VerifyError::WrongTenant),
         _ => Ok(()),
     }
 }
@@ -62,7 +63,7 @@ pub(super) fn tenant(one: &Admitted<'_>) -> Result<(), VerifyError> {
 /// Step 6: made for this app and nobody else. Whoever runs another app chooses the nonce of its tokens.
 pub(super) fn audience(one: &Admitted<'_>) -> Result<(), VerifyError> {
     let allowed = |client: &str| one.admission.entry.client_ids.iter().any(|id| id == client);
-    let audiences = match one.token.claims.get("aud") {
+    let audiences = match one.id.claims.get("aud") {
         Some(Value::String(single)) => vec![single.as_str()],
         Some(Value::Array(list)) if list.len() <= AUDIENCES_LIMIT => {
             list.iter().map(Value::as_str).collect::<Option<Vec<_>>>().ok_or(VerifyError::NoAudience)?
@@ -75,7 +76,7 @@ pub(super) fn audience(one: &Admitted<'_>) -> Result<(), VerifyError> {
     if !audiences.iter().all(|client| allowed(client)) {
         return Err(VerifyError::ForeignAudience);
     }
-    match one.token.claims.get("azp") {
+    match one.id.claims.get("azp") {
         None if audiences.len() > 1 => Err(VerifyError::AmbiguousAudience),
         None => Ok(()),
         Some(Value::String(party)) if allowed(party) => Ok(()),
@@ -84,21 +85,27 @@ pub(super) fn audience(one: &Admitted<'_>) -> Result<(), VerifyError> {
 }
 
 /// Step 7: the token commits to exactly these claims, and, where the issuer binds keys, to this key.
-pub(super) fn binding(token: &PkToken, cic: &Cic) -> Result<(), VerifyError> {
-    match token.op.typ.as_deref() {
-        None => {}
-        Some(typ) if typ.eq_ignore_ascii_case("JWT") => {}
-        Some("dpop+id_token") => bound_key(token, cic)?,
-        Some(_) => return Err(VerifyError::WrongTokenType),
-    }
-    let nonce = word(&token.claims, "nonce").ok_or(VerifyError::NoNonce)?;
+pub(super) fn binding(one: &Admitted<'_>, cic: &Cic) -> Result<(), VerifyError> {
+    key_binding(one, cic)?;
+    let nonce = word(&one.id.claims, "nonce").ok_or(VerifyError::NoNonce)?;
     let expected = nonce_of(cic.text());
     if keys::constant_time_eq(nonce.as_bytes(), expected.as_bytes()) { Ok(()) } else { Err(VerifyError::ForeignNonce) }
 }
 
+/// The draft's name of the type changed before, so an issuer's entry may say how that issuer spells it.
+pub(super) fn key_binding(one: &Admitted<'_>, cic: &Cic) -> Result<(), VerifyError> {
+    match one.id.op.typ.as_deref() {
+        typ if typ.is_some() && typ == one.admission.entry.key_binding_typ.as_deref() => bound_key(one, cic),
+        None => Ok(()),
+        Some(typ) if typ.eq_ignore_ascii_case("JWT") => Ok(()),
+        Some(KEY_BINDING_TYP) => bound_key(one, cic),
+        Some(_) => Err(VerifyError::WrongTokenType),
+    }
+}
+
 /// `cnf.jwk` is the root key. Both are Ed25519, so equal keys and equal RFC 7638 thumbprints are the same.
-fn bound_key(token: &PkToken, cic: &Cic) -> Result<(), VerifyError> {
-    let cnf = token.claims.get("cnf").and_then(|cnf| cnf.get("jwk")).and_then(Value::as_object);
+fn bound_key(one: &Admitted<'_>, cic: &Cic) -> Result<(), VerifyError> {
+    let cnf = one.id.claims.get("cnf").and_then(|cnf| cnf.get("jwk")).and_then(Value::as_object);
     match cnf.and_then(ed25519_jwk) {
         Some(key) if key == *cic.upk() => Ok(()),
         _ => Err(VerifyError::ForeignBoundKey),

@@ -95,6 +95,7 @@ pub struct Story {
     pub policy: Policy,
     pub now: i64,
     pub leaf: Option<VerifyingKey>,
+    pub renewals: Vec<String>,
     pub domain_issuer: String,
 }
 
@@ -123,6 +124,7 @@ impl Story {
             pins: PinBook::new(),
             domain_issuer: "http://b.localhost:7102".into(),
             leaf: None,
+            renewals: Vec::new(),
             now: NOW,
             irk,
             device,
@@ -198,7 +200,14 @@ impl Story {
 
     pub fn showing(&self, tokens: Vec<String>) -> Evidence {
         let device = self.device.verifying_key();
-        Evidence { user: self.user.clone(), inbox: None, tokens, chain: self.chain.texts(), device }
+        Evidence {
+            user: self.user.clone(),
+            inbox: None,
+            tokens,
+            renewals: self.renewals.clone(),
+            chain: self.chain.texts(),
+            device,
+        }
     }
 
     pub fn verify(&self, evidence: &Evidence) -> Result<VerifiedIdentity, VerifyError> {
