@@ -6,6 +6,7 @@ use keys::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::digest::Digest;
 use crate::json::{Bounds, JsonError, object};
 
 /// Largest key set in bytes.
@@ -14,7 +15,11 @@ const KEYS_LIMIT: usize = 64;
 const KID_LIMIT: usize = 256;
 const RSA_MIN_BITS: usize = 2048;
 const RSA_MAX_BITS: usize = 8192;
-/// Keys remembered for one issuer; the longest unseen ones go first.
+/// Longest member of a key that is kept: a modulus of 8192 bits has 1,366 characters.
+const MEMBER_LIMIT: usize = 2048;
+/// The members of a key that are read.
+const KEPT: [&str; 9] = ["kty", "crv", "n", "e", "x", "y", "kid", "alg", "use"];
+/// Keys remembered for one issuer: twenty years of an issuer that rotates every two weeks.
 const ARCHIVE_LIMIT: usize = 512;
 
 /// Why a text is no key set.
@@ -70,14 +75,44 @@ pub struct Jwk {
 }
 
 impl Jwk {
-    fn read(raw: &Map<String, Value>) -> Self {
+    /// Only what a verifier reads is kept: a certificate chain in every key would fill the archive.
+    fn read(members: &Map<String, Value>) -> Self {
+        let kept = |(name, value): (&String, &Value)| {
+            let short = value.as_str().is_some_and(|text| text.len() <= MEMBER_LIMIT);
+            (KEPT.contains(&name.as_str()) && short).then(|| (name.clone(), value.clone()))
+        };
+        let raw: Map<String, Value> = members.iter().filter_map(kept).collect();
         let text = |name: &str| raw.get(name).and_then(Value::as_str);
         let kid = text("kid").filter(|kid| kid.len() <= KID_LIMIT).map(str::to_owned);
         let key = match text("use") {
-            Some("sig") | None => public_key(raw),
+            Some("sig") | None => public_key(&raw),
             Some(_) => Err(KeyFault::NotForSigning),
         };
-        Self { kid, alg: text("alg").map(str::to_owned), key, raw: raw.clone() }
+        Self { kid, alg: text("alg").map(str::to_owned), key, raw }
+    }
+
+    /// The thumbprint (RFC 7638) of a key that can be used.
+    fn thumbprint(&self) -> Option<Digest> {
+        let text = |name: &str| self.raw.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (crv, x) = (text("crv"), text("x"));
+        let json = match self.key.as_ref().ok()? {
+            PublicKey::Rsa { .. } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text("e"), text("n")),
+            PublicKey::P256(_) | PublicKey::P384(_) => {
+                format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{}"}}"#, text("y"))
+            }
+            PublicKey::Ed25519(_) => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
+        };
+        Some(Digest::of(json.as_bytes()))
+    }
+
+    /// Whether both are one key under one name, for the same algorithm. A key that cannot be used is
+    /// itself only if every member is.
+    fn is(&self, other: &Self) -> bool {
+        match (self.thumbprint(), other.thumbprint()) {
+            (Some(one), Some(another)) => one == another && self.kid == other.kid && self.alg == other.alg,
+            (None, None) => self.raw == other.raw,
+            _ => false,
+        }
     }
 
     /// The name a token calls it by.
@@ -154,6 +189,10 @@ impl Jwks {
 }
 
 /// Every key every issuer was seen with: a token stays verifiable after its issuer rotated.
+///
+/// An issuer is free to publish new keys without end. Beyond the bound for one issuer its keys are
+/// forgotten: first those that stood in a single set and no longer do, then the longest unseen. So a burst
+/// of new keys does not push out those that served for a while, and no issuer pushes out another's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JwksBook {
@@ -186,13 +225,27 @@ impl JwksBook {
     pub fn learn(&mut self, issuer: &str, jwks: &Jwks, now: i64) {
         let known = self.issuers.entry(issuer.to_owned()).or_default();
         for jwk in &jwks.keys {
-            match known.iter_mut().find(|one| one.jwk.raw == jwk.raw) {
-                Some(one) => one.last_seen = now,
+            match known.iter_mut().find(|one| one.jwk.is(jwk)) {
+                Some(one) => one.last_seen = one.last_seen.max(now),
                 None => known.push(Known { first_seen: now, last_seen: now, jwk: jwk.clone() }),
             }
         }
-        known.sort_by_key(|one| -one.last_seen);
+        let latest = known.iter().map(|one| one.last_seen).max().unwrap_or(now);
+        let worth = |one: &Known| (one.last_seen == latest, one.last_seen > one.first_seen, one.last_seen);
+        known.sort_by_key(|one| std::cmp::Reverse(worth(one)));
         known.truncate(ARCHIVE_LIMIT);
+        known.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
+    }
+
+    /// When the key with this thumbprint (RFC 7638) was seen first and last at `issuer`.
+    pub fn seen(&self, issuer: &str, thumbprint: &Digest) -> Option<(i64, i64)> {
+        let known = self.issuers.get(issuer)?.iter().filter(|one| one.jwk.thumbprint() == Some(*thumbprint));
+        known.map(|one| (one.first_seen, one.last_seen)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    }
+
+    /// How many keys of `issuer` are remembered.
+    pub fn known(&self, issuer: &str) -> usize {
+        self.issuers.get(issuer).map_or(0, Vec::len)
     }
 
     /// When a key of `issuer` was seen last: whether it is time to ask again.
@@ -273,5 +326,70 @@ mod tests {
         assert_eq!(book.find("https://i", "new").count(), 1);
         assert_eq!(book.find("https://j", "new").count(), 0);
         assert_eq!(book.last_seen("https://i"), Some(2));
+    }
+
+    fn ed(seed: u64, kid: &str) -> Value {
+        let key = keys::SigningKey::from_bytes(&keys::sha256(&seed.to_le_bytes())).verifying_key();
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": key, "kid": kid })
+    }
+
+    fn publish(book: &mut JwksBook, keys: &[Value], now: i64) {
+        book.learn("https://i", &Jwks::parse(&json!({ "keys": keys }).to_string()).unwrap(), now);
+    }
+
+    #[test]
+    fn a_thumbprint_is_that_of_the_rfc() {
+        // RFC 7638, 3.1, and RFC 8037, A.3.
+        let rsa = json!({ "kty": "RSA", "e": "AQAB", "alg": "RS256", "kid": "2011-04-29", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw" });
+        let okp = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        for (key, thumbprint) in
+            [(rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"), (okp, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")]
+        {
+            let set = Jwks::parse(&json!({ "keys": [key] }).to_string()).unwrap();
+            assert_eq!(set.keys[0].thumbprint().map(|digest| digest.to_string()).as_deref(), Some(thumbprint));
+        }
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_thumbprint_from_first_to_last_sight() {
+        let mut book = JwksBook::default();
+        publish(&mut book, &[ed(1, "a")], 10);
+        let mut decorated = ed(1, "a");
+        decorated["x5c"] = json!(["AAAA"]);
+        publish(&mut book, &[decorated], 20);
+        publish(&mut book, &[ed(2, "b")], 30);
+        let thumbprint =
+            Jwks::parse(&json!({ "keys": [ed(1, "a")] }).to_string()).unwrap().keys[0].thumbprint().unwrap();
+        assert_eq!(book.seen("https://i", &thumbprint), Some((10, 20)));
+        assert_eq!(book.seen("https://j", &thumbprint), None);
+        assert_eq!(book.known("https://i"), 2);
+        publish(&mut book, &[ed(1, "another name")], 40);
+        assert_eq!((book.find("https://i", "a").count(), book.find("https://i", "another name").count()), (1, 1));
+    }
+
+    #[test]
+    fn an_issuer_that_floods_forgets_its_own_new_keys_first() {
+        let mut book = JwksBook::default();
+        book.learn("https://j", &Jwks::parse(&json!({ "keys": [ed(0, "other")] }).to_string()).unwrap(), 1);
+        publish(&mut book, &[ed(1, "old")], 1);
+        publish(&mut book, &[ed(1, "old")], 2);
+        for round in 0..12u64 {
+            let flood: Vec<Value> = (0..60).map(|n| ed(100 + round * 60 + n, &format!("{round}-{n}"))).collect();
+            publish(&mut book, &flood, 10 + round as i64);
+        }
+        assert_eq!(book.known("https://i"), ARCHIVE_LIMIT);
+        let found = |kid| book.find("https://i", kid).count();
+        assert_eq!((found("old"), found("11-0"), found("11-59"), found("0-0")), (1, 1, 1, 0));
+        assert_eq!(book.find("https://j", "other").count(), 1, "others are not touched");
+    }
+
+    #[test]
+    fn what_an_issuer_adds_to_its_keys_is_not_kept() {
+        let mut key = ed(1, "a");
+        key["x5c"] = json!(["A".repeat(50_000)]);
+        key["alg"] = json!("A".repeat(5_000));
+        let mut book = JwksBook::default();
+        publish(&mut book, &[key], 1);
+        assert!(serde_json::to_string(&book).unwrap().len() < 500);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use catalogue::{Draft, PackageKind, PackageName, Publisher, paths};
 use fuzz::{NOW, key};
-use identity::{Attest, Cic, DeviceCredential, Digest, Evidence, PkToken, Sigchain};
+use identity::{Attest, Cic, DeviceCredential, Digest, Evidence, PkToken, Renewal, Sigchain, Signer};
 use keys::b64url;
 use message::UserAddress;
 use semver::Version;
@@ -93,10 +93,17 @@ fn identities() {
     let (iss, sub) = ("https://issuer.example".to_owned(), "ben-7".to_owned());
     let attest = Attest { pkt_hash: token.hash(), iss, sub, until: NOW + 80 * DAY };
     chain.attest(&irk, attest, NOW - 3600).expect("an attestation");
+    let later = json!({
+        "iss": "https://issuer.example", "sub": "ben-7", "aud": "parlance", "iat": NOW - 60, "exp": NOW,
+    });
+    let signed = format!("{header}.{}", b64url(later.to_string().as_bytes()));
+    let id_token_later = format!("{signed}.{}", issuer.sign(signed.as_bytes()));
+    let renewal = Renewal::sign(&token, &id_token_later, &irk).expect("a renewal");
     let evidence = Evidence {
         user: UserAddress::parse("ben@b.localhost").expect("a name"),
         inbox: None,
         tokens: vec![token.text().to_owned()],
+        renewals: vec![renewal.text().to_owned()],
         chain: chain.texts(),
         device: device.verifying_key(),
     };
@@ -123,8 +130,16 @@ fn identities() {
         entry("unlink_idp", json!({ "iss": "https://i", "sub": "ben" })),
         json!({ "type": "revoke_device", "by": "rk", "iat": NOW, "body": { "dsk": dsk } }).to_string(),
         entry("rotate_irk", json!({ "irk": dsk })),
+        entry("attest", json!({ "pkt_hash": token.hash(), "iss": "https://i", "sub": "ben", "until": NOW })),
+        entry("reset", json!({ "irk": key(5).verifying_key(), "old": dsk, "pkt_hash": token.hash() })),
+        entry("veto", json!({ "reset": token.hash() })),
     ];
     seed("sigchain", "payloads", payloads.join("\n"));
+    let mut reset = chain.clone();
+    let hash = reset.reset(&key(5), token.hash(), NOW).expect("a reset").hash();
+    reset.veto(&device, Signer::Device(device.verifying_key()), hash, NOW).expect("a veto");
+    seed("sigchain", "reset", reset.texts().join("\n"));
+    seed("pk_token", "renewal", renewal.text());
     let credential = DeviceCredential::of(&chain, &device.verifying_key(), &[token.hash()], NOW).expect("a credential");
     seed("credential", "laptop", credential.encode());
 }

@@ -1,7 +1,7 @@
 //! PK tokens and client claims: read, not yet believed.
 #![no_main]
 
-use identity::{Cic, Digest, PKT_LIMIT, PersonaId, PkToken};
+use identity::{Cic, Digest, PKT_LIMIT, PersonaId, PkToken, RENEWAL_LIMIT, Renewal};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +18,9 @@ fuzz_target!(|data: &[u8]| {
     let cic = Cic::new(fuzz::key(1).verifying_key(), Digest::of(b"genesis"));
     if let Ok(token) = PkToken::assemble(text, &cic, &fuzz::key(1)) {
         assert!(PkToken::parse(token.text()).is_ok());
+    }
+    if let Ok(renewal) = Renewal::parse(text) {
+        assert!(renewal.text() == text && text.len() <= RENEWAL_LIMIT);
     }
     if let Ok(digest) = Digest::parse(text) {
         assert_eq!(digest.to_string(), text);
