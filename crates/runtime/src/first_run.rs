@@ -14,7 +14,7 @@ use url::Url;
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::linking::DEVICE_LIFE_S;
 use crate::objects::Follow;
-use crate::records::{Me, Object, kind};
+use crate::records::{Me, Object, Recovery, kind};
 use crate::sending::pumps;
 use crate::trouble::{Failure, Outcome};
 
@@ -41,6 +41,8 @@ struct Signed {
     /// What the issuer committed to; shows our node that its issuer signed for us.
     cic: String,
     issuer: String,
+    /// From which the recovery key is made; kept until the person has them.
+    words: keys::recovery::RecoveryWords,
 }
 
 impl FirstRun {
@@ -288,7 +290,9 @@ impl Home {
         cancel: CancellationToken,
     ) -> Outcome<(Option<String>, Option<String>)> {
         let now = now_ms() / 1000;
-        let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, now)
+        let words = keys::recovery::RecoveryWords::generate();
+        let rk = Some(words.rk().verifying_key());
+        let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, rk, now)
             .map_err(|e| Failure::new("enrol-failed", e))?;
         let config = self.issuer_config(issuer);
         let pending =
@@ -310,7 +314,7 @@ impl Home {
             return Err(Failure::new("signin-cancelled", "another sign-in was started"));
         }
         state.first_run.cancel = None;
-        state.first_run.enrolled = Some(Signed { enrolled, cic, issuer: issuer.to_owned() });
+        state.first_run.enrolled = Some(Signed { enrolled, cic, issuer: issuer.to_owned(), words });
         Ok((name, suggested))
     }
 
@@ -337,6 +341,7 @@ impl Home {
             tokens: vec![enrolled.token.text().to_owned()],
             chain: enrolled.chain.texts(),
             device: enrolled.device.verifying_key(),
+            renewals: Vec::new(),
         };
         let mut table = self.issuer_table();
         if !is_domains_own && !table.entries().iter().any(|entry| entry.issuer == issuer) {
@@ -407,6 +412,7 @@ impl Home {
                 chain: signed.enrolled.chain.texts(),
                 tokens: vec![signed.enrolled.token.text().to_owned()],
                 renewals: Vec::new(),
+                recovery: Some(Recovery::new(&signed.words)),
                 own: None,
                 inbox,
                 chat,
@@ -519,7 +525,9 @@ fn no_key(error: &KeyError) -> OpenTrouble {
 fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, Protection), OpenTrouble> {
     let known = MasterKey::protection_of(dir).map_err(|error| no_key(&error))?;
     match known {
-        Some(store::Protection::Passphrase) => Err(OpenTrouble::NeedsPassphrase),
+        Some(store::Protection::Passphrase | store::Protection::KeyringAndPassphrase) => {
+            Err(OpenTrouble::NeedsPassphrase)
+        }
         Some(store::Protection::Unprotected) => open_profile(dir, KeySource::Unprotected),
         Some(store::Protection::Keyring) => open_profile(dir, KeySource::Keyring(KeyringPlace::default())),
         None if keyring => open_profile(dir, KeySource::Keyring(KeyringPlace::default())),
@@ -537,6 +545,7 @@ fn open_profile(dir: &Path, source: KeySource<'_>) -> Result<(Store, Protection)
     })?;
     let protection = match key.protection() {
         store::Protection::Keyring => Protection::Keyring,
+        store::Protection::KeyringAndPassphrase => Protection::KeyringAndPassphrase,
         store::Protection::Passphrase => Protection::Passphrase,
         store::Protection::Unprotected => Protection::Unprotected,
     };

@@ -525,6 +525,7 @@ impl Home {
             chain: bundle.chain,
             tokens: bundle.tokens,
             renewals: bundle.renewals,
+            recovery: bundle.recovery,
             own: Some(own.clone()),
             inbox: seat.inbox.clone(),
             chat: seat.chat.clone(),

@@ -56,6 +56,8 @@ pub(crate) struct Bundle {
     pub(crate) tokens: Vec<String>,
     #[serde(default)]
     pub(crate) renewals: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recovery: Option<crate::records::Recovery>,
 }
 
 /// How far a copy is: what to send next.
@@ -292,7 +294,7 @@ fn page_after(tx: &Tx<'_>, from: &Cursor) -> Outcome<Page> {
     let Some(current) = &from.object else {
         let mut persons: Vec<(String, Person)> = tx.list(kind::PERSON).map_err(Failure::store)?;
         persons.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let total: usize = chats.iter().map(|chat| tx.count_children(chat.url.as_str()).unwrap_or(0)).sum();
+        let total: usize = chats.iter().map(|chat| tx.count_children_of(chat.url.as_str()).unwrap_or(0)).sum();
         cursor.total = u32::try_from(total).unwrap_or(u32::MAX);
         let page: Vec<Person> =
             persons.into_iter().skip(from.people).take(PAGE_PEOPLE).map(|(_, person)| person).collect();
@@ -622,6 +624,7 @@ fn bundle_of(me: &Ready, full: bool) -> Value {
         chain: me.record.chain.clone(),
         tokens: me.record.tokens.clone(),
         renewals: me.record.renewals.clone(),
+        recovery: me.record.recovery.clone().filter(|_| full),
     };
     json!(bundle)
 }

@@ -463,6 +463,7 @@ pub(crate) fn my_evidence(me: &Ready) -> identity::Evidence {
         tokens: me.record.tokens.clone(),
         chain: me.record.chain.clone(),
         device: me.dsk.verifying_key(),
+        renewals: me.record.renewals.clone(),
     }
 }
 

@@ -53,6 +53,9 @@ pub struct Me {
     /// Later words of the same issuers, signed by the root key.
     #[serde(default)]
     pub renewals: Vec<String>,
+    /// How one comes back after losing every device; only a full device knows.
+    #[serde(default)]
+    pub recovery: Option<Recovery>,
     /// The data object of the own devices, once there is more than one.
     #[serde(default)]
     pub own: Option<Address>,
@@ -62,6 +65,29 @@ pub struct Me {
     pub chat: Address,
     /// Address of the connector Hyperty.
     pub connector: Address,
+}
+
+/// How one comes back after losing every device.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Recovery {
+    /// The 24 words (secret), until the person has shown that they kept them.
+    pub words: Option<String>,
+    /// What backups are sealed to; only the words open them.
+    pub backup: keys::recovery::BackupPublic,
+    /// The sheet that was written, while it is not confirmed.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// Unix milliseconds of the last backup.
+    #[serde(default)]
+    pub backup_at: Option<i64>,
+}
+
+impl Recovery {
+    /// The words are here until they are kept elsewhere.
+    pub(crate) fn new(words: &keys::recovery::RecoveryWords) -> Self {
+        let text = words.text().to_string();
+        Self { words: Some(text), backup: words.backup_public(), sheet: None, backup_at: None }
+    }
 }
 
 /// Somebody else.

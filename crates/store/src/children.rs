@@ -143,7 +143,7 @@ impl Tx<'_> {
     }
 
     /// How many children an object has.
-    pub fn count_children(&self, object: &str) -> Result<usize, StoreError> {
+    pub fn count_children_of(&self, object: &str) -> Result<usize, StoreError> {
         let count: i64 = self
             .db
             .prepare_cached("SELECT count(*) FROM child WHERE object = ?1")?
