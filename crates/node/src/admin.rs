@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Wire;
 use crate::exchange::Stats;
 use crate::issuer::{AddPersonError, Issuer};
-use crate::limits::ADMIN_LINE;
+use crate::limits::{ADMIN_LINE, RESET_LEAVE_MS};
 use crate::packages::{Package, PackageError};
 use crate::records::{Records, RecordsError};
 use crate::secret_file;
@@ -44,6 +44,9 @@ pub enum AdminError {
         /// The wire asked for.
         to: &'static str,
     },
+    /// Nobody has that name.
+    #[error("there is no account of that name")]
+    NoAccount,
     /// The disk failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
@@ -87,6 +90,18 @@ pub enum Command {
         /// Which.
         wire: Wire,
     },
+    /// Lists the accounts; the answer has one JSON object per line.
+    Accounts,
+    /// Frees a name with all that was kept for its devices.
+    ForgetAccount {
+        /// The name.
+        name: String,
+    },
+    /// Lets an account begin anew for a day, without the word of the domain's own issuer.
+    AllowReset {
+        /// The name.
+        name: String,
+    },
     /// Hands the catalogue over to a new key.
     RotateKey,
     /// Asks what was counted; the answer is JSON.
@@ -118,6 +133,22 @@ impl Admin {
     /// Makes an invitation.
     pub fn invite(&self) -> Result<String, AdminError> {
         invite(&self.records())
+    }
+
+    /// Lists the accounts, one JSON object per line.
+    pub fn accounts(&self) -> Result<String, AdminError> {
+        accounts(&self.records())
+    }
+
+    /// Frees a name: its sessions end, what was kept for its devices is deleted, and anybody may have it
+    /// whom the registration admits.
+    pub async fn forget_account(&self, name: &str) -> Result<(), AdminError> {
+        if self.switch.forget_account(name).await { Ok(()) } else { Err(AdminError::NoAccount) }
+    }
+
+    /// Lets an account begin anew for a day; its devices are told and may veto as always.
+    pub fn allow_reset(&self, name: &str) -> Result<(), AdminError> {
+        allow_reset(&self.records(), name)
     }
 
     /// Publishes a package or its next version; runtimes take it at their next look.
@@ -173,6 +204,9 @@ impl Admin {
             Command::Invite => return self.invite(),
             Command::Publish { descriptor, source } => self.publish(&Package::new(&descriptor, &source)?)?,
             Command::SetWire { wire } => self.set_wire(wire).await?,
+            Command::Accounts => return self.accounts(),
+            Command::ForgetAccount { name } => self.forget_account(&name).await?,
+            Command::AllowReset { name } => self.allow_reset(&name)?,
             Command::RotateKey => self.rotate_catalogue_key()?,
             Command::Stats => return Ok(serde_json::to_string(&self.stats().await).unwrap_or_default()),
         }
@@ -185,6 +219,27 @@ pub fn invite(records: &Records) -> Result<String, AdminError> {
     let text = keys::base32(&keys::random::<16>());
     records.add_invite(&keys::sha256(text.as_bytes()), now_ms())?;
     Ok(text)
+}
+
+/// Lists the accounts of these records.
+pub fn accounts(records: &Records) -> Result<String, AdminError> {
+    let lines = records.accounts(now_ms() / 1000)?;
+    let lines: Vec<String> = lines.iter().filter_map(|line| serde_json::to_string(line).ok()).collect();
+    Ok(lines.join("\n"))
+}
+
+/// Frees a name in the records of a node that does not run.
+pub fn forget_account(records: &Records, name: &str) -> Result<(), AdminError> {
+    for device in records.forget_account(name)?.ok_or(AdminError::NoAccount)? {
+        records.release_all(&device)?;
+    }
+    Ok(())
+}
+
+/// Lets an account of these records begin anew.
+pub fn allow_reset(records: &Records, name: &str) -> Result<(), AdminError> {
+    records.account(name)?.ok_or(AdminError::NoAccount)?;
+    Ok(records.allow_reset(name, now_ms() + RESET_LEAVE_MS)?)
 }
 
 #[derive(Serialize, Deserialize)]

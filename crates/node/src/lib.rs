@@ -51,6 +51,9 @@ pub async fn do_offline(data_dir: &Path, command: Command) -> Result<String, Adm
             shelf::put_by(data_dir, &Package::new(&descriptor, &source)?)?;
         }
         Command::SetWire { wire } => set_wire_offline(&records, wire)?,
+        Command::Accounts => return admin::accounts(&records),
+        Command::ForgetAccount { name } => admin::forget_account(&records, &name)?,
+        Command::AllowReset { name } => admin::allow_reset(&records, &name)?,
         Command::RotateKey | Command::Stats => return Err(AdminError::Refused("the node does not run".into())),
     }
     Ok(String::new())

@@ -54,7 +54,10 @@ pub const SUBSCRIPTION_RESOURCES: usize = 256;
 /// Subscriptions of one session.
 pub const SUBSCRIPTIONS_PER_SESSION: usize = 4_096;
 
-/// Key packages the registry keeps for one person.
+/// Devices of one person in the registry. With the largest packages and chain, an entry still fits a message.
+pub const DEVICES_PER_ACCOUNT: usize = 32;
+
+/// Key packages the registry keeps for one device.
 pub const KEY_PACKAGES: usize = 100;
 
 /// Bytes of one key package.
@@ -65,6 +68,27 @@ pub const CHAIN_BYTES: usize = 256 * 1024;
 
 /// Bytes of a CIC in base64url.
 pub const CIC_BYTES: usize = 8 * 1024;
+
+/// Bytes of a linking message in base64url.
+pub const LINKING_BYTES: usize = 8 * 1024;
+
+/// Linking messages of one session.
+pub const LINKING_PER_SESSION: u32 = 3;
+
+/// How long a linking message waits for its recipient; the code it answers is worth nothing later.
+pub const LINKING_AGE_MS: i64 = 10 * 60 * 1000;
+
+/// How often somebody may try to begin one account anew, in a day.
+pub const RESETS_PER_DAY: u32 = 3;
+
+/// How lately somebody must have signed in to begin an account anew.
+pub const RESET_LOGIN_MS: i64 = 60 * 60 * 1000;
+
+/// How long an operator's leave to begin an account anew holds.
+pub const RESET_LEAVE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How often what is over is looked for: mail, devices.
+pub const TIDY_MS: i64 = 60_000;
 
 /// Nonces remembered for one person of the issuer.
 pub const NONCES_PER_PERSON: usize = 64;
@@ -115,6 +139,8 @@ pub struct Limits {
     pub message_burst: f64,
     /// Registry reads of one session per minute.
     pub registry_reads_per_minute: u32,
+    /// Linking messages the domain takes per minute, of all devices that have no account yet.
+    pub linking_per_minute: u32,
     /// Failed logins from one network address per [`FAILURE_WINDOW_MS`].
     pub failures_per_peer: u32,
     /// Accounts created at the login page from one network address per hour.
@@ -129,6 +155,7 @@ impl Default for Limits {
             messages_per_second: 500.0,
             message_burst: 2_000.0,
             registry_reads_per_minute: 120,
+            linking_per_minute: 20,
             failures_per_peer: 60,
             sign_ups_per_hour: 120,
         }
@@ -144,6 +171,7 @@ impl Limits {
             messages_per_second: 1e9,
             message_burst: 1e9,
             registry_reads_per_minute: u32::MAX,
+            linking_per_minute: u32::MAX,
             failures_per_peer: u32::MAX,
             sign_ups_per_hour: u32::MAX,
         }

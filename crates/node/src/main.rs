@@ -27,6 +27,9 @@ enum Sub {
     /// People who can sign in.
     #[command(subcommand)]
     User(User),
+    /// Names of the domain and the personas they are bound to.
+    #[command(subcommand)]
+    Account(Account),
     /// Makes an invitation and prints it.
     Invite,
     /// Publishes packages (`NAME.json` with `NAME.js`), or their next versions.
@@ -88,6 +91,22 @@ enum User {
     Password(UserArgs),
 }
 
+#[derive(Subcommand)]
+enum Account {
+    /// Prints every account, one JSON object per line.
+    List,
+    /// Frees a name: its devices are signed out and what waits for them is deleted.
+    Forget {
+        /// The name before the @.
+        name: String,
+    },
+    /// Lets the owner of a name who lost every key begin anew within a day. Devices that are left may veto.
+    Reset {
+        /// The name before the @.
+        name: String,
+    },
+}
+
 #[derive(Args)]
 struct UserArgs {
     /// The name before the @.
@@ -127,6 +146,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Sub::Serve(options) => return serve(cli.data, options).await,
         Sub::User(User::Add(user)) => vec![Wish::AddUser { password: password()?, name: user.name }],
         Sub::User(User::Password(user)) => vec![Wish::SetPassword { password: password()?, name: user.name }],
+        Sub::Account(Account::List) => vec![Wish::Accounts],
+        Sub::Account(Account::Forget { name }) => vec![Wish::ForgetAccount { name }],
+        Sub::Account(Account::Reset { name }) => vec![Wish::AllowReset { name }],
         Sub::Invite => vec![Wish::Invite],
         Sub::Publish { dir, names } => publish(&dir, &names)?,
         Sub::Wire(WireSub::Set { wire }) => vec![Wish::SetWire { wire }],

@@ -50,6 +50,7 @@ enum Command {
     Disconnect { session: SessionId },
     SetWire { wire: Wire, done: oneshot::Sender<()> },
     Stats { reply: oneshot::Sender<Stats> },
+    Forget { name: String, reply: oneshot::Sender<bool> },
     Stop { done: oneshot::Sender<()> },
 }
 
@@ -114,6 +115,15 @@ impl Switch {
         answer.await.unwrap_or_default()
     }
 
+    /// Frees a name and ends the sessions of its devices; says whether there was such an account.
+    pub async fn forget_account(&self, name: &str) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.intake.send(Command::Forget { name: name.to_owned(), reply }).await.is_err() {
+            return false;
+        }
+        answer.await.unwrap_or(false)
+    }
+
     /// The same from where nothing can wait.
     pub fn stop_soon(&self) {
         // A full intake means that the thread still works; it ends when the last handle is dropped.
@@ -134,6 +144,7 @@ enum Goodbye {
     Connected(oneshot::Sender<Result<Connected, ConnectError>>, Result<Connected, ConnectError>),
     Done(oneshot::Sender<()>),
     Stats(oneshot::Sender<Stats>, Stats),
+    Forgotten(oneshot::Sender<bool>, bool),
 }
 
 struct Driver {
@@ -182,6 +193,7 @@ impl Driver {
                 Goodbye::Connected(reply, outcome) => drop(reply.send(outcome)),
                 Goodbye::Done(done) => drop(done.send(())),
                 Goodbye::Stats(reply, stats) => drop(reply.send(stats)),
+                Goodbye::Forgotten(reply, known) => drop(reply.send(known)),
             }
         }
         stops
@@ -222,6 +234,10 @@ impl Driver {
                 self.exchange.close_all(Code::UPGRADE_REQUIRED, now)?;
             }
             Command::Stats { reply } => self.goodbyes.push(Goodbye::Stats(reply, self.exchange.stats())),
+            Command::Forget { name, reply } => {
+                let known = self.exchange.forget_account(&name, now)?;
+                self.goodbyes.push(Goodbye::Forgotten(reply, known));
+            }
             Command::Stop { done } => {
                 self.goodbyes.push(Goodbye::Done(done));
                 self.exchange.close_all(Code::UNAVAILABLE, now)?;
@@ -272,8 +288,10 @@ impl Driver {
         self.exchange.forget_sessions();
         self.outboxes.clear();
         for goodbye in &mut self.goodbyes {
-            if let Goodbye::Connected(_, outcome) = goodbye {
-                *outcome = Err(ConnectError::Stopping);
+            match goodbye {
+                Goodbye::Connected(_, outcome) => *outcome = Err(ConnectError::Stopping),
+                Goodbye::Forgotten(_, known) => *known = false,
+                Goodbye::Done(_) | Goodbye::Stats(..) => {}
             }
         }
     }

@@ -128,7 +128,8 @@ async fn the_registry_gives_each_key_package_once_and_keeps_the_last() {
         let entry = ben.ask(MessageType::Read, REGISTRY, json!({ "resource": ana.user() })).await.value;
         assert_eq!(entry["persona"], json!(ana.chain.persona()));
         assert_eq!(entry["chain"], json!(ana.chain.texts()));
-        seen.push(entry["keyPackage"].as_str().unwrap().to_owned());
+        assert_eq!(entry["devices"][0]["inbox"], json!(inbox));
+        seen.push(entry["devices"][0]["keyPackage"].as_str().unwrap().to_owned());
     }
     assert_eq!(seen, [packages[0].clone(), packages[1].clone(), packages[1].clone()]);
 }
@@ -179,4 +180,28 @@ async fn a_revoked_device_is_put_out_at_once() {
     assert_eq!(laptop.ask(MessageType::Update, REGISTRY, json!({ "value": value })).await.code, Code::OK);
     assert!(matches!(lost.link.hear().await, common::Heard::Closed(403)));
     assert!(!Session::open(&house, Role::Member, &phone).await.registered);
+}
+
+#[tokio::test]
+async fn a_new_device_is_linked_and_admitted_while_it_is_connected() {
+    for wire in [node::Wire::Ws, node::Wire::Sse, node::Wire::Sse2] {
+        let house = House::with_wire(wire).await;
+        let mut ana = Person::new("ana");
+        let (mut laptop, inbox) = ana.settle(&house).await;
+        let phone = SigningKey::generate();
+        let mut new = Session::open(&house, Role::Member, &phone).await;
+        let from = new.address.clone();
+        let word = json!({ "to": inbox, "sealed": keys::b64url(b"it is me") });
+        let id = new.post(MessageType::Create, &from, "domain://linking.a.localhost", word);
+        let heard = laptop.take().await;
+        assert_eq!((common::unsealed(&heard).as_str(), &heard.from), ("it is me", &from));
+        assert_eq!(new.answer_to(id).await.code, Code::OK, "{wire:?}");
+        ana.chain.add_device(&ana.irk, phone.verifying_key(), "phone", now_s() + 86_400, now_s()).unwrap();
+        let value = json!({ "user": ana.user(), "chain": ana.chain.texts() });
+        assert_eq!(laptop.ask(MessageType::Update, REGISTRY, json!({ "value": value })).await.code, Code::OK);
+        let told: serde_json::Value = new.next().await.body.parse().unwrap();
+        assert_eq!(told, json!({ "code": "admitted", "user": ana.user() }));
+        new.allocate("hyperty", "inbox").await;
+        house.node.shutdown().await;
+    }
 }

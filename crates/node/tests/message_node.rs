@@ -206,7 +206,7 @@ async fn a_restart_keeps_mailboxes_accounts_and_registry() {
     let mut carl = Session::visit(&house).await;
     let read = json!({ "resource": ana.user() });
     let entry = carl.ask(MessageType::Read, "domain://registry.a.localhost", read).await;
-    assert_eq!((entry.code, entry.value["inbox"].as_str()), (Code::OK, Some(inbox.as_str())));
+    assert_eq!((entry.code, entry.value["devices"][0]["inbox"].as_str()), (Code::OK, Some(inbox.as_str())));
     let mut again = Session::open(&house, Role::Member, &ana.device).await;
     assert!(again.registered);
     assert_eq!(unsealed(&again.take().await), "hello");

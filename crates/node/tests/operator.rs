@@ -162,3 +162,20 @@ async fn the_log_of_routed_messages_holds_what_the_node_saw() {
         assert!(["in", "out"].contains(&line["way"].as_str().unwrap()));
     }
 }
+
+#[tokio::test]
+async fn an_operator_sees_accounts_and_frees_the_name_of_one() {
+    let house = House::new().await;
+    let ana = Person::new("ana");
+    let (mut session, _) = ana.settle(&house).await;
+    let list = ask_running(house.folder.path(), &Command::Accounts).await.unwrap().unwrap();
+    let line: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(line, json!({ "name": "ana", "persona": ana.chain.persona(), "devices": 1 }));
+    let reset = Command::AllowReset { name: "ana".into() };
+    assert_eq!(ask_running(house.folder.path(), &reset).await.unwrap(), Some(String::new()));
+    let forget = Command::ForgetAccount { name: "ana".into() };
+    assert_eq!(ask_running(house.folder.path(), &forget).await.unwrap(), Some(String::new()));
+    assert!(matches!(session.link.hear().await, Heard::Closed(403)));
+    assert!(matches!(ask_running(house.folder.path(), &forget).await, Err(AdminError::Refused(_))), "it is gone");
+    Person::new("ana").join(&house).await;
+}

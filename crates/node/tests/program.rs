@@ -81,3 +81,15 @@ fn a_short_password_is_refused() {
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("at least 8"));
 }
+
+#[test]
+fn a_name_nobody_has_is_neither_forgotten_nor_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    assert!(run(data, &["account", "list"], "").stdout.is_empty());
+    for wish in ["forget", "reset"] {
+        let refused = run(data, &["account", wish, "ana"], "");
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("no account of that name"));
+    }
+}

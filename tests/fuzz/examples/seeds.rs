@@ -301,6 +301,16 @@ fn nodes() {
         line("v", "close", "{v}", session, "{}"),
     ];
     seed("exchange", "mail", mail.join("\n"));
+    let (linking, own) = ("domain://linking.a.localhost", "domain://account.a.localhost");
+    let devices = [
+        line("a", "update", "{a}", registry, r#"{"value":{"user":"alice@a.localhost","inbox":"{i}"}}"#),
+        line("n", "read", "{n}", own, "{}"),
+        line("n", "create", "{n}", linking, r#"{"to":"{i}","sealed":"aGVsbG8"}"#),
+        line("a", "response", "{i}", "{n}", r#"{"code":200}"#),
+        line("n", "update", "{n}", own, r#"{"user":"alice@a.localhost","chain":["a.b"],"cic":"e30"}"#),
+        line("v", "read", "{v}", registry, r#"{"resource":"alice@a.localhost","packages":false,"only":["AA"]}"#),
+    ];
+    seed("exchange", "devices", devices.join("\n"));
     let follow = [
         line("a", "subscribe", "{a}", sm, r#"{"resources":["{i}/changes"],"allow":["{v}"]}"#),
         line("v", "subscribe", "{v}", sm, r#"{"resources":["{i}/changes"]}"#),

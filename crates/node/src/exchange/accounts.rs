@@ -1,14 +1,17 @@
 //! Binds a name of the domain to a persona, once.
 
 use identity::{Cic, Sigchain, Standing};
+use keys::VerifyingKey;
 use message::{Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 
+use super::devices::devices_of;
+use super::reset::holds_reset;
 use super::session::Role;
 use super::{Exchange, SessionId};
 use crate::config::Registration;
 use crate::limits::{CHAIN_BYTES, CIC_BYTES};
-use crate::records::{Account, DeviceRecord, RecordsError};
+use crate::records::{Account, RecordsError};
 
 #[derive(Deserialize)]
 struct Request {
@@ -72,16 +75,16 @@ impl Exchange {
         if request.user.domain() != self.domain {
             return Err(Refused(Code::FORBIDDEN, "that name is of another domain").into());
         }
-        let chain = self.read_chain(&request.chain, &device, now_ms)?;
+        let chain = self.parse_chain(&request.chain)?;
+        let key = VerifyingKey::parse(&device).map_err(|_| Refused(Code::UNAUTHORIZED, "no device key"))?;
+        chain.device(&key, now_ms / 1000).map_err(|_| Refused(Code::FORBIDDEN, "this device is not of that chain"))?;
         let name = request.user.name().to_owned();
-        if self.records.owner_of_device(&device, now_ms / 1000)?.is_some_and(|owner| owner != name) {
-            return Err(Refused(Code::CONFLICT, "this device belongs to another account").into());
-        }
+        self.refuse_elsewhere(&name, &chain)?;
         match self.records.account(&name)? {
-            Some(account) => self.renew_account(&name, &account, &chain, now_ms)?,
+            Some(account) => self.renew_account(id, &name, &account, &chain, now_ms)?,
             None => {
-                self.check_name(&name, &chain, &request, now_ms)?;
-                self.put_account(&name, &chain, now_ms)?;
+                self.check_name(&name, &chain, &request)?;
+                self.put_account(id, &name, &chain, now_ms)?;
             }
         }
         if let Some(proven) = self.proven_mut(id) {
@@ -91,21 +94,26 @@ impl Exchange {
         Ok(Response::ok(serde_json::json!({ "user": request.user, "persona": persona, "registered": true })))
     }
 
-    /// Reads a chain and asks that this session's device stands in it.
-    pub(super) fn read_chain(&self, texts: &[String], device: &str, now_ms: i64) -> Result<Sigchain, Refused> {
+    /// Reads a chain within its bounds.
+    pub(super) fn parse_chain(&self, texts: &[String]) -> Result<Sigchain, Refused> {
         if texts.iter().map(String::len).sum::<usize>() > CHAIN_BYTES {
             return Err(Refused(Code::TOO_LARGE, "the chain is too long"));
         }
-        let chain = Sigchain::parse(texts).map_err(|_| Refused(Code::BAD_REQUEST, "the chain does not hold"))?;
-        let key = keys::VerifyingKey::parse(device).map_err(|_| Refused(Code::UNAUTHORIZED, "no device key"))?;
-        chain.device(&key, now_ms / 1000).map_err(|_| Refused(Code::FORBIDDEN, "this device is not of that chain"))?;
-        Ok(chain)
+        Sigchain::parse(texts).map_err(|_| Refused(Code::BAD_REQUEST, "the chain does not hold"))
+    }
+
+    /// A device is of one account only; else its session would be of one or the other by chance.
+    pub(super) fn refuse_elsewhere(&self, name: &str, chain: &Sigchain) -> Result<(), Trouble> {
+        if self.records.is_elsewhere(name, &devices_of(chain))? {
+            return Err(Refused(Code::CONFLICT, "a device of that chain belongs to another account").into());
+        }
+        Ok(())
     }
 
     /// Who may have a name nobody has: the issuer's own people, then whom the registration admits.
-    fn check_name(&self, name: &str, chain: &Sigchain, request: &Request, _now_ms: i64) -> Result<(), Trouble> {
+    fn check_name(&self, name: &str, chain: &Sigchain, request: &Request) -> Result<(), Trouble> {
         if self.records.is_person(name)? {
-            return self.check_vouched(name, chain, request.cic.as_deref());
+            return self.check_vouched_root(name, &chain.irk(), chain, request.cic.as_deref(), 0);
         }
         match self.registration {
             Registration::Open => Ok(()),
@@ -118,14 +126,21 @@ impl Exchange {
         }
     }
 
-    /// The issuer must have signed, for this name, a nonce that commits to this chain's own root key.
-    /// Contacts of the person know the claims too, so knowing them is not enough: they must fit the chain.
-    fn check_vouched(&self, name: &str, chain: &Sigchain, cic: Option<&str>) -> Result<(), Trouble> {
+    /// The issuer must have signed, for this name and not before that time, a nonce that commits to this root
+    /// of this chain. Contacts of the person know the claims too, so knowing them is not enough.
+    pub(super) fn check_vouched_root(
+        &self,
+        name: &str,
+        root: &VerifyingKey,
+        chain: &Sigchain,
+        cic: Option<&str>,
+        since_ms: i64,
+    ) -> Result<(), Trouble> {
         let text = cic.filter(|text| text.len() <= CIC_BYTES);
         let text = text.ok_or(Refused(Code::FORBIDDEN, "that name belongs to someone who signs in here"))?;
         let cic = Cic::parse(text).map_err(|_| Refused(Code::BAD_REQUEST, "the cic does not read"))?;
-        let fits = *cic.upk() == chain.irk() && cic.chain() == chain.genesis_hash();
-        if fits && self.records.was_nonce_signed(name, &cic.nonce())? {
+        let fits = cic.upk() == root && cic.chain() == chain.genesis_hash();
+        if fits && self.records.was_nonce_signed(name, &cic.nonce(), since_ms)? {
             Ok(())
         } else {
             Err(Refused(Code::FORBIDDEN, "the issuer did not vouch for this persona under that name").into())
@@ -135,46 +150,32 @@ impl Exchange {
     /// The same persona again, perhaps with a longer chain.
     pub(super) fn renew_account(
         &mut self,
+        id: SessionId,
         name: &str,
         known: &Account,
         chain: &Sigchain,
         now_ms: i64,
     ) -> Result<(), Trouble> {
+        let stored = known.chain()?;
+        if matches!(self.compare(known, &stored, chain)?, Standing::Same) {
+            return Ok(());
+        }
+        // Whoever begins anew lacks the keys that would speak for him here; others must have vouched first.
+        if holds_reset(chain.entries().get(stored.entries().len()..).unwrap_or_default()) {
+            return Err(Refused(Code::FORBIDDEN, "a reset is announced at the account").into());
+        }
+        Ok(self.put_account(id, name, chain, now_ms)?)
+    }
+
+    /// How a chain stands to the stored one: the same or ahead of it, for everything else is refused.
+    pub(super) fn compare(&self, known: &Account, stored: &Sigchain, chain: &Sigchain) -> Result<Standing, Refused> {
         if known.persona != chain.persona().to_string() {
-            return Err(Refused(Code::CONFLICT, "that name belongs to another persona").into());
+            return Err(Refused(Code::CONFLICT, "that name belongs to another persona"));
         }
-        let texts: Vec<String> = serde_json::from_str(&known.chain).map_err(|_| RecordsError::Corrupt("chain"))?;
-        let stored = Sigchain::parse(&texts).map_err(|_| RecordsError::Corrupt("chain"))?;
         match chain.compare(&stored.head()) {
-            Standing::Same => Ok(()),
-            Standing::Ahead { .. } => Ok(self.put_account(name, chain, now_ms)?),
-            Standing::Behind { .. } => Err(Refused(Code::CONFLICT, "a newer chain is known").into()),
-            Standing::Forked(_) => Err(Refused(Code::CONFLICT, "the chain tells another story than before").into()),
+            Standing::Behind { .. } => Err(Refused(Code::CONFLICT, "a newer chain is known")),
+            Standing::Forked(_) => Err(Refused(Code::CONFLICT, "the chain tells another story than before")),
+            standing => Ok(standing),
         }
-    }
-
-    fn put_account(&mut self, name: &str, chain: &Sigchain, now_ms: i64) -> Result<(), RecordsError> {
-        let texts = serde_json::to_string(&chain.texts()).map_err(|_| RecordsError::Corrupt("chain"))?;
-        let account = Account { persona: chain.persona().to_string(), chain: texts };
-        let devices: Vec<DeviceRecord> = chain
-            .devices()
-            .filter(|device| !device.revoked)
-            .map(|device| DeviceRecord { key: device.dsk.to_string(), expires: device.expires })
-            .collect();
-        self.records.put_account(name, &account, &devices, now_ms)?;
-        self.close_revoked(name, &devices, now_ms)
-    }
-
-    /// Sessions of devices the chain no longer names end at once.
-    fn close_revoked(&mut self, name: &str, devices: &[DeviceRecord], now_ms: i64) -> Result<(), RecordsError> {
-        let gone: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter_map(|(id, session)| Some((*id, session.proven()?)))
-            .filter(|(_, proven)| proven.user.as_deref() == Some(name))
-            .filter(|(_, proven)| !devices.iter().any(|device| device.key == proven.device))
-            .map(|(id, _)| id)
-            .collect();
-        gone.into_iter().try_for_each(|id| self.close(id, Code::FORBIDDEN, now_ms))
     }
 }

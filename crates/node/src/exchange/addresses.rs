@@ -89,8 +89,7 @@ impl Exchange {
         }
         for address in &resources {
             self.records.release(&device, address)?;
-            self.live.remove(address);
-            self.cursors.remove(address);
+            self.forget_address(address);
             if let Some(proven) = self.proven_mut(id) {
                 proven.addresses.remove(address);
                 proven.waiting.remove(address);

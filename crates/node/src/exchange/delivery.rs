@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::session::Proven;
 use super::{Exchange, SessionId};
-use crate::limits::{CONFIRM_MS, RESEND_MS, SENDS_PER_SESSION, WINDOW_BYTES, WINDOW_MESSAGES};
+use crate::limits::{CONFIRM_MS, MAILBOX_AGE_MS, RESEND_MS, SENDS_PER_SESSION, WINDOW_BYTES, WINDOW_MESSAGES};
 use crate::records::RecordsError;
 
 /// Kept messages fetched at once.
@@ -26,7 +26,7 @@ pub(super) struct Flight {
 
 enum Cargo {
     /// Only in memory; its sender still waits for the answer.
-    Direct { message: Message, sender: SessionId, request: Message },
+    Direct { message: Message, sender: SessionId, request: Message, life_ms: i64 },
     /// On disk; its sender has his answer.
     Kept,
 }
@@ -96,28 +96,39 @@ impl Exchange {
             self.refuse(from, &request, Code::BAD_REQUEST, "an inbox takes {v:1, sealed} only");
             return Ok(());
         }
-        let live = self.live.get(&request.to).copied();
-        if live.is_none() && self.records.holder_of(&request.to)?.is_none() {
+        if !self.live.contains_key(&request.to) && self.records.holder_of(&request.to)?.is_none() {
             self.refuse(from, &request, Code::NOT_FOUND, "no such inbox");
             return Ok(());
         }
-        let id = self.next_delivery;
+        let parcel = request.clone();
+        self.hand_over(from, request, parcel, MAILBOX_AGE_MS, now_ms)
+    }
+
+    /// Brings a parcel to an inbox that is there, or keeps it for as long as it lives; answers the request.
+    pub(super) fn hand_over(
+        &mut self,
+        from: SessionId,
+        request: Message,
+        parcel: Message,
+        life_ms: i64,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
+        let message = Message { id: self.next_delivery, ..parcel };
         self.next_delivery += 1;
-        let message = Message { id, ..request.clone() };
-        match live {
+        match self.live.get(&message.to).copied() {
             Some(session) if self.is_free(session, &message) => {
-                let cargo = Cargo::Direct { message: message.clone(), sender: from, request };
+                let cargo = Cargo::Direct { message: message.clone(), sender: from, request, life_ms };
                 self.fly(session, message, cargo, now_ms);
                 Ok(())
             }
             Some(session) => {
-                self.keep(from, &request, &message, now_ms)?;
+                self.keep(from, &request, &message, now_ms + life_ms)?;
                 if let Some(proven) = self.proven_mut(session) {
                     proven.waiting.insert(message.to);
                 }
                 Ok(())
             }
-            None => self.keep(from, &request, &message, now_ms),
+            None => self.keep(from, &request, &message, now_ms + life_ms),
         }
     }
 
@@ -143,9 +154,9 @@ impl Exchange {
         sender: SessionId,
         request: &Message,
         message: &Message,
-        now_ms: i64,
+        until_ms: i64,
     ) -> Result<(), RecordsError> {
-        let response = match self.records.keep(message, now_ms)? {
+        let response = match self.records.keep(message, until_ms)? {
             Ok(()) => {
                 self.stats.kept += 1;
                 Response::code(Code::ACCEPTED)
@@ -192,7 +203,9 @@ impl Exchange {
         let Some(flight) = self.flights.get_mut(&id) else { return Ok(()) };
         flight.deadline_ms = now_ms + RESEND_MS;
         match std::mem::replace(&mut flight.cargo, Cargo::Kept) {
-            Cargo::Direct { message, sender, request } => self.keep(sender, &request, &message, now_ms),
+            Cargo::Direct { message, sender, request, life_ms } => {
+                self.keep(sender, &request, &message, now_ms + life_ms)
+            }
             Cargo::Kept => Ok(()),
         }
     }
@@ -207,7 +220,7 @@ impl Exchange {
             }
             let room = FETCH.min(WINDOW_MESSAGES - proven.flights.len());
             let after = self.cursors.get(&inbox).copied().unwrap_or(0);
-            let kept = self.records.kept_after(&inbox, after, room)?;
+            let kept = self.records.kept_after(&inbox, after, room, now_ms)?;
             if kept.len() < room
                 && let Some(proven) = self.proven_mut(session)
             {
@@ -222,11 +235,24 @@ impl Exchange {
     /// A session ended: what it had not confirmed is kept, and its senders are told so.
     pub(super) fn keep_unconfirmed(&mut self, gone: &Proven, now_ms: i64) -> Result<(), RecordsError> {
         for id in &gone.flights {
-            if let Some(Flight { cargo: Cargo::Direct { message, sender, request }, .. }) = self.flights.remove(id) {
-                self.keep(sender, &request, &message, now_ms)?;
+            let flight = self.flights.remove(id);
+            if let Some(Flight { cargo: Cargo::Direct { message, sender, request, life_ms }, .. }) = flight {
+                self.keep(sender, &request, &message, now_ms + life_ms)?;
             }
         }
         Ok(())
+    }
+
+    /// The session's device counts no more: nobody gets what it had not confirmed, and its senders are told so.
+    pub(super) fn lose_unconfirmed(&mut self, session: SessionId) {
+        let Some(proven) = self.proven_mut(session) else { return };
+        proven.waiting.clear();
+        proven.flight_bytes = 0;
+        for id in std::mem::take(&mut proven.flights) {
+            if let Some(Flight { cargo: Cargo::Direct { sender, request, .. }, .. }) = self.flights.remove(&id) {
+                self.refuse(sender, &request, Code::NOT_FOUND, "no such inbox");
+            }
+        }
     }
 
     pub(super) fn tick_flights(&mut self, now_ms: i64) -> Result<(), RecordsError> {
@@ -251,7 +277,7 @@ impl Exchange {
         }
         flight.sends += 1;
         let (session, inbox) = (flight.session, flight.inbox.clone());
-        let kept = self.records.kept_after(&inbox, id - 1, 1)?;
+        let kept = self.records.kept_after(&inbox, id - 1, 1, now_ms)?;
         match kept.into_iter().next().filter(|one| one.message.id == id) {
             Some(one) => self.send(session, one.message),
             None => self.drop_flight(id),

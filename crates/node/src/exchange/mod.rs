@@ -6,8 +6,12 @@
 mod accounts;
 mod addresses;
 mod delivery;
+mod devices;
+mod linking;
 mod rate;
 mod registry;
+mod reset;
+mod services;
 mod session;
 mod subscriptions;
 #[cfg(test)]
@@ -22,10 +26,11 @@ pub use rate::Windows;
 pub use session::{Proof, Role, SessionId};
 
 use crate::config::Registration;
-use crate::limits::{Limits, PROOF_MS};
+use crate::limits::{Limits, PROOF_MS, TIDY_MS};
 use crate::records::{Records, RecordsError};
 use delivery::Flight;
 use rate::Bucket;
+use services::{Service, Services};
 use session::{Proven, Session, Stage};
 
 /// What the node wants done with a session.
@@ -87,29 +92,6 @@ pub struct Stats {
     pub malformed: u64,
 }
 
-/// The addresses of the node's own services.
-struct Services {
-    session: Address,
-    allocation: Address,
-    subscriptions: Address,
-    registry: Address,
-    account: Address,
-}
-
-impl Services {
-    fn of(domain: &Domain) -> Self {
-        let parse =
-            |text: String| Address::parse(&text).expect("a service address is a domain name with a short prefix");
-        Self {
-            session: parse(format!("domain://msg-node.{domain}/session")),
-            allocation: parse(format!("domain://msg-node.{domain}/address-allocation")),
-            subscriptions: parse(format!("domain://msg-node.{domain}/sm")),
-            registry: parse(format!("domain://registry.{domain}")),
-            account: parse(format!("domain://registry.{domain}/account")),
-        }
-    }
-}
-
 /// The node of one domain.
 pub struct Exchange {
     domain: Domain,
@@ -126,9 +108,11 @@ pub struct Exchange {
     subscribers: HashMap<Address, HashSet<SessionId>>,
     opened_to: HashMap<Address, HashSet<Address>>,
     connects: Windows<IpAddr>,
+    linkings: Windows<()>,
+    resets: Windows<String>,
     next_session: u64,
     next_delivery: u64,
-    expired_at: i64,
+    tidied_at: i64,
     outputs: Vec<Output>,
     stats: Stats,
 }
@@ -155,9 +139,11 @@ impl Exchange {
             subscribers: HashMap::new(),
             opened_to: HashMap::new(),
             connects: Windows::of(60_000),
+            linkings: Windows::of(60_000),
+            resets: Windows::of(24 * 3_600_000),
             next_session: 1,
             next_delivery,
-            expired_at: 0,
+            tidied_at: 0,
             outputs: Vec::new(),
             stats: Stats::default(),
         })
@@ -197,7 +183,7 @@ impl Exchange {
         let challenge = keys::b64url(&keys::random::<32>());
         let stage = Stage::Challenged { challenge: challenge.clone(), until_ms: now_ms + PROOF_MS };
         let bucket = Bucket::full(self.limits.message_burst, now_ms);
-        self.sessions.insert(id, Session { stage, bucket, reads: Windows::of(60_000) });
+        self.sessions.insert(id, Session { stage, bucket, reads: Windows::of(60_000), linkings: 0 });
         Ok((id, challenge))
     }
 
@@ -229,27 +215,29 @@ impl Exchange {
 
     fn dispatch(&mut self, from: SessionId, message: Message, now_ms: i64) -> Result<(), RecordsError> {
         let admitted = self.proven(from).is_some_and(Proven::is_admitted);
-        if message.to == self.services.session {
-            self.on_session_message(from, &message, now_ms)
-        } else if message.to == self.services.account {
-            self.on_account(from, &message, now_ms)
-        } else if !admitted {
-            self.refuse(from, &message, Code::FORBIDDEN, "create an account first");
-            Ok(())
-        } else if message.to == self.services.allocation {
-            self.on_allocation(from, &message)
-        } else if message.to == self.services.subscriptions {
-            self.on_subscription(from, &message);
-            Ok(())
-        } else if message.to == self.services.registry {
-            self.on_registry(from, &message, now_ms)
-        } else {
-            self.route(from, message, now_ms)
+        match self.services.at(&message.to) {
+            Some(Service::Session) => self.on_session_message(from, &message, now_ms),
+            Some(Service::NewAccount) => self.on_account(from, &message, now_ms),
+            Some(Service::Account) => self.on_own_account(from, &message, now_ms),
+            Some(Service::Linking) => self.on_linking(from, &message, now_ms),
+            // Whoever is linked may answer the device that links it.
+            None if !admitted && message.kind == MessageType::Response => self.route(from, message, now_ms),
+            _ if !admitted => {
+                self.refuse(from, &message, Code::FORBIDDEN, "create an account first");
+                Ok(())
+            }
+            Some(Service::Allocation) => self.on_allocation(from, &message),
+            Some(Service::Subscriptions) => {
+                self.on_subscription(from, &message);
+                Ok(())
+            }
+            Some(Service::Registry) => self.on_registry(from, &message, now_ms),
+            None => self.route(from, message, now_ms),
         }
     }
 
     fn prove(&mut self, id: SessionId, challenge: &str, message: &Message, now_ms: i64) -> Result<(), RecordsError> {
-        if message.kind != MessageType::Open || message.to != self.services.session {
+        if message.kind != MessageType::Open || self.services.at(&message.to) != Some(Service::Session) {
             self.refuse(id, message, Code::UNAUTHORIZED, "prove your key first");
             return Ok(());
         }
@@ -376,9 +364,11 @@ impl Exchange {
             .collect();
         late.into_iter().try_for_each(|id| self.close(id, Code::TIMEOUT, now_ms))?;
         self.tick_flights(now_ms)?;
-        if now_ms - self.expired_at > 3_600_000 {
-            self.expired_at = now_ms;
+        if now_ms - self.tidied_at >= TIDY_MS {
+            self.turn_devices(now_ms)?;
+            self.records.drop_expired_entries(now_ms / 1000)?;
             self.records.expire_mail(now_ms)?;
+            self.tidied_at = now_ms;
         }
         Ok(())
     }

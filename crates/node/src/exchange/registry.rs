@@ -1,13 +1,14 @@
-//! Tells strangers where a person's inbox is, and takes the key packages with which they begin.
+//! Tells strangers where the devices of a person are reached, and takes the key packages with which they begin.
 
+use keys::VerifyingKey;
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::accounts::{Refused, Trouble};
 use super::session::Role;
 use super::{Exchange, SessionId};
-use crate::limits::{KEY_PACKAGE_BYTES, KEY_PACKAGES};
-use crate::records::RecordsError;
+use crate::limits::{DEVICES_PER_ACCOUNT, KEY_PACKAGE_BYTES, KEY_PACKAGES};
+use crate::records::{RecordsError, Take};
 
 #[derive(Deserialize)]
 struct Update {
@@ -29,6 +30,36 @@ struct Value {
 #[derive(Deserialize)]
 struct Read {
     resource: UserAddress,
+    /// Whether key packages are taken: who only looks leaves them for those who begin something.
+    #[serde(default = "yes")]
+    packages: bool,
+    /// The only devices whose key packages are taken.
+    #[serde(default)]
+    only: Option<Vec<VerifyingKey>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Read {
+    fn take(&self) -> Take {
+        match &self.only {
+            _ if !self.packages => Take::Nothing,
+            Some(only) => Take::Only(only.iter().map(ToString::to_string).collect()),
+            None => Take::All,
+        }
+    }
+}
+
+/// One device as it is answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reached {
+    device: String,
+    inbox: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_package: Option<String>,
 }
 
 impl Exchange {
@@ -43,7 +74,7 @@ impl Exchange {
             Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
             Err(Trouble::Records(error)) => return Err(error),
         }
-        Ok(())
+        if message.kind == MessageType::Update { self.leave_if_put_out(id, now_ms) } else { Ok(()) }
     }
 
     fn look_up(&mut self, id: SessionId, message: &Message, now_ms: i64) -> Result<Response, Trouble> {
@@ -57,15 +88,19 @@ impl Exchange {
         if read.resource.domain() != self.domain {
             return Err(Refused(Code::NOT_FOUND, "that name is of another domain").into());
         }
-        let entry = self.records.look_up(read.resource.name())?;
-        let entry = entry.ok_or(Refused(Code::NOT_FOUND, "nobody of that name can be reached here"))?;
+        if read.only.as_ref().is_some_and(|only| only.len() > DEVICES_PER_ACCOUNT) {
+            return Err(Refused(Code::TOO_LARGE, "too many devices at once").into());
+        }
+        let entry = self.records.look_up(read.resource.name(), &read.take(), now_ms / 1000)?;
+        let entry = entry.ok_or(Refused(Code::NOT_FOUND, "nobody of that name is known here"))?;
         let chain: Vec<String> = serde_json::from_str(&entry.chain).map_err(|_| RecordsError::Corrupt("chain"))?;
+        let devices = entry.devices.into_iter();
+        let devices = devices.map(|one| Reached { device: one.device, inbox: one.inbox, key_package: one.key_package });
         Ok(Response::ok(serde_json::json!({
             "user": read.resource,
             "persona": entry.persona,
-            "inbox": entry.inbox,
-            "keyPackage": entry.key_package,
             "chain": chain,
+            "devices": devices.collect::<Vec<_>>(),
         })))
     }
 
@@ -86,15 +121,27 @@ impl Exchange {
         let device = proven.device.clone();
         let name = value.user.name();
         if !value.chain.is_empty() {
-            let chain = self.read_chain(&value.chain, &device, now_ms)?;
-            let account = self.records.account(name)?.ok_or(Refused(Code::FORBIDDEN, "create an account first"))?;
-            self.renew_account(name, &account, &chain, now_ms)?;
+            self.renew_entry(id, name, &value.chain, now_ms)?;
         }
-        if let Some(inbox) = &value.inbox {
-            self.records.register(name, inbox.as_str())?;
+        if self.records.owner_of_device(&device, now_ms / 1000)?.as_deref() != Some(name) {
+            // It took itself out of the chain: there is nothing left to be reached at.
+            return Ok(Response::ok(serde_json::json!({ "keyPackages": 0 })));
         }
-        let left = self.records.add_key_packages(name, &value.key_packages)?;
+        if let Some(inbox) = &value.inbox
+            && self.records.register(&device, inbox.as_str())?.is_err()
+        {
+            return Err(Refused(Code::INSUFFICIENT_STORAGE, "as many devices of that name are known as may be").into());
+        }
+        let left = self.records.add_key_packages(&device, &value.key_packages)?;
         Ok(Response::ok(serde_json::json!({ "keyPackages": left })))
+    }
+
+    /// Any device of an account may bring its longer chain, and one that leaves may say so itself.
+    fn renew_entry(&mut self, id: SessionId, name: &str, texts: &[String], now_ms: i64) -> Result<(), Trouble> {
+        let chain = self.parse_chain(texts)?;
+        self.refuse_elsewhere(name, &chain)?;
+        let account = self.records.account(name)?.ok_or(Refused(Code::FORBIDDEN, "create an account first"))?;
+        self.renew_account(id, name, &account, &chain, now_ms)
     }
 }
 

@@ -125,6 +125,8 @@ pub struct Session {
     pub bucket: Bucket,
     /// Its registry reads.
     pub reads: Windows<()>,
+    /// Its linking messages.
+    pub linkings: u32,
 }
 
 impl Session {

@@ -1,5 +1,9 @@
 //! Stories of the message node without a socket, at the speed of thought.
 
+mod devices;
+mod linking;
+mod reset;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use keys::SigningKey;
@@ -25,6 +29,10 @@ struct Member {
     key: SigningKey,
     session: SessionId,
     inbox: Address,
+    address: Address,
+    user: String,
+    irk: SigningKey,
+    chain: identity::Sigchain,
 }
 
 impl World {
@@ -61,7 +69,8 @@ impl World {
         let answer =
             self.ask(session, MessageType::Create, &from, "domain://msg-node.a.localhost/address-allocation", &wish);
         let inbox = Address::parse(answer["value"]["allocated"][0].as_str().unwrap()).unwrap();
-        Member { key, session, inbox }
+        let user = format!("user://a.localhost/{name}");
+        Member { key, session, inbox, address: from, user, irk, chain }
     }
 
     fn post(&mut self, session: SessionId, id: u64, kind: MessageType, from: &Address, to: &str, body: &Value) {
@@ -74,8 +83,10 @@ impl World {
     fn ask(&mut self, session: SessionId, kind: MessageType, from: &Address, to: &str, body: &Value) -> Value {
         self.sent.clear();
         self.post(session, 7, kind, from, to, body);
-        let answer = self.heard(session).into_iter().find(|message| message.kind == MessageType::Response);
-        answer.expect("every request is answered").body.parse().unwrap()
+        let answers = |output: &Output| matches!(output, Output::Send { session: to, message } if *to == session && message.kind == MessageType::Response);
+        let at = self.sent.iter().position(answers).expect("every request is answered");
+        let Output::Send { message, .. } = self.sent.remove(at) else { unreachable!() };
+        message.body.parse().unwrap()
     }
 
     fn deliver(&mut self, visitor: &(SessionId, Address), id: u64, inbox: &Address) {

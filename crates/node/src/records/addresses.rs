@@ -105,6 +105,15 @@ impl Records {
         }
         Ok(released == 1)
     }
+
+    /// Takes every address back from a device, with the mail that waits there; says which they were.
+    pub fn release_all(&self, device: &str) -> Result<Vec<Address>, RecordsError> {
+        let addresses = self.addresses_of(device)?;
+        for address in &addresses {
+            self.release(device, address)?;
+        }
+        Ok(addresses)
+    }
 }
 
 fn read(text: &str) -> Result<Address, RecordsError> {

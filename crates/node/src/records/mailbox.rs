@@ -4,7 +4,7 @@ use message::{Address, Body, Message, MessageType};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Records, RecordsError};
-use crate::limits::{MAILBOX_AGE_MS, MAILBOX_BYTES, MAILBOX_MESSAGES};
+use crate::limits::{MAILBOX_BYTES, MAILBOX_MESSAGES};
 
 /// A kept message, under its delivery number.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct Kept {
 pub struct MailboxFull;
 
 impl Records {
-    /// Keeps a message under its delivery number (`message.id`).
-    pub fn keep(&self, message: &Message, now_ms: i64) -> Result<Result<(), MailboxFull>, RecordsError> {
+    /// Keeps a message under its delivery number (`message.id`) until then.
+    pub fn keep(&self, message: &Message, until_ms: i64) -> Result<Result<(), MailboxFull>, RecordsError> {
         let inbox = message.to.as_str();
         let length = message.body.as_str().len() as u64;
         let (messages, bytes) = self.mailbox_use(inbox)?;
@@ -28,8 +28,8 @@ impl Records {
         }
         let added = self
             .db
-            .prepare_cached("INSERT OR IGNORE INTO mailbox(id, inbox, sender, body, at) VALUES(?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![message.id, inbox, message.from.as_str(), message.body.as_str(), now_ms])?;
+            .prepare_cached("INSERT OR IGNORE INTO mailbox(id, inbox, sender, body, until) VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![message.id, inbox, message.from.as_str(), message.body.as_str(), until_ms])?;
         if added == 1 {
             self.note_use(inbox, messages + 1, bytes + length)?;
         }
@@ -37,11 +37,17 @@ impl Records {
     }
 
     /// Up to `limit` kept messages of an inbox with delivery numbers above `after`, in order.
-    pub fn kept_after(&self, inbox: &Address, after: u64, limit: usize) -> Result<Vec<Kept>, RecordsError> {
-        let mut ask = self
-            .db
-            .prepare_cached("SELECT id, sender, body FROM mailbox WHERE inbox=?1 AND id>?2 ORDER BY id LIMIT ?3")?;
-        let rows = ask.query_map(params![inbox.as_str(), after, limit], |row| {
+    pub fn kept_after(
+        &self,
+        inbox: &Address,
+        after: u64,
+        limit: usize,
+        now_ms: i64,
+    ) -> Result<Vec<Kept>, RecordsError> {
+        let mut ask = self.db.prepare_cached(
+            "SELECT id, sender, body FROM mailbox WHERE inbox=?1 AND id>?2 AND until>?4 ORDER BY id LIMIT ?3",
+        )?;
+        let rows = ask.query_map(params![inbox.as_str(), after, limit, now_ms], |row| {
             Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })?;
         rows.map(|row| {
@@ -69,14 +75,16 @@ impl Records {
 
     /// Deletes what is too old; says how many.
     pub fn expire_mail(&self, now_ms: i64) -> Result<usize, RecordsError> {
-        let gone = self.db.execute("DELETE FROM mailbox WHERE at<?1", [now_ms - MAILBOX_AGE_MS])?;
-        if gone > 0 {
-            self.db.execute_batch(
-                "DELETE FROM mailbox_use;
-                 INSERT INTO mailbox_use SELECT inbox, count(*), sum(length(CAST(body AS BLOB))) FROM mailbox GROUP BY inbox;",
-            )?;
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM mailbox WHERE until<=?1 RETURNING inbox, length(CAST(body AS BLOB))")?;
+        let gone = delete.query_map([now_ms], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+        let gone = gone.collect::<Result<Vec<_>, _>>()?;
+        for (inbox, length) in &gone {
+            let (messages, bytes) = self.mailbox_use(inbox)?;
+            self.note_use(inbox, messages.saturating_sub(1), bytes.saturating_sub(*length))?;
         }
-        Ok(gone)
+        Ok(gone.len())
     }
 
     fn mailbox_use(&self, inbox: &str) -> Result<(u64, u64), RecordsError> {

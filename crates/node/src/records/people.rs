@@ -69,9 +69,9 @@ impl Records {
         Ok(())
     }
 
-    /// Whether this nonce was signed for this person.
-    pub fn was_nonce_signed(&self, name: &str, nonce: &str) -> Result<bool, RecordsError> {
-        let mut ask = self.db.prepare_cached("SELECT 1 FROM nonces WHERE name=?1 AND nonce=?2")?;
-        Ok(ask.exists(params![name, nonce])?)
+    /// Whether this nonce was signed for this person, at that time or later.
+    pub fn was_nonce_signed(&self, name: &str, nonce: &str, since_ms: i64) -> Result<bool, RecordsError> {
+        let mut ask = self.db.prepare_cached("SELECT 1 FROM nonces WHERE name=?1 AND nonce=?2 AND at>=?3")?;
+        Ok(ask.exists(params![name, nonce, since_ms])?)
     }
 }

@@ -1,0 +1,141 @@
+//! Whose sessions are whose: admitted while a chain names their device, ended when it does no longer.
+
+use std::collections::HashSet;
+
+use identity::Sigchain;
+use message::{Address, Body, Code, Message, MessageType};
+use serde_json::{Value, json};
+
+use super::session::Role;
+use super::{Exchange, SessionId};
+use crate::records::{Account, DeviceRecord, RecordsError};
+
+/// The devices a chain names, and when they count.
+pub(super) fn devices_of(chain: &Sigchain) -> Vec<DeviceRecord> {
+    chain
+        .devices()
+        .filter(|device| !device.revoked)
+        .map(|device| DeviceRecord { key: device.dsk.to_string(), since: 0, expires: device.expires })
+        .collect()
+}
+
+impl Exchange {
+    /// Keeps an account as its chain describes it, and lets its sessions feel it: `own` is the session
+    /// that brought the chain, which still waits for its answer.
+    pub(super) fn put_account(
+        &mut self,
+        own: SessionId,
+        name: &str,
+        chain: &Sigchain,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
+        let texts = serde_json::to_string(&chain.texts()).map_err(|_| RecordsError::Corrupt("chain"))?;
+        let account = Account { persona: chain.persona().to_string(), chain: texts };
+        let devices = devices_of(chain);
+        let gone = self.records.put_account(name, &account, &devices, now_ms)?;
+        self.put_out(&gone, Some(own), now_ms)?;
+        let named = devices.into_iter().map(|device| device.key).collect();
+        self.judge_sessions(&named, Some(own), now_ms)
+    }
+
+    /// Devices that are no longer anybody's: nothing waits for them, nothing reaches them.
+    fn put_out(&mut self, gone: &[String], own: Option<SessionId>, now_ms: i64) -> Result<(), RecordsError> {
+        for device in gone {
+            for address in self.records.release_all(device)? {
+                self.forget_address(&address);
+            }
+        }
+        for id in self.sessions_of(&gone.iter().cloned().collect()) {
+            self.lose_unconfirmed(id);
+            if let Some(proven) = self.proven_mut(id) {
+                proven.addresses.clear();
+            }
+            if Some(id) != own {
+                self.close(id, Code::FORBIDDEN, now_ms)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_address(&mut self, address: &Address) {
+        self.live.remove(address);
+        self.cursors.remove(address);
+        self.opened_to.remove(address);
+    }
+
+    /// Admits sessions whose device counts now, and ends those whose device does not.
+    fn judge_sessions(
+        &mut self,
+        devices: &HashSet<String>,
+        own: Option<SessionId>,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
+        for id in self.sessions_of(devices) {
+            let Some(proven) = self.proven(id) else { continue };
+            let before = proven.user.clone();
+            let after = self.records.owner_of_device(&proven.device, now_ms / 1000)?;
+            if Some(id) == own || before == after {
+                continue;
+            }
+            match (before, after) {
+                (None, Some(name)) => self.admit(id, name, now_ms)?,
+                _ => self.close(id, Code::FORBIDDEN, now_ms)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A chain names the device of a session that waits for it.
+    fn admit(&mut self, id: SessionId, name: String, now_ms: i64) -> Result<(), RecordsError> {
+        let user = format!("user://{}/{name}", self.domain);
+        if let Some(proven) = self.proven_mut(id) {
+            proven.user = Some(name);
+        }
+        self.tell(id, &json!({ "code": "admitted", "user": user }));
+        self.settle(id, now_ms)
+    }
+
+    /// Ends the session that brought a chain without its own device, after it was answered.
+    pub(super) fn leave_if_put_out(&mut self, id: SessionId, now_ms: i64) -> Result<(), RecordsError> {
+        let Some(proven) = self.proven(id) else { return Ok(()) };
+        let is_out = proven.user.is_some() && self.records.owner_of_device(&proven.device, now_ms / 1000)?.is_none();
+        if is_out { self.close(id, Code::FORBIDDEN, now_ms) } else { Ok(()) }
+    }
+
+    /// Time passed: devices that were not renewed are put out, those that count from now on are admitted.
+    pub(super) fn turn_devices(&mut self, now_ms: i64) -> Result<(), RecordsError> {
+        let turned = self.records.devices_turned(self.tidied_at / 1000, now_ms / 1000)?;
+        self.judge_sessions(&turned.into_iter().collect(), None, now_ms)
+    }
+
+    /// Frees a name for somebody else, ends the sessions of its devices and deletes their mail; says whether
+    /// there was such an account.
+    pub fn forget_account(&mut self, name: &str, now_ms: i64) -> Result<bool, RecordsError> {
+        let Some(devices) = self.records.forget_account(name)? else { return Ok(false) };
+        self.put_out(&devices, None, now_ms)?;
+        Ok(true)
+    }
+
+    /// Says something about an account to one of its sessions.
+    pub(super) fn tell(&mut self, id: SessionId, what: &Value) {
+        let Some(to) = self.proven(id).map(|proven| proven.address.clone()) else { return };
+        let body = Body::of(what).expect("a few short words are a body");
+        let message =
+            Message { id: self.next_delivery, kind: MessageType::Event, from: self.services.account(), to, body };
+        self.next_delivery += 1;
+        self.send(id, message);
+    }
+
+    fn sessions_of(&self, devices: &HashSet<String>) -> Vec<SessionId> {
+        let of = |id: &SessionId| {
+            self.proven(*id).is_some_and(|proven| proven.role == Role::Member && devices.contains(&proven.device))
+        };
+        self.sessions.keys().copied().filter(of).collect()
+    }
+
+    /// The sessions of an account's devices.
+    pub(super) fn sessions_of_account(&self, name: &str) -> Vec<SessionId> {
+        let of = |id: &SessionId| self.proven(*id).is_some_and(|proven| proven.user.as_deref() == Some(name));
+        self.sessions.keys().copied().filter(of).collect()
+    }
+}
