@@ -83,6 +83,45 @@ impl NewPersona {
     }
 }
 
+/// A known persona whose owner lost every key and signs in anew, at an issuer that vouched for it before.
+#[derive(Debug)]
+pub struct Restart {
+    irk: SigningKey,
+    device: SigningKey,
+    chain: Sigchain,
+    cic: Cic,
+}
+
+impl Restart {
+    /// Makes new keys for the persona of `chain`, as others know it; settled, if it was reset before.
+    pub fn begin(chain: Sigchain) -> Self {
+        let (irk, device) = (SigningKey::generate(), SigningKey::generate());
+        let cic = Cic::new(irk.verifying_key(), chain.genesis_hash());
+        Self { irk, device, chain, cic }
+    }
+
+    /// The nonce for the sign-in.
+    pub fn nonce(&self) -> String {
+        self.cic.nonce()
+    }
+
+    /// Asks for the reset in front of the sign-in's id_token, with this device as the first one. It counts
+    /// after [`RESET_DELAY_S`](crate::RESET_DELAY_S); append any entry then.
+    pub fn finish(
+        mut self,
+        id_token: &str,
+        device_name: &str,
+        device_expires: i64,
+        now: i64,
+    ) -> Result<Enrolled, EnrolError> {
+        let token = PkToken::assemble(id_token, &self.cic, &self.irk)?;
+        self.chain.reset(&self.irk, token.hash(), now)?;
+        self.chain.add_device(&self.irk, self.device.verifying_key(), device_name, device_expires, now)?;
+        record(&mut self.chain, &self.irk, &self.cic, &token, now)?;
+        Ok(Enrolled { irk: self.irk, device: self.device, chain: self.chain, token })
+    }
+}
+
 impl Enrolled {
     /// Records a later or further sign-in, made with the nonce of `cic`; returns its token.
     pub fn renew(&mut self, cic: &Cic, id_token: &str, now: i64) -> Result<PkToken, EnrolError> {
@@ -92,6 +131,11 @@ impl Enrolled {
 
 fn attest(chain: &mut Sigchain, irk: &SigningKey, cic: &Cic, id_token: &str, now: i64) -> Result<PkToken, EnrolError> {
     let token = PkToken::assemble(id_token, cic, irk)?;
+    record(chain, irk, cic, &token, now)?;
+    Ok(token)
+}
+
+fn record(chain: &mut Sigchain, irk: &SigningKey, cic: &Cic, token: &PkToken, now: i64) -> Result<(), EnrolError> {
     let claim = |name: &'static str| crate::token::word(&token.id.claims, name).ok_or(EnrolError::Claim(name));
     if claim("nonce")? != cic.nonce() {
         return Err(EnrolError::Claim("nonce"));
@@ -100,5 +144,5 @@ fn attest(chain: &mut Sigchain, irk: &SigningKey, cic: &Cic, id_token: &str, now
     let at = token.claimed_time().ok_or(EnrolError::Claim("iat"))?;
     let until = at.saturating_add(ATTESTATION_LIFE_S);
     chain.attest(irk, Attest { pkt_hash: token.hash(), iss, sub, until }, now)?;
-    Ok(token)
+    Ok(())
 }

@@ -40,7 +40,7 @@ pub use cic::{Cic, CicError};
 pub use context::{Context, Policy};
 pub use credential::{CREDENTIAL_LIMIT, CREDENTIAL_TYPE, CredentialError, DeviceCert, DeviceCredential};
 pub use digest::{Digest, DigestError, PersonaId};
-pub use enrol::{ATTESTATION_LIFE_S, EnrolError, Enrolled, NewPersona};
+pub use enrol::{ATTESTATION_LIFE_S, EnrolError, Enrolled, NewPersona, Restart};
 pub use error::{KeyChange, KeyChangeKind, PendingReset, VerifyError};
 pub use evidence::{EVIDENCE_LIMIT, Evidence, EvidenceError, RENEWALS_LIMIT, TOKENS_LIMIT};
 pub use issuers::{Admission, CLIENT_ID, EntraTenant, IssuerEntry, IssuerTable, IssuerTableError};

@@ -70,6 +70,26 @@ fn a_contact_waits_72_hours_from_when_they_saw_it_and_is_told_why() {
 }
 
 #[test]
+fn who_lost_everything_signs_in_and_is_the_same_persona_again() {
+    let (mut story, persona) = known();
+    let restart = Restart::begin(story.chain.clone());
+    story.claims.insert("nonce".into(), json!(restart.nonce()));
+    let again = restart.finish(&story.id_token(), "Ben's new phone", NOW + 200 * DAY, NOW).unwrap();
+    story.chain = again.chain;
+    story.device = again.device;
+    let evidence = story.showing(vec![again.token.text().to_owned()]);
+    let seen = pending(story.verify(&evidence));
+    story.pins.saw_reset(persona, seen.reset, NOW);
+    story.now = NOW + RESET_DELAY_S;
+    let ben = story.verify(&evidence).unwrap();
+    assert_eq!((ben.persona(), *ben.irk()), (persona, again.irk.verifying_key()));
+    // An id_token of another sign-in does not do.
+    let other = Restart::begin(known().0.chain);
+    let refused = other.finish(&story.id_token(), "x", NOW + 200 * DAY, NOW).unwrap_err();
+    assert_eq!(refused, EnrolError::Claim("nonce"));
+}
+
+#[test]
 fn a_backdated_reset_gains_nothing_at_a_contact() {
     let (mut story, persona) = known();
     story.now = NOW + 10 * DAY;

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::standing::SealedText;
 
 /// Largest proof in bytes of JSON.
-pub const EQUIVOCATION_LIMIT: usize = 1024 * 1024;
+pub const EQUIVOCATION_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Two different entries that keys of one chain signed for the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
