@@ -128,7 +128,7 @@ async fn a_visitor_looks_somebody_up_and_writes_through_the_stub() {
         let id =
             visit.post(MessageType::Read, &address, "domain://registry.a.localhost", json!({ "resource": ana.user() }));
         let entry = visit.answer_to(id).await;
-        assert_eq!(entry.value["inbox"], json!(inbox), "{wire:?}");
+        assert_eq!(entry.value["devices"][0]["inbox"], json!(inbox), "{wire:?}");
         let id = visit.post(MessageType::Create, &address, inbox.as_str(), sealed("grüß dich"));
         assert_eq!(unsealed(&session.take().await), "grüß dich");
         assert_eq!(visit.answer_to(id).await.code, Code::OK, "{wire:?}");

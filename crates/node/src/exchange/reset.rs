@@ -65,11 +65,11 @@ impl Exchange {
         }
         let added = chain.entries().get(stored.entries().len()..).unwrap_or_default();
         let root = may_publish_reset(added).ok_or(Refused(Code::FORBIDDEN, "only a reset is announced here"))?;
-        self.check_reset(name, &root, &chain, request.cic.as_deref(), now_ms)?;
         self.refuse_elsewhere(name, &chain)?;
+        self.check_reset(name, &root, &chain, request.cic.as_deref(), now_ms)?;
         let reset = added.first().map(|entry| entry.hash().to_string()).unwrap_or_default();
-        self.put_account(id, name, &chain, now_ms)?;
         self.records.saw_reset(name, &reset, now_ms / 1000)?;
+        self.put_account(id, name, &chain, now_ms)?;
         for session in self.sessions_of_account(name) {
             self.tell(session, &json!({ "code": "reset-pending" }));
         }
