@@ -1,11 +1,10 @@
 //! Binds a name of the domain to a persona, once.
 
-use identity::{Cic, Sigchain, Standing};
+use identity::{Cic, Entry, EntryBody, Sigchain, Standing};
 use keys::VerifyingKey;
 use message::{Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 
-use super::devices::devices_of;
 use super::reset::holds_reset;
 use super::session::Role;
 use super::{Exchange, SessionId};
@@ -104,7 +103,8 @@ impl Exchange {
 
     /// A device is of one account only; else its session would be of one or the other by chance.
     pub(super) fn refuse_elsewhere(&self, name: &str, chain: &Sigchain) -> Result<(), Trouble> {
-        if self.records.is_elsewhere(name, &devices_of(chain))? {
+        let keys: Vec<String> = chain.entries().iter().filter_map(added_device).collect();
+        if self.records.is_elsewhere(name, &keys)? {
             return Err(Refused(Code::CONFLICT, "a device of that chain belongs to another account").into());
         }
         Ok(())
@@ -177,5 +177,13 @@ impl Exchange {
             Standing::Forked(_) => Err(Refused(Code::CONFLICT, "the chain tells another story than before")),
             standing => Ok(standing),
         }
+    }
+}
+
+/// The device an entry adds, on whatever line.
+fn added_device(entry: &Entry) -> Option<String> {
+    match entry.body() {
+        EntryBody::AddDevice(add) => Some(add.dsk.to_string()),
+        _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! Whose sessions are whose: admitted while a chain names their device, ended when it does no longer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use identity::Sigchain;
+use identity::{ResetRecord, Sigchain};
 use message::{Address, Body, Code, Message, MessageType};
 use serde_json::{Value, json};
 
@@ -10,12 +10,35 @@ use super::session::Role;
 use super::{Exchange, SessionId};
 use crate::records::{Account, DeviceRecord, RecordsError};
 
-/// The devices a chain names, and when they count.
-pub(super) fn devices_of(chain: &Sigchain) -> Vec<DeviceRecord> {
+/// The devices a chain names, and when they count; `seen` says when its resets were first seen here.
+pub(super) fn devices_of(chain: &Sigchain, seen: &HashMap<String, i64>, now_s: i64) -> Vec<DeviceRecord> {
+    let first_seen = |reset: &ResetRecord| seen.get(&reset.hash.to_string()).copied();
+    let mut chain = chain.clone();
+    chain.settle(now_s, &first_seen);
+    let mut all = counting(&chain, 0);
+    let mut to_come: Vec<i64> = chain
+        .resets()
+        .filter_map(|reset| Some(reset.effective_at(first_seen(reset)?)))
+        .filter(|since| *since > now_s)
+        .collect();
+    to_come.sort_unstable();
+    for since in to_come {
+        chain.settle(since, &first_seen);
+        let later = counting(&chain, since);
+        for one in all.iter_mut().filter(|one| later.iter().all(|after| after.key != one.key)) {
+            one.expires = one.expires.min(since);
+        }
+        all.extend(later.into_iter().filter(|after| all.iter().all(|one| one.key != after.key)).collect::<Vec<_>>());
+    }
+    all
+}
+
+/// The devices of the line that counts.
+fn counting(chain: &Sigchain, since: i64) -> Vec<DeviceRecord> {
     chain
         .devices()
-        .filter(|device| !device.revoked)
-        .map(|device| DeviceRecord { key: device.dsk.to_string(), since: 0, expires: device.expires })
+        .filter(|device| !device.revoked && !device.replaced)
+        .map(|device| DeviceRecord { key: device.dsk.to_string(), since, expires: device.expires })
         .collect()
 }
 
@@ -31,7 +54,7 @@ impl Exchange {
     ) -> Result<(), RecordsError> {
         let texts = serde_json::to_string(&chain.texts()).map_err(|_| RecordsError::Corrupt("chain"))?;
         let account = Account { persona: chain.persona().to_string(), chain: texts };
-        let devices = devices_of(chain);
+        let devices = devices_of(chain, &self.records.resets_seen(name)?, now_ms / 1000);
         let gone = self.records.put_account(name, &account, &devices, now_ms)?;
         self.put_out(&gone, Some(own), now_ms)?;
         let named = devices.into_iter().map(|device| device.key).collect();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{ConnectError, Exchange, Output, Proof, Role, SessionId};
 use crate::config::Registration;
 use crate::limits::{CONFIRM_MS, Limits, MAILBOX_AGE_MS, PROOF_MS, RESEND_MS, WINDOW_MESSAGES};
-use crate::records::Records;
+use crate::records::{Person, Records};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NOW: i64 = 1_800_000_000_000;
@@ -57,12 +57,27 @@ impl World {
     }
 
     fn member(&mut self, name: &str) -> Member {
+        self.member_with(name, false)
+    }
+
+    /// A member whom the domain's own issuer vouches for, or nobody.
+    fn member_with(&mut self, name: &str, vouched: bool) -> Member {
         let (irk, key) = (SigningKey::generate(), SigningKey::generate());
         let now_s = self.now / 1000;
         let mut chain = identity::Sigchain::create(&irk, None, now_s);
+        let (pkt_hash, iss) = (identity::Digest::of(name.as_bytes()), "https://i.example".to_owned());
+        chain.attest(&irk, identity::Attest { pkt_hash, iss, sub: name.into(), until: now_s + 86_400 }, now_s).unwrap();
         chain.add_device(&irk, key.verifying_key(), "laptop", now_s + 300 * 86_400, now_s).unwrap();
         let (session, from) = self.open(Role::Member, &key);
-        let claim = json!({ "user": format!("user://a.localhost/{name}"), "chain": chain.texts() });
+        let mut claim = json!({ "user": format!("user://a.localhost/{name}"), "chain": chain.texts() });
+        if vouched {
+            let cic = identity::Cic::new(irk.verifying_key(), chain.genesis_hash());
+            let params = String::new();
+            let person = Person { name: name.into(), shown: name.into(), params, hash: Vec::new() };
+            assert!(self.exchange.records().add_person(&person, self.now).unwrap());
+            self.exchange.records().signed_nonce(name, &cic.nonce(), self.now).unwrap();
+            claim["cic"] = json!(cic.text());
+        }
         let answer = self.ask(session, MessageType::Create, &from, "domain://registry.a.localhost/account", &claim);
         assert_eq!(answer["code"], 200);
         let wish = json!({ "scheme": "hyperty", "value": { "number": 1, "allocationKey": "inbox" } });

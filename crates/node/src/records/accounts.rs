@@ -1,5 +1,7 @@
 //! Accounts of the domain: which persona holds which name, and with which devices.
 
+use std::collections::HashMap;
+
 use identity::Sigchain;
 use rusqlite::{OptionalExtension, params};
 
@@ -62,11 +64,11 @@ impl Records {
         Ok(ask.query_row(params![key, now_s], |row| row.get(0)).optional()?)
     }
 
-    /// Whether one of these devices stands in the chain of another name.
-    pub fn is_elsewhere(&self, name: &str, devices: &[DeviceRecord]) -> Result<bool, RecordsError> {
+    /// Whether one of these devices counts, counted or will count for another name.
+    pub fn is_elsewhere(&self, name: &str, devices: &[String]) -> Result<bool, RecordsError> {
         let mut ask = self.db.prepare_cached("SELECT 1 FROM devices WHERE key=?1 AND name<>?2")?;
         for device in devices {
-            if ask.exists(params![device.key, name])? {
+            if ask.exists(params![device, name])? {
                 return Ok(true);
             }
         }
@@ -144,6 +146,13 @@ impl Records {
         self.db
             .execute("INSERT OR IGNORE INTO resets(name, hash, seen) VALUES(?1, ?2, ?3)", params![name, hash, now_s])?;
         Ok(())
+    }
+
+    /// When the resets of an account were first seen here, by their hashes, in Unix seconds.
+    pub fn resets_seen(&self, name: &str) -> Result<HashMap<String, i64>, RecordsError> {
+        let mut ask = self.db.prepare_cached("SELECT hash, seen FROM resets WHERE name=?1")?;
+        let rows = ask.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The operator lets an account begin anew until then.
