@@ -118,7 +118,7 @@ fn a_reset_needs_a_late_word_of_the_issuer_for_the_new_root() {
     let (root, thief) = (SigningKey::generate(), world.device());
     let chain = reset(&ana, &root, &thief.key, world.now);
     assert_eq!(world.announce(&thief, &ana, &chain, None)["code"], 403, "no claims");
-    let known = Cic::new(ana.irk.verifying_key(), chain.genesis_hash());
+    let known = world.let_in(&ana, &chain, &ana.irk);
     assert_eq!(world.announce(&thief, &ana, &chain, Some(&known))["code"], 403, "claims of the root of before");
     let unsigned = Cic::new(root.verifying_key(), chain.genesis_hash());
     assert_eq!(world.announce(&thief, &ana, &chain, Some(&unsigned))["code"], 403, "nobody signed in");
