@@ -8,7 +8,7 @@ use openmls::prelude::{
 };
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
-use tls_codec::{DeserializeBytes, Serialize};
+use tls_codec::{Deserialize, Serialize};
 
 use crate::config::{self, CREDENTIAL_LIMIT, CREDENTIAL_TYPE, KEY_PACKAGE_LIMIT, SUITE};
 use crate::member::Member;
@@ -143,7 +143,12 @@ fn read_key_package(crypto: &openmls_rust_crypto::RustCrypto, bytes: &[u8]) -> R
         return Err(InviteError::TooLarge);
     }
     let bad = |error: &dyn fmt::Display| InviteError::BadKeyPackage(error.to_string());
-    let package = KeyPackageIn::tls_deserialize_exact_bytes(bytes).map_err(|error| bad(&error))?;
+    // Not from a slice: with that, a debug build of tls_codec asserts that a length fits.
+    let mut rest = bytes;
+    let package = KeyPackageIn::tls_deserialize(&mut rest).map_err(|error| bad(&error))?;
+    if !rest.is_empty() {
+        return Err(InviteError::BadKeyPackage("something follows it".into()));
+    }
     let package = package.validate(crypto, ProtocolVersion::Mls10).map_err(|error| bad(&error))?;
     if package.ciphersuite() != SUITE {
         return Err(InviteError::BadKeyPackage("it is for another cipher suite".into()));

@@ -18,6 +18,7 @@
 //! 4. a leaf may renew its credential, never its device key;
 //! 5. a commit only adds, removes or renews leaves: nothing else about a group ever changes.
 
+mod code;
 mod config;
 mod desk;
 mod device;

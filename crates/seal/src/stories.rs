@@ -167,6 +167,16 @@ fn nothing_shows_a_secret_or_a_text_in_a_log() {
     }
 }
 
+#[test]
+fn a_key_package_that_is_cut_or_longer_than_it_should_be_is_refused() {
+    let package = Person::new("Carl").package();
+    for length in 0..package.len() {
+        assert!(matches!(inspect_key_package(&package[..length]), Err(InviteError::BadKeyPackage(_))), "{length}");
+    }
+    let longer = [package.as_slice(), b"x"].concat();
+    assert_eq!(inspect_key_package(&longer), Err(InviteError::BadKeyPackage("something follows it".into())));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
