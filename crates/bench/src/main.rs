@@ -10,6 +10,7 @@ mod first_contact;
 mod guests;
 mod machine;
 mod report;
+mod trust;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use report::Report;
 pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// The threads of a benchmark's async runtime: as many as the smallest machine we measure on has cores.
-const THREADS: usize = 2;
+pub(crate) const THREADS: usize = 2;
 
 /// Something that can be measured.
 struct Benchmark {
@@ -39,6 +40,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "first-contact",
         about: "from an unknown domain to the first message delivered there",
         run: first_contact::run,
+    },
+    Benchmark {
+        name: "trust",
+        about: "recognising people, adding devices, sealing for one and for many",
+        run: trust::run,
     },
 ];
 

@@ -32,8 +32,8 @@ pub const CREDENTIAL_LIMIT: usize = 4 * 1024;
 /// Longest group id; it is the address of the object.
 pub const GROUP_ID_LIMIT: usize = message::ADDRESS_LIMIT;
 
-/// Most members of a group. A path commit is linear in it.
-pub const MEMBER_LIMIT: usize = 1000;
+/// Most members of a group: a thousand beside the Reporter. A path commit is linear in it.
+pub const MEMBER_LIMIT: usize = 1001;
 
 /// Largest note that travels with a commit: heads of chains, or the entries that justify a leaf.
 pub const AAD_LIMIT: usize = 4 * 1024;

@@ -6,7 +6,7 @@ use tls_codec::DeserializeBytes;
 use crate::config::{self, MEMBER_LIMIT, SUITE, WELCOME_LIMIT};
 use crate::desk::at_once;
 use crate::provider::Provider;
-use crate::{Candidate, Check, Device, GroupId, JoinError, Member, Vault, VaultError, lease};
+use crate::{Candidate, Check, Device, GroupId, JoinError, Kept, Member, Vault, VaultError, lease};
 
 /// A Welcome that was read but not believed yet.
 pub struct PendingJoin {
@@ -102,17 +102,23 @@ impl PendingJoin {
     ///
     /// The inviter is taken for the holder of the lease; see [`crate::adopt_lease`].
     pub fn join(self, vault: &dyn Vault, check: Check<'_>) -> Result<GroupId, JoinError> {
+        self.join_and_keep(vault, check).map(|kept| kept.group().clone())
+    }
+
+    /// As `join`, and keeps the group in memory.
+    pub fn join_and_keep(self, vault: &dyn Vault, check: Check<'_>) -> Result<Kept, JoinError> {
         for member in self.members.iter().filter(|member| member.leaf != self.own_leaf) {
             check(&Candidate::new(member, b""))
                 .map_err(|reason| JoinError::Unverified { leaf: member.leaf, reason })?;
         }
         at_once(vault, |desk| {
             let provider = Provider::new(desk);
-            match self.staged.into_group(&provider) {
-                Ok(_) => lease::begin(desk, &self.group, self.inviter.dsk, 0)?,
-                Err(error) => return Err(provider.failure().map_or_else(|| refusal(&error), JoinError::Vault)),
-            }
-            Ok(self.group)
+            let mls = self
+                .staged
+                .into_group(&provider)
+                .map_err(|error| provider.failure().map_or_else(|| refusal(&error), JoinError::Vault))?;
+            lease::begin(desk, &self.group, self.inviter.dsk, 0)?;
+            Ok(Kept::hold(self.group, mls))
         })
     }
 }

@@ -40,6 +40,10 @@ impl Kept {
         Ok(Self { id: group.clone(), mls: Some(mls) })
     }
 
+    pub(crate) fn hold(id: GroupId, mls: MlsGroup) -> Self {
+        Self { id, mls: Some(mls) }
+    }
+
     /// The group.
     pub fn group(&self) -> &GroupId {
         &self.id

@@ -39,7 +39,7 @@ enum Command {
     },
     /// Measures, prints a table and writes target/figures/NAME.json.
     Bench {
-        /// Which benchmarks: first-contact, bus.
+        /// Which benchmarks: first-contact, bus, trust.
         #[arg(required = true)]
         names: Vec<String>,
     },

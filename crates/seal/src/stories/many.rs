@@ -162,6 +162,21 @@ fn a_group_that_is_kept_in_memory_leaves_the_same_in_the_vault() {
 }
 
 #[test]
+fn who_joins_may_keep_the_group_in_memory_at_once() {
+    let (ana, _) = ana_and_ben();
+    let carl = Person::new("Carl");
+    let invited = ana.invites(&carl.package());
+    let pending = inspect_welcome(&carl.vault, &carl.device, &invited.welcome).unwrap();
+    let mut kept = pending.join_and_keep(&carl.vault, &mut trusting()).unwrap();
+    assert_eq!(kept.group(), &chat());
+    let hello = ana.writes("hello Carl");
+    let opened = kept.open_many(&carl.vault, &carl.device, &[&hello], &mut trusting()).unwrap().remove(0).unwrap();
+    assert!(matches!(opened.what, What::Application(text) if text == b"hello Carl"));
+    assert_eq!(carl.opens(&hello).unwrap_err(), OpenError::Replayed);
+    assert_eq!(lease(&carl.vault, &chat()).unwrap().holder, ana.key());
+}
+
+#[test]
 fn a_wish_that_waits_silences_nobody_who_keeps_the_group_in_memory() {
     let (ana, ben, eve) = ana_ben_and_eve();
     let wish = propose_refresh(&eve.vault, &eve.device, &chat()).unwrap();
