@@ -3,10 +3,12 @@
 // PORT 0 picks a free port. Prints "OP <issuer>" when it listens. Everything is in memory: a restart
 // rotates the keys. Users are alice and ben (any other name too), with any password.
 // Environment: ALG (RS256 | ES256 | EdDSA) signs id_tokens, IDTTL their life in seconds,
-// CLIENT_SECRET makes the client a confidential one.
+// CLIENT_SECRET makes the client a confidential one, NO_REVOCATION=1 leaves the revocation endpoint out,
+// KEY_BINDING offers to bind keys to id_tokens (see key-binding.mjs).
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { Provider } from 'oidc-provider';
+import { bindKeys, offersBinding, proofOptions } from './key-binding.mjs';
 
 const domain = process.argv[3] || 'idp.test';
 const server = createServer();
@@ -21,6 +23,11 @@ const key = (type, options, alg) => ({
 });
 const names = { alice: 'Alice Adams', ben: 'Ben Brown' };
 const secret = process.env.CLIENT_SECRET;
+const jwks = { keys: [
+  key('rsa', { modulusLength: 2048 }, 'RS256'),
+  key('ec', { namedCurve: 'P-256' }, 'ES256'),
+  key('ed25519', {}, 'EdDSA'),
+] };
 
 const provider = new Provider(issuer, {
   clients: [{
@@ -34,13 +41,9 @@ const provider = new Provider(issuer, {
     redirect_uris: ['http://127.0.0.1/cb'],
     id_token_signed_response_alg: process.env.ALG || 'RS256',
   }],
-  jwks: { keys: [
-    key('rsa', { modulusLength: 2048 }, 'RS256'),
-    key('ec', { namedCurve: 'P-256' }, 'ES256'),
-    key('ed25519', {}, 'EdDSA'),
-  ] },
+  jwks,
   pkce: { required: () => true },
-  scopes: ['openid', 'offline_access', 'profile', 'email'],
+  scopes: ['openid', 'offline_access', 'profile', 'email', ...(offersBinding ? ['bound_key'] : [])],
   claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
   conformIdTokenClaims: false, // profile and e-mail claims stand in the id_token itself
   async findAccount(_context, id) {
@@ -49,10 +52,17 @@ const provider = new Provider(issuer, {
       claims: () => ({ sub: id, email: `${id}@${domain}`, email_verified: true, preferred_username: id, name: names[id] ?? id }),
     };
   },
-  features: { devInteractions: { enabled: true } },
+  features: {
+    devInteractions: { enabled: true },
+    revocation: { enabled: !process.env.NO_REVOCATION },
+    dPoP: proofOptions,
+  },
+  // One use each: whoever shows an old refresh token ends them all.
+  rotateRefreshToken: true,
   cookies: { keys: ['loopback-tests-only'] },
   ttl: { IdToken: Number(process.env.IDTTL || 3600), Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 3600 },
 });
+bindKeys(provider, jwks);
 provider.on('server_error', (_context, error) => console.error('server_error', error));
 server.on('request', provider.callback());
 console.log('OP', issuer);

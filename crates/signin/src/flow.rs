@@ -1,65 +1,30 @@
 //! The sign-in itself: authorise in the browser, come back, exchange the code, check the id_token.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use identity::CLOCK_SKEW_S;
 use message::Private;
-use openidconnect::core::{
-    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJsonWebKeySet,
-    CoreJwsSigningAlgorithm,
-};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl,
-    Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
-    StandardErrorResponse, TokenResponse, TokenUrl,
+    AuthorizationCode, CsrfToken, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    TokenResponse,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transport::{FetchError, Net};
+use transport::Net;
 use url::Url;
 
-use crate::discovery::{Discovered, fetch_jwks};
+use crate::claims::Unverified;
+use crate::client::{ALGORITHMS, Client, bindable, client, of_token_error, prover, refused};
+use crate::clock::too_far;
+use crate::config::{IssuerConfig, OfflineBy};
+use crate::discovery::{Discovered, discover_with_keys};
 use crate::error::{IssuerError, SignInError};
-use crate::http;
+use crate::http::Wire;
 use crate::listener::{Callback, Listener, SIGN_IN_DEADLINE};
 use crate::page::Page;
+use crate::proof::{BOUND_KEY, KeyBinding, binding};
 
-/// Longest id_token; it must fit into a PK token.
-const ID_TOKEN_LIMIT: usize = 12 * 1024;
-const ERROR_LIMIT: usize = 64;
-/// What a stranger's verifier accepts as well.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 5] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
-
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
-type TokenError = RequestTokenError<FetchError, StandardErrorResponse<CoreErrorResponseType>>;
-
-/// An issuer and this app's client there.
-#[derive(Debug, Clone)]
-pub struct IssuerConfig {
-    /// The issuer's name, as `https://accounts.google.com`.
-    pub issuer: String,
-    /// The client id; [`identity::CLIENT_ID`] unless the issuer assigns one.
-    pub client_id: String,
-    /// Some issuers want a secret from native clients, though it is none.
-    pub client_secret: Option<Private<String>>,
-    /// Scopes beside `openid`.
-    pub scopes: Vec<String>,
-}
-
-impl IssuerConfig {
-    /// An issuer that knows this app by its own client id; asks for the subject only.
-    pub fn new(issuer: &str) -> Self {
-        let client_id = identity::CLIENT_ID.to_owned();
-        Self { issuer: issuer.to_owned(), client_id, client_secret: None, scopes: Vec::new() }
-    }
-}
+const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Begins sign-ins.
 #[derive(Debug)]
@@ -76,6 +41,7 @@ pub struct Pending {
 /// What is left to do once the browser is back.
 struct Exchange {
     net: Net,
+    config: IssuerConfig,
     discovered: Discovered,
     jwks: String,
     client: Client,
@@ -89,8 +55,10 @@ struct Exchange {
 pub struct SignedIn {
     /// The id_token in compact form.
     pub id_token: String,
-    /// For silent renewal, if the issuer gives one.
-    pub refresh_token: Option<String>,
+    /// For silent renewal, if it was asked for and the issuer gives one. A secret: seal it.
+    pub refresh_token: Option<Private<String>>,
+    /// Whether the token names the root key.
+    pub binding: KeyBinding,
     /// The issuer's name.
     pub issuer: String,
     /// The issuer's key set as fetched for this sign-in.
@@ -100,7 +68,7 @@ pub struct SignedIn {
 /// Shows no token.
 impl fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedIn").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("SignedIn").field("issuer", &self.issuer).field("binding", &self.binding).finish_non_exhaustive()
     }
 }
 
@@ -115,47 +83,51 @@ impl SignIn {
     /// Prepares a sign-in whose id_token will commit to `nonce`. Open [`Pending::authorize_url`] in the
     /// person's browser, then await [`Pending::finish`].
     pub async fn begin(net: &Net, config: IssuerConfig, nonce: String) -> Result<Pending, SignInError> {
-        let keys = fetch_jwks(net, &config.issuer).await?;
-        let jwks: CoreJsonWebKeySet = serde_json::from_str(&keys.text)
-            .map_err(|_| SignInError::BadIssuer(IssuerError::Malformed("its keys cannot be read")))?;
-        let listener = Listener::open().await?;
-        let client = client(&config, &keys.discovered, &listener, jwks)?;
-        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let wanted = Nonce::new(nonce);
-        let given = wanted.clone();
-        let mut request = client
-            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, move || given)
-            .add_scopes(config.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new))
-            .set_pkce_challenge(challenge);
-        if keys.discovered.selects_account {
-            request = request.add_prompt(CoreAuthPrompt::SelectAccount);
+        let (discovered, keys) = discover_with_keys(net, &config.issuer).await?;
+        if let Some(by_s) = too_far(keys.ahead_s) {
+            // Said before the person goes to the trouble: no verifier would take what comes of it.
+            return Err(SignInError::ClockWrong { by_s });
         }
-        let (authorize_url, state, nonce) = request.url();
-        let (net, discovered, jwks) = (net.clone(), keys.discovered, keys.text);
-        let exchange = Exchange { net, discovered, jwks, client, state, nonce, verifier };
+        let listener = Listener::open(&config.redirect_ports).await?;
+        let redirect = RedirectUrl::new(listener.redirect_uri());
+        let redirect = redirect.map_err(|_| SignInError::BadIssuer(IssuerError::BadName))?;
+        let client = client(&config, &discovered, &keys.text)?.set_redirect_uri(redirect);
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (authorize_url, state, nonce) = authorize(&client, &config, &discovered, Nonce::new(nonce), challenge);
+        let exchange =
+            Exchange { net: net.clone(), config, discovered, jwks: keys.text, client, state, nonce, verifier };
         Ok(Pending { listener, authorize_url, deadline: Instant::now() + SIGN_IN_DEADLINE, exchange })
     }
 }
 
-fn client(
+/// Where the browser goes, and what must come back from there.
+fn authorize(
+    client: &Client,
     config: &IssuerConfig,
     issuer: &Discovered,
-    listener: &Listener,
-    jwks: CoreJsonWebKeySet,
-) -> Result<Client, SignInError> {
-    let bad = |_| SignInError::BadIssuer(IssuerError::BadName);
-    let name = IssuerUrl::new(config.issuer.clone()).map_err(bad)?;
-    let redirect = RedirectUrl::new(listener.redirect_uri()).map_err(bad)?;
-    let auth_type = if issuer.secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth };
-    let client = CoreClient::new(ClientId::new(config.client_id.clone()), name, jwks)
-        .set_auth_uri(AuthUrl::from_url(issuer.authorization_endpoint.clone()))
-        .set_token_uri(TokenUrl::from_url(issuer.token_endpoint.clone()))
-        .set_redirect_uri(redirect)
-        .set_auth_type(auth_type);
-    Ok(match &config.client_secret {
-        Some(secret) => client.set_client_secret(ClientSecret::new(secret.0.clone())),
-        None => client,
-    })
+    nonce: Nonce,
+    challenge: PkceCodeChallenge,
+) -> (Url, CsrfToken, Nonce) {
+    let mut request = client
+        .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, move || nonce)
+        .add_scopes(config.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new))
+        .set_pkce_challenge(challenge);
+    if issuer.selects_account {
+        request = request.add_prompt(CoreAuthPrompt::SelectAccount);
+    }
+    match config.offline_by {
+        _ if !config.silent_renewal => {}
+        OfflineBy::AccessType => request = request.add_extra_param("access_type", "offline"),
+        // Without a prompt for consent the scope counts for nothing (OpenID Connect Core, section 11).
+        OfflineBy::Scope if issuer.grants_offline => {
+            request = request.add_scope(Scope::new(OFFLINE_ACCESS.into())).add_prompt(CoreAuthPrompt::Consent);
+        }
+        OfflineBy::Scope => {}
+    }
+    if let Some(key) = bindable(config, issuer) {
+        request = request.add_scope(Scope::new(BOUND_KEY.into())).add_extra_param("dpop_jkt", key.thumbprint());
+    }
+    request.url()
 }
 
 impl Pending {
@@ -187,22 +159,29 @@ impl Pending {
 impl Exchange {
     async fn run(self, callback: Callback) -> Result<SignedIn, SignInError> {
         let code = self.code(callback)?;
-        let (net, reach) = (self.net.clone(), self.discovered.reach);
-        let http = move |request| http::send(net.clone(), reach, request);
+        let wire = Wire::new(
+            &self.net,
+            self.discovered.reach,
+            prover(&self.config, &self.discovered, Some(code.secret().clone())),
+        );
+        let http = wire.as_client();
         let answer = self.client.exchange_code(code).set_pkce_verifier(self.verifier).request_async(&http).await;
-        let tokens = answer.map_err(of_token_error)?;
+        let tokens = answer.map_err(|error| of_token_error(error, wire.ahead_s()))?;
         let id_token = tokens.id_token().ok_or(SignInError::BadToken("there is none"))?;
         let text = id_token.to_string();
-        check_clock(&text)?;
+        let unverified = Unverified::read(&text)?;
+        unverified.check_clock()?;
         let verifier = self.client.id_token_verifier().set_allowed_algs(ALGORITHMS);
         let claims =
             id_token.claims(&verifier, &self.nonce).map_err(|_| SignInError::BadToken("it does not verify"))?;
         if claims.subject().as_str().is_empty() {
             return Err(SignInError::BadToken("it names nobody"));
         }
+        let refresh_token = tokens.refresh_token().filter(|_| self.config.silent_renewal);
         Ok(SignedIn {
+            binding: binding(&unverified, bindable(&self.config, &self.discovered))?,
             id_token: text,
-            refresh_token: tokens.refresh_token().map(|token| token.secret().clone()),
+            refresh_token: refresh_token.map(|token| Private(token.secret().clone())),
             issuer: self.discovered.issuer,
             jwks: self.jwks,
         })
@@ -222,38 +201,4 @@ impl Exchange {
             (_, error) => Err(refused(&error.unwrap_or_default())),
         }
     }
-}
-
-/// Only the letters of a code: an issuer's error text is shown to a person.
-fn refused(error: &str) -> SignInError {
-    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    SignInError::Refused { error: error.chars().filter(plain).take(ERROR_LIMIT).collect() }
-}
-
-fn of_token_error(error: TokenError) -> SignInError {
-    match error {
-        RequestTokenError::ServerResponse(answer) => refused(answer.error().as_ref()),
-        RequestTokenError::Request(cause) => SignInError::IssuerUnreachable(cause),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            SignInError::BadToken("the answer cannot be read")
-        }
-    }
-}
-
-/// A token that was issued a moment ago tells how this machine's clock goes.
-fn check_clock(id_token: &str) -> Result<(), SignInError> {
-    if id_token.len() > ID_TOKEN_LIMIT {
-        return Err(SignInError::BadToken("it is too large"));
-    }
-    let payload = id_token.split('.').nth(1).and_then(|text| keys::from_b64url(text).ok());
-    let claims: Option<serde_json::Value> = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let issued = claims.as_ref().and_then(|claims| claims.get("iat")).and_then(serde_json::Value::as_f64);
-    let issued = issued.ok_or(SignInError::BadToken("it has no time"))? as i64;
-    let by_s = unix_now().saturating_sub(issued);
-    if by_s.abs() > CLOCK_SKEW_S { Err(SignInError::ClockWrong { by_s }) } else { Ok(()) }
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -23,6 +23,6 @@ pub fn callback(head: &str, port: u16) -> Option<Callback> {
 
 /// Reads what an issuer of this name says of itself.
 pub fn description(bytes: &[u8], issuer: &str) -> Result<Discovered, IssuerError> {
-    let (_, reach) = discovery::well_known(issuer)?;
+    let reach = discovery::Place::of(issuer)?.reach;
     discovery::read(bytes, issuer, reach)
 }

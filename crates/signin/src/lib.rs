@@ -5,6 +5,10 @@
 //! verifies as a stranger would. Everything goes through [`transport::Net`], within bounds.
 
 mod browser;
+mod claims;
+mod client;
+mod clock;
+mod config;
 mod discovery;
 mod error;
 mod flow;
@@ -13,8 +17,13 @@ pub mod fuzzing;
 mod http;
 mod listener;
 mod page;
+mod proof;
+mod renewal;
 
 pub use browser::{BROWSER_VARIABLE, BrowserError, open_in_browser};
-pub use discovery::{Discovered, IssuerKeys, discover, fetch_jwks};
-pub use error::{IssuerError, SignInError};
-pub use flow::{IssuerConfig, Pending, SignIn, SignedIn};
+pub use config::{IssuerConfig, OfflineBy};
+pub use discovery::{Discovered, IssuerKeys, IssuerKind, discover, fetch_jwks, fetch_jwks_of};
+pub use error::{IssuerError, RenewError, SignInError};
+pub use flow::{Pending, SignIn, SignedIn};
+pub use proof::{KeyBinding, ProofAlgorithm, RootKey};
+pub use renewal::{Expected, Forgotten, Renewed, forget, renew};

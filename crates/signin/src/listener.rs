@@ -37,11 +37,20 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub async fn open() -> Result<Self, SignInError> {
+    /// Listens on the first of these ports that is free, or on any if there are none to choose from.
+    pub async fn open(ports: &[u16]) -> Result<Self, SignInError> {
         let fault = |error: std::io::Error| SignInError::NoListener(error.kind());
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(fault)?;
-        let port = socket.local_addr().map_err(fault)?.port();
-        Ok(Self { socket, port })
+        let mut taken = SignInError::NoListener(std::io::ErrorKind::AddrInUse);
+        for port in if ports.is_empty() { &[0] } else { ports } {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).await {
+                Ok(socket) => {
+                    let port = socket.local_addr().map_err(fault)?.port();
+                    return Ok(Self { socket, port });
+                }
+                Err(error) => taken = fault(error),
+            }
+        }
+        Err(taken)
     }
 
     /// Where the issuer sends the browser back to.
@@ -194,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_connection_does_not_keep_the_browser_waiting() {
-        let listener = Listener::open().await.unwrap();
+        let listener = Listener::open(&[]).await.unwrap();
         let port = listener.port;
         let _silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let browser = tokio::spawn(async move {
@@ -220,13 +229,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_the_next() {
+        let free = Listener::open(&[]).await.unwrap().port;
+        let first = Listener::open(&[]).await.unwrap();
+        let second = Listener::open(&[first.port, free]).await.unwrap();
+        assert_eq!(second.redirect_uri(), format!("http://127.0.0.1:{free}/cb"));
+        let none = Listener::open(&[first.port, free]).await;
+        assert_eq!(none.err(), Some(SignInError::NoListener(std::io::ErrorKind::AddrInUse)));
+    }
+
+    #[tokio::test]
     async fn waiting_ends_with_the_deadline_or_when_told() {
         let cancel = CancellationToken::new();
         let soon = Instant::now() + Duration::from_millis(10);
-        let late = Listener::open().await.unwrap().callback(soon, &cancel).await;
+        let late = Listener::open(&[]).await.unwrap().callback(soon, &cancel).await;
         assert_eq!(late.err(), Some(SignInError::TimedOut));
         cancel.cancel();
-        let told = Listener::open().await.unwrap().callback(soon, &cancel).await;
+        let told = Listener::open(&[]).await.unwrap().callback(soon, &cancel).await;
         assert_eq!(told.err(), Some(SignInError::Cancelled));
     }
 }

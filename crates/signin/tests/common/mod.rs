@@ -8,8 +8,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use identity::*;
+use message::{Domain, UserAddress};
+use signin::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use transport::{Net, NetConfig};
 use url::Url;
 
@@ -17,19 +21,35 @@ pub fn net() -> Net {
     Net::new(NetConfig { localhost: BTreeMap::new() }).unwrap()
 }
 
-/// The npm package `oidc-provider` on a free loopback port; ends with this value.
+/// An issuer in a process of its own, on a free loopback port; ends with this value.
 pub struct Issuer {
     child: Child,
     pub name: String,
+    /// Ports it accepts a redirect to, if not every one.
+    pub ports: Vec<u16>,
 }
 
 impl Issuer {
+    /// The npm package `oidc-provider`.
     pub fn start(environment: &[(&str, &str)]) -> Self {
-        let folder = folder();
-        install(&folder);
+        install(&folder());
+        Self::run(&["op.mjs", "0", "idp.test"], environment)
+    }
+
+    /// Debian's Glewlwyd.
+    pub fn glewlwyd(environment: &[(&str, &str)]) -> Self {
+        Self::run(&["glewlwyd.mjs"], environment)
+    }
+
+    /// The pass office, which speaks no OpenID Connect.
+    pub fn pass_office(environment: &[(&str, &str)]) -> Self {
+        Self::run(&["pass-office.mjs", "0"], environment)
+    }
+
+    fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new("node")
-            .args(["op.mjs", "0", "idp.test"])
-            .current_dir(&folder)
+            .args(arguments)
+            .current_dir(folder())
             .envs(environment.iter().copied())
             .env("FOLLOW_STDIN", "1")
             .stdin(Stdio::piped())
@@ -38,9 +58,15 @@ impl Issuer {
             .spawn()
             .expect("Node.js is installed");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let name =
-            lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("the issuer starts");
-        Self { child, name }
+        let mut ports = Vec::new();
+        let name = lines.find_map(|line| {
+            let line = line.unwrap();
+            if let Some(list) = line.strip_prefix("PORTS ") {
+                ports = list.split(',').map(|port| port.parse().unwrap()).collect();
+            }
+            line.strip_prefix("OP ").map(str::to_owned)
+        });
+        Self { child, name: name.expect("the issuer starts; see `./dev setup --test` for what it needs"), ports }
     }
 }
 
@@ -64,7 +90,8 @@ fn folder() -> PathBuf {
 
 impl Drop for Issuer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Its end of the pipe closes: it tidies up and ends by itself.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
@@ -100,7 +127,16 @@ impl Browser {
         self.ask("POST", url, form).await
     }
 
+    /// Sends JSON, as an issuer's own pages do it.
+    pub async fn send(&mut self, method: &str, url: &Url, json: &serde_json::Value) -> Answer {
+        self.ask_as(method, url, "application/json", &json.to_string()).await
+    }
+
     async fn ask(&mut self, method: &str, url: &Url, form: &str) -> Answer {
+        self.ask_as(method, url, "application/x-www-form-urlencoded", form).await
+    }
+
+    async fn ask_as(&mut self, method: &str, url: &Url, kind: &str, form: &str) -> Answer {
         let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
         let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let cookies: Vec<String> = self
@@ -110,7 +146,7 @@ impl Browser {
             .map(|((_, name), value)| format!("{name}={value}"))
             .collect();
         let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\nContent-Type: {kind}\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
             cookies.join("; "),
             form.len(),
@@ -140,7 +176,7 @@ impl Browser {
     fn keep(&mut self, cookie: &str) {
         let mut parts = cookie.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
-        let path = parts.find_map(|part| part.strip_prefix("path=")).unwrap_or("/");
+        let path = parts.find_map(|part| part.strip_prefix("path=").or(part.strip_prefix("Path="))).unwrap_or("/");
         self.cookies.insert((path.to_owned(), name.to_owned()), value.to_owned());
     }
 
@@ -165,4 +201,59 @@ impl Browser {
         let resume = self.follow(&abort).await;
         self.follow(&resume).await
     }
+}
+
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// Signs Ben in at oidc-provider, in his browser, with an id_token that commits to `nonce`.
+pub async fn ben_signs_in(config: IssuerConfig, nonce: String) -> Result<SignedIn, SignInError> {
+    let pending = SignIn::begin(&net(), config, nonce).await?;
+    let authorize = pending.authorize_url().clone();
+    let waiting = tokio::spawn(pending.finish(CancellationToken::new()));
+    let mut browser = Browser::default();
+    let callback = browser.sign_in(&authorize, "ben").await;
+    let page = browser.get(&callback).await;
+    assert!(page.body.contains("You can close this window"), "{}", page.body);
+    let result = waiting.await.unwrap();
+    assert_eq!(page.status == 200, result.is_ok(), "the page says how it ended");
+    result
+}
+
+/// What a stranger makes of Ben's evidence, fetching the issuer's keys by itself.
+pub async fn stranger(evidence: &Evidence, trusted: &str, kind: IssuerKind) -> Result<VerifiedIdentity, VerifyError> {
+    let mut table = IssuerTable::new();
+    table.add(IssuerEntry::new(trusted)).unwrap();
+    let domain_issuer = |domain: &Domain| format!("https://{domain}");
+    let mut jwks = JwksBook::default();
+    for issuer in evidence.issuers(&table, &domain_issuer) {
+        jwks.learn(&issuer, &fetch_jwks_of(&net(), &issuer, kind).await.unwrap().jwks, now());
+    }
+    let (pins, policy) = (PinBook::new(), Policy::default());
+    let domain_issuer = &domain_issuer;
+    verify(
+        evidence,
+        &Context { now: now(), table: &table, domain_issuer, jwks: &jwks, pins: &pins, policy: &policy, leaf: None },
+    )
+}
+
+/// What Ben shows to strangers.
+pub fn evidence(ben: &Enrolled) -> Evidence {
+    Evidence {
+        user: UserAddress::parse("ben@b.localhost").unwrap(),
+        inbox: None,
+        tokens: vec![ben.token.text().to_owned()],
+        chain: ben.chain.texts(),
+        device: ben.device.verifying_key(),
+    }
+}
+
+pub fn new_ben() -> NewPersona {
+    NewPersona::create("laptop", now() + 86_400, now()).unwrap()
+}
+
+/// A part of a compact token: 0 is its header, 1 its claims.
+pub fn part(token: &str, index: usize) -> serde_json::Value {
+    serde_json::from_slice(&keys::from_b64url(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
