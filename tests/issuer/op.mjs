@@ -12,6 +12,7 @@ import { bindKeys, offersBinding, proofOptions } from './key-binding.mjs';
 
 const domain = process.argv[3] || 'idp.test';
 const server = createServer();
+server.keepAliveTimeout = 0; // or a request meets the end of an idle connection
 await new Promise((ready) => server.listen(Number(process.argv[2] || 0), '127.0.0.1', ready));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 

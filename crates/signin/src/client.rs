@@ -1,9 +1,11 @@
 //! This app as one issuer's client: what the flows have in common.
 
-use openidconnect::core::{CoreClient, CoreErrorResponseType, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::core::{
+    CoreClient, CoreErrorResponseType, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+};
 use openidconnect::{
-    AuthType, AuthUrl, ClientId, ClientSecret, EndpointNotSet, EndpointSet, IssuerUrl, RequestTokenError,
-    StandardErrorResponse, TokenUrl,
+    AuthType, AuthUrl, ClientId, ClientSecret, EndpointNotSet, EndpointSet, IssuerUrl, JsonWebTokenType,
+    RequestTokenError, StandardErrorResponse, TokenUrl,
 };
 use transport::FetchError;
 
@@ -11,12 +13,12 @@ use crate::clock::too_far;
 use crate::config::IssuerConfig;
 use crate::discovery::Discovered;
 use crate::error::{IssuerError, SignInError};
-use crate::proof::{Prover, RootKey};
+use crate::proof::{BOUND_TYPES, Prover, RootKey};
 
 const ERROR_LIMIT: usize = 64;
 
 /// What a stranger's verifier accepts as well.
-pub(crate) const ALGORITHMS: [CoreJwsSigningAlgorithm; 5] = [
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 5] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPssSha256,
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
@@ -39,6 +41,14 @@ pub(crate) fn client(config: &IssuerConfig, issuer: &Discovered, jwks: &str) -> 
         Some(secret) => client.set_client_secret(ClientSecret::new(secret.0.clone())),
         None => client,
     })
+}
+
+/// Accepts what a stranger's verifier accepts: its algorithms, and the types of plain and, if a key was
+/// offered, of bound tokens.
+pub(crate) fn as_a_stranger(verifier: CoreIdTokenVerifier<'_>, offered: bool) -> CoreIdTokenVerifier<'_> {
+    let bound = BOUND_TYPES.into_iter().filter(|_| offered);
+    let types = std::iter::once("JWT").chain(bound).map(|name| JsonWebTokenType::new(name.to_owned()));
+    verifier.set_allowed_algs(ALGORITHMS).set_allowed_jose_types(types.filter_map(|name| name.normalize().ok()))
 }
 
 pub(crate) fn key_set(jwks: &str) -> Result<CoreJsonWebKeySet, SignInError> {

@@ -14,6 +14,7 @@ const DESCRIPTION: (&str, u64) = ("openid-configuration", 64 * 1024);
 /// The keys of one that says nothing of itself.
 const KEYS: (&str, u64) = ("jwks.json", JWKS_LIMIT as u64);
 const UNDESCRIBED: IssuerError = IssuerError::Malformed("it does not describe itself");
+const KEYLESS: IssuerError = IssuerError::Malformed("it has no keys");
 const LIST_LIMIT: usize = 128;
 const ISSUER_LIMIT: usize = 512;
 
@@ -104,7 +105,7 @@ pub(crate) fn read(bytes: &[u8], issuer: &str, reach: Reach) -> Result<Discovere
 ///
 /// Ask only issuers that [`identity::Evidence::issuers`] names: a stranger must not choose whom we ask.
 pub async fn fetch_jwks(net: &Net, issuer: &str) -> Result<IssuerKeys, IssuerError> {
-    discover_with_keys(net, issuer).await.map(|(_, keys)| keys)
+    fetch_jwks_of(net, issuer, IssuerKind::OpenId).await
 }
 
 /// Fetches the keys of an issuer of this kind.
@@ -112,19 +113,18 @@ pub async fn fetch_jwks(net: &Net, issuer: &str) -> Result<IssuerKeys, IssuerErr
 /// Only an issuer that the person, or the app, knows as [`IssuerKind::Proxy`] is asked for keys without a
 /// description: elsewhere whoever can write one file of a host would speak for all of it.
 pub async fn fetch_jwks_of(net: &Net, issuer: &str, kind: IssuerKind) -> Result<IssuerKeys, IssuerError> {
-    match fetch_jwks(net, issuer).await {
-        Err(UNDESCRIBED) if kind == IssuerKind::Proxy => {
-            let place = Place::of(issuer)?;
-            keys(place.ask(net, KEYS).await?)
-        }
-        other => other,
+    match discover_with_keys(net, issuer).await {
+        Ok((_, keys)) => Ok(keys),
+        Err(UNDESCRIBED) if kind == IssuerKind::Proxy => keys(Place::of(issuer)?.ask(net, KEYS).await?),
+        Err(error) => Err(error),
     }
 }
 
 pub(crate) async fn discover_with_keys(net: &Net, issuer: &str) -> Result<(Discovered, IssuerKeys), IssuerError> {
     let discovered = discover(net, issuer).await?;
-    let keys = keys(fetch(net, &discovered.jwks_uri, JWKS_LIMIT as u64, discovered.reach).await?)?;
-    Ok((discovered, keys))
+    let answer = fetch(net, &discovered.jwks_uri, JWKS_LIMIT as u64, discovered.reach).await;
+    let answer = answer.map_err(|error| if error == UNDESCRIBED { KEYLESS } else { error })?;
+    Ok((discovered, keys(answer)?))
 }
 
 fn keys(answer: Answer) -> Result<IssuerKeys, IssuerError> {

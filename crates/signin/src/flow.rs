@@ -14,7 +14,7 @@ use transport::Net;
 use url::Url;
 
 use crate::claims::Unverified;
-use crate::client::{ALGORITHMS, Client, bindable, client, of_token_error, prover, refused};
+use crate::client::{Client, as_a_stranger, bindable, client, of_token_error, prover, refused};
 use crate::clock::too_far;
 use crate::config::{IssuerConfig, OfflineBy};
 use crate::discovery::{Discovered, discover_with_keys};
@@ -171,7 +171,8 @@ impl Exchange {
         let text = id_token.to_string();
         let unverified = Unverified::read(&text)?;
         unverified.check_clock()?;
-        let verifier = self.client.id_token_verifier().set_allowed_algs(ALGORITHMS);
+        let offered = bindable(&self.config, &self.discovered);
+        let verifier = as_a_stranger(self.client.id_token_verifier(), offered.is_some());
         let claims =
             id_token.claims(&verifier, &self.nonce).map_err(|_| SignInError::BadToken("it does not verify"))?;
         if claims.subject().as_str().is_empty() {
@@ -179,7 +180,7 @@ impl Exchange {
         }
         let refresh_token = tokens.refresh_token().filter(|_| self.config.silent_renewal);
         Ok(SignedIn {
-            binding: binding(&unverified, bindable(&self.config, &self.discovered))?,
+            binding: binding(&unverified, offered)?,
             id_token: text,
             refresh_token: refresh_token.map(|token| Private(token.secret().clone())),
             issuer: self.discovered.issuer,

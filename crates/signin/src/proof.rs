@@ -14,7 +14,7 @@ use crate::error::SignInError;
 /// The scope by which an issuer offers to bind keys.
 pub(crate) const BOUND_KEY: &str = "bound_key";
 /// How a token says that it is bound: the one in use, and the one of the specification's draft 00.
-const BOUND_TYPES: [&str; 2] = ["dpop+id_token", "id_token+cnf"];
+pub(crate) const BOUND_TYPES: [&str; 2] = ["dpop+id_token", "id_token+cnf"];
 
 type Sign = dyn Fn(&[u8]) -> Signature + Send + Sync;
 

@@ -9,7 +9,7 @@ use transport::{FetchError, GetLimits, Method, Net, Request};
 use url::form_urlencoded;
 
 use crate::claims::Unverified;
-use crate::client::{ALGORITHMS, bindable, client, of_token_error, prover, refused};
+use crate::client::{as_a_stranger, bindable, client, of_token_error, prover, refused};
 use crate::clock::too_far;
 use crate::config::IssuerConfig;
 use crate::discovery::{Discovered, discover, discover_with_keys};
@@ -99,7 +99,8 @@ pub async fn renew(
     let text = id_token.to_string();
     let unverified = Unverified::read(&text)?;
     unverified.check_clock()?;
-    let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS);
+    let offered = bindable(config, &discovered);
+    let verifier = as_a_stranger(client.id_token_verifier(), offered.is_some());
     let nonce = |found: Option<&Nonce>| same_nonce(found, expected);
     let claims = id_token.claims(&verifier, nonce).map_err(of_claims)?;
     if claims.subject().as_str() != expected.subject {
@@ -107,7 +108,7 @@ pub async fn renew(
     }
     let next = tokens.refresh_token().map(|token| token.secret()).filter(|next| **next != refresh_token.0);
     Ok(Renewed {
-        binding: binding(&unverified, bindable(config, &discovered))?,
+        binding: binding(&unverified, offered)?,
         id_token: text,
         refresh_token: next.cloned().map(Private),
         jwks: keys.text,

@@ -106,6 +106,73 @@ async fn keys_that_are_none_are_refused() {
     assert_eq!(fetch_jwks(&net(), &name).await.unwrap_err(), IssuerError::Keys(identity::JwksError::NoKeys));
 }
 
+#[tokio::test]
+async fn keys_without_a_description_are_those_of_a_proxys_issuer_only() {
+    let set = json!({ "keys": [] });
+    let bare = issuer(move |_, path| (path == "/.well-known/jwks.json").then(|| ok(&set)).flatten()).await;
+    let undescribed = IssuerError::Malformed("it does not describe itself");
+    assert_eq!(fetch_jwks(&net(), &bare).await.unwrap_err(), undescribed);
+    assert!(fetch_jwks_of(&net(), &bare, IssuerKind::Proxy).await.unwrap().jwks.keys().is_empty());
+    // One that describes itself is believed as it does so, or not at all.
+    for said in [json!({}), json!({ "issuer": "https://other.example" })] {
+        let set = json!({ "keys": [] });
+        let odd = issuer(move |own, path| {
+            let mut text = description(own);
+            said.as_object().unwrap().iter().for_each(|(name, value)| text[name] = value.clone());
+            if well(path) { ok(text) } else { (path == "/.well-known/jwks.json").then(|| ok(&set)).flatten() }
+        })
+        .await;
+        assert!(fetch_jwks_of(&net(), &odd, IssuerKind::Proxy).await.is_err());
+    }
+}
+
+/// An answer of a server whose clock is `by` seconds behind ours.
+fn behind(by: u64, status: &str, body: &Value) -> Option<(String, String)> {
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() - std::time::Duration::from_secs(by));
+    Some((format!("{status}\r\nDate: {date}"), body.to_string()))
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_told_before_anybody_goes_to_the_browser() {
+    for (by, wrong) in [(7200, true), (60, false)] {
+        let name = issuer(move |own, path| {
+            let body = if well(path) { description(own) } else { json!({ "keys": [] }) };
+            behind(by, "200 OK", &body)
+        })
+        .await;
+        let begun = SignIn::begin(&net(), IssuerConfig::new(&name), "n".into()).await;
+        let found = matches!(begun, Err(SignInError::ClockWrong { by_s }) if (by_s - 7200).abs() < 60);
+        assert_eq!((found, begun.is_err()), (wrong, wrong));
+        // A stranger's token is checked all the same: only for a sign-in is the present time worth stopping for.
+        assert!(fetch_jwks(&net(), &name).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn what_an_issuer_refuses_because_of_the_clock_is_told_as_the_clocks_fault() {
+    let name = issuer(|own, path| match path {
+        path if well(path) => ok(description(own)),
+        "/jwks" => ok(json!({ "keys": [] })),
+        _ => behind(7200, "400 Bad Request", &json!({ "error": "invalid_dpop_proof" })),
+    })
+    .await;
+    let refused = sign_in(&name).await.unwrap_err();
+    assert!(matches!(refused, SignInError::ClockWrong { by_s } if (by_s - 7200).abs() < 60), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_busy_is_asked_later() {
+    for (status, error) in [("503 Service Unavailable", "x"), ("400 Bad Request", "temporarily_unavailable")] {
+        let name = issuer(move |own, path| match path {
+            path if well(path) => ok(description(own)),
+            "/jwks" => ok(json!({ "keys": [] })),
+            _ => Some((status.into(), json!({ "error": error }).to_string())),
+        })
+        .await;
+        assert_eq!(sign_in(&name).await.unwrap_err().code(), "issuer-unreachable");
+    }
+}
+
 /// An issuer whose token endpoint gives the id_token with these claims, signed by `key` as kid `k`.
 async fn token_issuer(key: keys::SigningKey, claims: Value) -> String {
     let jwk =

@@ -71,6 +71,9 @@ const PACKAGES: &[Package] = &[
     test("imagemagick", "pictures of windows"),
     test("libgl1-mesa-dri", "draws without a graphics card"),
     test("fonts-noto-core", "letters of right-to-left languages"),
+    test("dbconfig-sqlite3", "what glewlwyd needs to be installed"),
+    test("glewlwyd", "a second, independent issuer of identities"),
+    test("sqlite3", "makes that issuer's database"),
 ];
 
 /// Makes sure that everything for a purpose is there; with `install` off, says what is missing instead.
