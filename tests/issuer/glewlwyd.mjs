@@ -20,13 +20,13 @@ const [port, ...redirectPorts] = await Promise.all(Array.from({ length: 1 + REDI
 const origin = `http://127.0.0.1:${port}`;
 const issuer = `${origin}/api/${PLUGIN}`;
 
+/** Below the ports that the system gives to whoever asks for any: between now and its use nobody takes it. */
 function freePort() {
+  const port = 20_000 + Math.floor(Math.random() * 12_000);
   const socket = createServer();
   return new Promise((ready) => {
-    socket.listen(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => ready(port));
-    });
+    socket.on('error', () => ready(freePort()));
+    socket.listen(port, '127.0.0.1', () => socket.close(() => ready(port)));
   });
 }
 

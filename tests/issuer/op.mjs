@@ -66,6 +66,8 @@ const provider = new Provider(issuer, {
 bindKeys(provider, jwks);
 provider.on('server_error', (_context, error) => console.error('server_error', error));
 server.on('request', provider.callback());
+// Whoever started it may listen no longer when the library has something to say.
+process.stdout.on('error', () => {});
 console.log('OP', issuer);
 
 // Ends with the program that started it: its end of the pipe closes.

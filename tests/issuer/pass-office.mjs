@@ -25,12 +25,14 @@ const server = createServer((request, response) => {
   answer(request).then(
     ({ status = 200, type = 'application/json', body = '' }) => {
       const html = type.startsWith('text/html');
+      const text = html ? body : JSON.stringify(body);
       response.writeHead(status, {
         'content-type': type,
+        'content-length': Buffer.byteLength(text),
         'cache-control': 'no-store',
         ...(html ? { 'content-security-policy': "default-src 'none'; form-action 'self'; frame-ancestors 'none'" } : {}),
       });
-      response.end(html ? body : JSON.stringify(body));
+      response.end(text);
     },
     () => response.writeHead(500).end(),
   );

@@ -29,6 +29,11 @@ impl PackageRef {
         Self::new(domain, PackageKind::ProtoStub, "default")
     }
 
+    /// The proxy by which people sign in at an issuer without OpenID Connect.
+    pub fn idp_proxy(domain: Domain, name: &str) -> Self {
+        Self::new(domain, PackageKind::IdpProxy, name)
+    }
+
     /// Its name within its catalogue.
     pub fn package(&self) -> Result<PackageName, PackageNameError> {
         PackageName::new(self.kind, &self.name)

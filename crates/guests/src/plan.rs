@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalogue::paths;
+use catalogue::{PackageKind, paths};
 use message::{Address, AddressPattern, Grants};
 use sandbox::{Budget, GuestSpec, Shelf};
 use serde_json::Value;
@@ -35,6 +35,17 @@ impl GuestPlan {
             budget: Budget::default(),
             shelf: None,
         }
+    }
+
+    /// An IdP proxy at an address: it may fetch from the origins its descriptor names, and wait. Whatever
+    /// else it asks for it does not get: it answers the core, and has nothing to say to anybody.
+    pub fn idp_proxy(package: VerifiedPackage, address: Address) -> Result<Self, StartGuestError> {
+        if package.reference.kind != PackageKind::IdpProxy {
+            let reason = "it is no IdP proxy".into();
+            return Err(StartGuestError::NotStarted { package: package.reference, reason });
+        }
+        let grants = proxy_grants(package.grants());
+        Ok(Self::new(package, address).with_grants(grants))
     }
 
     /// Gives it rights: those a person agreed to, at most those its descriptor asks for.
@@ -105,6 +116,11 @@ fn entry(entry: catalogue::Entry) -> sandbox::Entry {
         catalogue::Entry::Class => sandbox::Entry::Class,
         catalogue::Entry::SystemJs => sandbox::Entry::SystemJs,
     }
+}
+
+/// What an IdP proxy gets of what it asks for.
+fn proxy_grants(wanted: &Grants) -> Grants {
+    Grants { fetch: wanted.fetch.clone(), timers: wanted.timers, ..Grants::none() }
 }
 
 /// The maker's configuration, with the home's above it.
