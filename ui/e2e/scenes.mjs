@@ -36,7 +36,31 @@ const ended = (reason, seconds = 0) => async (page) => {
   await page.getByTestId('call-hangup').waitFor();
   await demo(page, '(d, s, end) => d.callGoes("demo-call", { stage: { at: "ended", ...end } })', { reason, seconds });
 };
-const ENDS = ['hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped', 'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting'];
+const ENDS = ['hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped', 'elsewhere', 'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting'];
+
+const DMITRI = chat('uni.example/dmitri');
+const person = (user) => '#/people/' + encodeURIComponent(user);
+/** Tells a step of the linking, as the app does. */
+const linkGoes = (state) => (page) => demo(page, '(d, s, state) => d.link(state)', state);
+const CHECK = '402917';
+async function toLink(page, ...states) {
+  await click(page, 'device-link');
+  await page.getByTestId('link-qr').waitFor();
+  for (const state of states) await linkGoes(state)(page);
+}
+async function toJoin(page, ...states) {
+  await click(page, 'welcome-link');
+  await page.getByTestId('join-code').fill('parlance-link:1:whatever');
+  if (states.length === 0) return;
+  await click(page, 'join-do');
+  for (const state of states) await linkGoes(state)(page);
+}
+const failed = (code) => ({ state: 'failed', trouble: { code, detail: 'as it is' } });
+/** Scrolls down to a card that a picture would cut off. */
+const see = (testid) => async (page) => {
+  await page.getByTestId(testid).waitFor();
+  await page.getByTestId(testid).evaluate((one) => one.scrollIntoView({ block: 'start' }));
+};
 
 export const scenes = [
   { name: 's1-start-failed', demo: 'fail:app.state', shows: 'start-trouble' },
@@ -51,6 +75,24 @@ export const scenes = [
     await page.getByTestId('unlock-passphrase').fill('not this one');
     await click(page, 'unlock-submit');
   }, shows: 'unlock-passphrase-fault' },
+  { name: 's2-unlock-too-soon', demo: 'locked,too-soon:27', act: async (page) => {
+    await page.getByTestId('unlock-passphrase').fill('not this one');
+    await click(page, 'unlock-submit');
+  }, shows: 'unlock-wait' },
+  { name: 's2-join', demo: 'welcome', act: (page) => toJoin(page), shows: 'join-do' },
+  { name: 's2-join-reaching', demo: 'welcome', act: (page) => toJoin(page, { state: 'reaching' }), shows: 'join-cancel', brief: true },
+  { name: 's2-join-waiting', demo: 'welcome', act: (page) => toJoin(page, { state: 'waiting', check: CHECK }), shows: 'join-check' },
+  { name: 's2-join-transferring', demo: 'welcome', act: (page) => toJoin(page, { state: 'transferring', done: 1240, total: 3000 }), shows: 'join-progress' },
+  ...['link-expired', 'wrong-code', 'link-refused', 'version-mismatch', 'disk-full'].map((code) => (
+    { name: `s2-join-failed-${code}`, demo: 'welcome', act: (page) => toJoin(page, failed(code)), shows: 'join-trouble', brief: code !== 'link-expired' })),
+  { name: 's2-restore', demo: 'welcome', act: (page) => click(page, 'welcome-restore'), shows: 'restore-screen' },
+  { name: 's2-restore-wrong', demo: 'welcome', act: async (page) => {
+    await click(page, 'welcome-restore');
+    await page.getByTestId('restore-user').fill('ana@a.localhost');
+    await page.getByTestId('restore-words').fill('wrong');
+    await click(page, 'restore-do');
+  }, shows: 'restore-trouble' },
+  { name: 's2-restore-faults', demo: 'welcome', act: async (page) => { await click(page, 'welcome-restore'); await click(page, 'restore-do'); }, shows: 'restore-words-fault' },
   { name: 's2-welcome', demo: 'welcome', shows: 'welcome-screen' },
   { name: 's2-issuers', demo: 'welcome', act: toIssuers, shows: 'issuer-card' },
   { name: 's2-issuer-custom', demo: 'welcome', act: async (page) => {
@@ -88,6 +130,13 @@ export const scenes = [
   { name: 's4-conversation', at: BEN, shows: 'message' },
   { name: 's4-offline', at: BEN, demo: 'offline', shows: 'message' },
   { name: 's4-failed', at: chat('uni.example/dmitri'), shows: 'message-failed' },
+  { name: 's4-verified', at: chat('studio.example/chiara.conti'), shows: 'message-mark' },
+  ...['rotated', 'recovered', 'reset', 'unexplained', 'mismatch'].map((kind) => ({ name: `s4-change-${kind}`, at: DMITRI, demo: `change:${kind}`, shows: 'composer', brief: !['recovered', 'unexplained'].includes(kind) })),
+  { name: 's4-change-stops', at: DMITRI, demo: 'change:unexplained!', shows: 'key-change-hold' },
+  { name: 's4-change-stops-draft', at: chat('uni.example/dmitri'), act: async (page) => {
+    await page.getByTestId('composer').fill('The code of the door is');
+    await demo(page, '(d) => d.keysChange("dmitri@uni.example", "mismatch", true)');
+  }, shows: 'key-change-draft', brief: true },
   { name: 's4-request', at: chat('c.localhost/eva'), shows: 'contact-request' },
   { name: 's4-asked', at: chat('farid.example/farid'), shows: 'conversation-asked' },
   { name: 's4-draft', at: chat('very-long-department.university.example/grace'), shows: 'composer' },
@@ -105,6 +154,9 @@ export const scenes = [
   { name: 's5-too-long', at: BEN, act: (page) => page.getByTestId('composer').fill('word '.repeat(3400)), shows: 'composer-left' },
   { name: 's6-context', at: BEN, act: (page) => click(page, 'conversation-info'), shows: 'context' },
 
+  { name: 's6-context-changed', at: DMITRI, act: (page) => click(page, 'conversation-info'), shows: 'refusals' },
+  { name: 's6-context-verified', at: chat('studio.example/chiara.conti'), act: (page) => click(page, 'conversation-info'), shows: 'context-compare' },
+
   { name: 's7-find', act: (page) => click(page, 'new-chat'), shows: 'find-dialog' },
   { name: 's7-wrong', act: find('nonsense'), shows: 'find-address-fault' },
   { name: 's7-searching', act: find('slow@d.example'), shows: 'find-searching' },
@@ -119,6 +171,17 @@ export const scenes = [
   { name: 's8-person-changed', at: '#/people/' + encodeURIComponent('dmitri@uni.example'), shows: 'person-identity' },
   { name: 's8-person-request', at: '#/people/' + encodeURIComponent('eva@c.localhost'), shows: 'person-accept' },
   { name: 's8-person-missing', at: '#/people/' + encodeURIComponent('gone@c.localhost'), shows: 'person-load-trouble' },
+
+  ...['words', 'digits', 'qr'].map((tab) => ({ name: `s9-${tab}`, at: person('ben@b.localhost'), act: async (page) => { await click(page, 'person-compare'); await click(page, `verify-tab-${tab}`); }, shows: 'verify-panel' })),
+  { name: 's9-no-code', at: person('ben@b.localhost'), act: async (page) => {
+    await click(page, 'person-compare');
+    await click(page, 'verify-tab-qr');
+    await page.getByTestId('verify-paste').fill('nonsense');
+    await click(page, 'verify-check');
+  }, shows: 'verify-paste-fault', brief: true },
+  { name: 's9-match', at: person('ben@b.localhost'), act: async (page) => { await click(page, 'person-compare'); await click(page, 'verify-same'); }, shows: 'verify-match' },
+  { name: 's9-mismatch', at: person('ben@b.localhost'), act: async (page) => { await click(page, 'person-compare'); await click(page, 'verify-differ'); }, shows: 'verify-mismatch' },
+  { name: 's9-trouble', at: person('ben@b.localhost'), demo: 'fail:verify.code', act: (page) => click(page, 'person-compare'), shows: 'verify-load-trouble', brief: true },
 
   { name: 's10-consent', act: find('ask@b.localhost'), shows: 'consent-dialog' },
   { name: 's10-consent-denied', act: async (page) => {
@@ -160,9 +223,55 @@ export const scenes = [
   ...ENDS.map((reason) => ({ name: `s18-${reason}`, act: ended(reason, reason === 'hung-up' || reason === 'dropped' ? 754 : 0), shows: 'call-end', brief: !['hung-up', 'fingerprint-mismatch'].includes(reason) })),
 
   { name: 's21-list', at: '#/settings', shows: 'settings-list' },
-  ...['you', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  ...['you', 'identities', 'devices', 'privacy', 'security', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
   { name: 's21-you-unprotected', demo: 'unprotected', at: '#/settings/you', shows: 'you-protect' },
   { name: 's21-protect-dialog', demo: 'unprotected', at: '#/settings/you', act: (page) => click(page, 'you-protect'), shows: 'protect-dialog' },
+  { name: 's21-identities-remove', at: '#/settings/identities', act: (page) => click(page, 'my-issuer-remove'), shows: 'issuer-remove-dialog' },
+  { name: 's21-identities-link', at: '#/settings/identities', act: async (page) => {
+    await click(page, 'issuer-link');
+    await page.getByTestId('issuer-link-url').fill('https://id.example.org');
+    await click(page, 'issuer-link-do');
+    await demo(page, '(d) => d.signIn({ state: "waiting", url: "https://id.example.org/authorize" })');
+  }, shows: 'issuer-link-copy' },
+  { name: 's21-identities-trouble', at: '#/settings/identities', demo: 'fail:identity.issuers', shows: 'identities-trouble', brief: true },
+  { name: 's21-identities-loading', at: '#/settings/identities', demo: 'hang:identity.issuers', shows: 'identities-loading', brief: true },
+  { name: 's21-devices-revoke', at: '#/settings/devices', act: (page) => click(page, 'device-revoke'), shows: 'device-revoke-dialog' },
+  { name: 's21-devices-trouble', at: '#/settings/devices', demo: 'fail:device.list', shows: 'devices-trouble', brief: true },
+  { name: 's22-link', at: '#/settings/devices', act: (page) => toLink(page), shows: 'link-left' },
+  { name: 's22-asked', at: '#/settings/devices', act: (page) => toLink(page, { state: 'asked', name: 'Living room PC', check: CHECK }), shows: 'link-check' },
+  { name: 's22-transferring', at: '#/settings/devices', act: (page) => toLink(page, { state: 'transferring', done: 1240, total: 3000 }), shows: 'link-progress' },
+  { name: 's22-done', at: '#/settings/devices', act: (page) => toLink(page, { state: 'done' }), shows: 'link-done', brief: true },
+  { name: 's22-failed', at: '#/settings/devices', act: (page) => toLink(page, failed('version-mismatch')), shows: 'link-trouble' },
+  { name: 's22-trouble', at: '#/settings/devices', demo: 'fail:device.offer', act: (page) => click(page, 'device-link'), shows: 'link-trouble', brief: true },
+  { name: 's21-privacy-org', at: '#/settings/privacy', demo: 'org:escrow', shows: 'organisation' },
+  { name: 's21-privacy-org-trouble', at: '#/settings/privacy', demo: 'org:trouble', shows: 'organisation-trouble', brief: true },
+  { name: 's21-privacy-sure', at: '#/settings/privacy', demo: 'org', act: see('policy-sure'), shows: 'policy-stop-locked' },
+  { name: 's21-privacy-domains', at: '#/settings/privacy', act: async (page) => {
+    await page.getByTestId('policy-write').selectOption('domains');
+    await page.getByTestId('policy-write-which').fill('acme.example\nnot a domain!');
+    await click(page, 'policy-write-keep');
+  }, shows: 'policy-write-fault' },
+  { name: 's21-privacy-trail', at: '#/settings/privacy', act: async (page) => { await click(page, 'trail-export'); await see('trail-card')(page); }, shows: 'trail-written' },
+  { name: 's21-privacy-trouble', at: '#/settings/privacy', demo: 'fail:policy.get', shows: 'policy-trouble', brief: true },
+  { name: 's21-security-lockable', at: '#/settings/security', demo: 'protection:keyring-and-passphrase,recovery:kept,org', act: see('security-lock-card'), shows: 'auto-lock-locked' },
+  { name: 's21-security-sheet', at: '#/settings/security', demo: 'recovery:sheet', act: see('recovery-card'), shows: 'recovery-confirm' },
+  { name: 's21-security-wrong-words', at: '#/settings/security', demo: 'recovery:sheet', act: async (page) => {
+    for (const place of [3, 11, 20]) await page.getByTestId(`recovery-word-${place}`).fill('pear');
+    await click(page, 'recovery-confirm-do');
+    await page.getByTestId('recovery-confirm-trouble').waitFor();
+    await see('recovery-card')(page);
+  }, shows: 'recovery-confirm-trouble', brief: true },
+  { name: 's21-security-kept', at: '#/settings/security', demo: 'recovery:kept', act: async (page) => {
+    await page.getByTestId('backup-write').waitFor();
+    await demo(page, '(d) => d.world.hang.push("backup.write")');
+    await click(page, 'backup-write');
+    await demo(page, '(d) => d.tell({ news: "backup", data: { state: "running", done: 1240, total: 3000 } })');
+    await see('recovery-card')(page);
+  }, shows: 'backup-progress' },
+  { name: 's21-keep', at: '#/settings/security', act: async (page) => { await click(page, 'security-keep'); await click(page, 'keep-way-keyring-and-passphrase'); }, shows: 'keep-passphrase' },
+  { name: 's21-rotate', at: '#/settings/security', act: (page) => click(page, 'security-rotate'), shows: 'rotate-dialog' },
+  { name: 's21-erase', at: '#/settings/security', act: (page) => click(page, 'security-erase'), shows: 'erase-dialog' },
+  { name: 's1-locked-again', demo: 'protection:passphrase', at: BEN, act: async (page) => { await page.getByTestId('message').first().waitFor(); await page.keyboard.press('Control+l'); }, shows: 'unlock-screen' },
   { name: 's21-modules-empty', demo: 'empty', at: '#/settings/modules', shows: 'modules-empty' },
   { name: 's24-palette', act: (page) => click(page, 'nav-search'), shows: 'palette' },
   { name: 's24-no-match', act: async (page) => { await click(page, 'nav-search'); await page.getByTestId('palette-input').fill('zzz'); }, shows: 'palette' },

@@ -125,6 +125,15 @@ export class Calls {
     this.startTrouble = null;
   }
 
+  clear(): void {
+    this.all = [];
+    this.startTrouble = null;
+    this.actTrouble = null;
+    this.#since = {};
+    for (const known of [this.#dismissed, this.#declined, this.#accepted]) known.clear();
+    this.#givenUp = false;
+  }
+
   take(call: CallView): void {
     const before = this.find(call.call);
     const starting = this.find(STARTING);
@@ -141,7 +150,8 @@ export class Calls {
     const neverTaken = before.incoming && before.stage.at === 'ringing';
     if (neverTaken) {
       this.#drop(call.call);
-      this.toasts.say(say('end.missed', { name: call.name }));
+      const elsewhere = call.stage.at === 'ended' && call.stage.reason === 'elsewhere';
+      this.toasts.say(elsewhere ? say('end.elsewhere') : say('end.missed', { name: call.name }));
       return;
     }
     if (before.stage.at !== 'ended') this.#tell(call);
@@ -177,7 +187,7 @@ export class Calls {
 }
 
 const KNOWN_ENDS = [
-  'hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped',
+  'hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped', 'elsewhere',
   'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting',
 ] as const;
 type End = (typeof KNOWN_ENDS)[number];
@@ -197,7 +207,7 @@ export function endHint(reason: string, name: string): string | null {
 
 function blank(user: string, name: string): CallView {
   return {
-    call: STARTING, user, name, identity: null, incoming: false, stage: { at: 'finding' },
+    call: STARTING, user, name, identity: null, code: null, incoming: false, stage: { at: 'finding' },
     connectedAt: null, muted: false, inputLevel: 0, outputLevel: 0, microphone: '',
   };
 }

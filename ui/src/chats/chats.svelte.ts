@@ -62,7 +62,16 @@ export class Chats {
       if (chat.user !== card.user) continue;
       chat.name = card.name;
       chat.contact = card.contact;
+      chat.change = card.change;
     }
+  }
+
+  clear(): void {
+    this.list = [];
+    this.loaded = false;
+    this.filter = '';
+    this.#news.clear();
+    this.waiting.reset();
   }
 
   /** The chat `step` places away from the open one, only unread ones if wanted. */

@@ -43,6 +43,12 @@ export class Consents {
     if (done) this.closed(id);
   }
 
+  clear(): void {
+    this.queue = [];
+    this.#later = [];
+    this.waiting.reset();
+  }
+
   /** Esc: the question waits in a banner, nothing is decided. */
   later(id: string): void {
     this.#later = [...this.#later, id];

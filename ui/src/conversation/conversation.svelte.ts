@@ -39,6 +39,9 @@ export class Conversation {
     return listed ?? this.view?.summary ?? null;
   });
 
+  /** Nothing is sent until the person decides about changed keys. */
+  held = $derived.by(() => this.summary?.change?.stops ?? false);
+
   shown = $derived.by(() => this.messages.filter((message) => !this.#hidden.has(message.id)));
 
   async open(chat: string): Promise<void> {
@@ -76,6 +79,19 @@ export class Conversation {
     this.waiting.reset();
   }
 
+  /** Forgets everything, drafts too: the app keeps those. */
+  clear(): void {
+    clearTimeout(this.#draftTimer);
+    this.#drafts.clear();
+    this.#hidden.clear();
+    this.chat = null;
+    this.view = null;
+    this.messages = [];
+    this.draft = '';
+    this.more = false;
+    for (const waiting of [this.waiting, this.older, this.sending, this.answering]) waiting.reset();
+  }
+
   async showOlder(): Promise<void> {
     const first = this.messages[0];
     const chat = this.chat;
@@ -101,7 +117,7 @@ export class Conversation {
   async send(): Promise<void> {
     const chat = this.chat;
     const text = this.draft.trim();
-    if (chat === null || text === '' || text.length > LONGEST_TEXT || this.sending.busy) return;
+    if (this.held || chat === null || text === '' || text.length > LONGEST_TEXT || this.sending.busy) return;
     clearTimeout(this.#draftTimer);
     this.draft = '';
     this.#drafts.set(chat, '');
@@ -181,7 +197,9 @@ export class Conversation {
   }
 
   takePerson(card: PersonCard): void {
-    if (this.view?.summary.user === card.user) this.view.identity = card.identity;
+    if (this.view?.summary.user !== card.user) return;
+    this.view.identity = card.identity;
+    this.view.summary.change = card.change;
   }
 
   gone(chat: string, id: string): void {

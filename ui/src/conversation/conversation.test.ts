@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Chats } from '../chats/chats.svelte';
 import { Announcer } from '../shared/announcer.svelte';
 import { Toasts, UNDO_MS } from '../shared/toasts.svelte';
-import { DemoShell } from '../shell/demo';
+import { DemoShell, sampleWorld } from '../shell/demo';
 import { Conversation, LONGEST_TEXT } from './conversation.svelte';
 import { linesOf } from './grouping';
 
@@ -140,9 +140,10 @@ describe('a conversation', () => {
 });
 
 describe('the lines of a conversation', () => {
-  it('begin each day with its name and join what one author says in a row', async () => {
-    const { conversation } = await opened();
-    const lines = linesOf(conversation.messages);
+  it('begin each day with its name and join what one author says in a row', () => {
+    // At four in the afternoon, so that what was said before lies on known days.
+    const world = sampleWorld(new Date(2026, 10, 22, 16, 0).getTime());
+    const lines = linesOf(world.messages[BEN]!);
     expect(lines.filter((line) => line.kind === 'day')).toHaveLength(2);
     const joined = lines.filter((line) => line.kind === 'message' && !line.first);
     expect(joined).toHaveLength(1);

@@ -1,26 +1,42 @@
 /** Says a message as one sentence: for the list, the reader and system lines. */
-import type { ChatMessage } from '../shell/shell';
+import type { ChatMessage, TrustMark } from '../shell/shell';
 import { clock, say, sayIfKnown, stopwatch } from '../words/words.svelte';
 
-export function textOf(message: ChatMessage): string {
+/** `name` is how the other side is called. */
+export function textOf(message: ChatMessage, name: string): string {
   const { content } = message;
   if (content.type === 'text') return content.text;
   if (content.type === 'unsupported') return say('conversation.unsupported');
-  return systemText(content.code, content.detail);
+  return systemText(content.code, content.detail, name);
 }
 
-export function systemText(code: string, detail: string): string {
+export function systemText(code: string, detail: string, name: string): string {
   const seconds = Number(detail);
   const length = stopwatch(Number.isFinite(seconds) ? seconds : 0);
-  return sayIfKnown(`system.${code}`, { detail, length }) ?? (detail || say('system.unknown'));
+  // Some sentences need the detail and have a second form for when there is none.
+  const bare = detail === '' ? sayIfKnown(`system.${code}-bare`, { name }) : null;
+  return bare ?? sayIfKnown(`system.${code}`, { detail, length, name }) ?? (detail || say('system.unknown'));
 }
 
+const TONES: Record<string, 'warn' | 'bad'> = {
+  'key-recovered': 'warn',
+  'key-reset': 'warn',
+  'key-unexplained': 'bad',
+  'key-mismatch': 'bad',
+  'identity-changed': 'warn',
+  'device-refused': 'warn',
+};
+
+/** How much a line about what happened asks to be seen. */
+export const toneOf = (code: string | undefined): 'quiet' | 'warn' | 'bad' => TONES[code ?? ''] ?? 'quiet';
+
 /** As a screen reader says it: "Ana: text, 18:53, Delivered". */
-export function spoken(message: ChatMessage, name: string): string {
-  const text = textOf(message);
+export function spoken(message: ChatMessage, name: string, mark: TrustMark = message.mark): string {
+  const text = textOf(message, name);
   const time = clock(message.at);
   if (message.content.type === 'system') return say('conversation.spoken', { said: text, time });
-  const said = message.mine ? say('conversation.from-you', { text }) : say('conversation.from-them', { name, text });
+  const plain = message.mine ? say('conversation.from-you', { text }) : say('conversation.from-them', { name, text });
+  const said = mark === 'introduced' ? plain : say('conversation.spoken-mark', { said: plain, mark: say(`mark.${mark}`) });
   return message.mine
     ? say('conversation.spoken-state', { said, time, state: say(`state.${message.state}`) })
     : say('conversation.spoken', { said, time });

@@ -28,7 +28,7 @@ describe('a newcomer', () => {
   it('is shown who could vouch at the suggested domain', async () => {
     await run.begin();
     expect(run.asked).toBe('a.localhost');
-    expect(run.issuers.map((card) => card.kind)).toEqual(['managed', 'domain', 'listed']);
+    expect(run.issuers.map((card) => card.kind)).toEqual(['managed', 'domain', 'listed', 'proxy']);
     expect(run.chosen).toBe('https://login.acme.example');
   });
 

@@ -40,6 +40,7 @@ export class Find {
 
   close(): void {
     this.reset();
+    this.address = '';
     this.intent = null;
   }
 

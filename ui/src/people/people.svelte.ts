@@ -84,9 +84,20 @@ export class People {
     await answering.run(() => this.shell.ask({ ask: 'person.unblock', input: { user } }));
   }
 
+  clear(): void {
+    this.list = [];
+    this.card = null;
+    this.loaded = false;
+    this.filter = '';
+    this.#undoing.clear();
+    for (const waiting of [this.waiting, this.opening, this.answering]) waiting.reset();
+  }
+
   #mark(user: string, contact: PersonCard['contact']): void {
     const known = this.find(user) ?? (this.card?.user === user ? this.card : undefined);
-    const blank = { user, name: user, contact, identity: null, devices: [], reachedBy: null, chat: null };
+    const blank: PersonCard = {
+      user, name: user, contact, identity: null, issuers: [], devices: [], comparedAt: null, change: null, reachedBy: null, chat: null,
+    };
     const card: PersonCard = known ? { ...known, contact } : blank;
     if (known) this.take(card);
     this.onchange(card);

@@ -24,6 +24,11 @@ export class Modules {
     else this.list[at] = module;
   }
 
+  clear(): void {
+    this.list = [];
+    this.waiting.reset();
+  }
+
   async revoke(module: ModuleView): Promise<void> {
     await this.waiting.run(() => this.shell.ask({ ask: 'module.revoke', input: { module: module.module } }));
     if (this.waiting.trouble) return;

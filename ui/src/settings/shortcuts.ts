@@ -12,6 +12,7 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
     shortcuts: [
       { words: 'shortcuts.palette', keys: ['Ctrl K'] },
       { words: 'shortcuts.settings', keys: ['Ctrl ,'] },
+      { words: 'shortcuts.lock', keys: ['Ctrl L'] },
       { words: 'shortcuts.help', keys: ['Ctrl /'] },
       { words: 'shortcuts.regions', keys: ['F6', 'Shift F6'] },
       { words: 'shortcuts.escape', keys: ['Esc'] },

@@ -10,6 +10,10 @@ export class Announcer {
     this.polite = this.polite === text ? `${text}\u00a0` : text;
   }
 
+  clear(): void {
+    this.polite = this.urgent = '';
+  }
+
   /** Said at once. */
   call(text: string): void {
     this.urgent = this.urgent === text ? `${text}\u00a0` : text;

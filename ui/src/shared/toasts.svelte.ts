@@ -48,6 +48,14 @@ export class Toasts {
     for (const toast of [...this.shown]) this.close(toast.id);
   }
 
+  /** Forgets everything, also what waits for an undo: it can no longer be done. */
+  clear(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#commits.clear();
+    this.shown = [];
+  }
+
   #show(toast: Toast, forMs: number): void {
     this.shown = [...this.shown, toast];
     this.#timers.set(toast.id, setTimeout(() => this.close(toast.id), forMs));

@@ -9,7 +9,10 @@ const CODES = `issuer-unreachable issuer-refused clock-wrong signin-timeout sign
   package-not-signed package-wrong-signature package-tampered catalogue-tampered package-older catalogue-expired
   package-too-large package-too-slow package-private-network package-beyond-grants package-malformed package-elsewhere
   package-not-found domain-not-secure guest-not-started guest-too-many bad-issuer no-listener refused wrong-state
-  wrong-issuer timed-out cancelled bad-token bad-address already-in-a-call registration-refused foreign-audience`.split(/\s+/);
+  wrong-issuer timed-out cancelled bad-token bad-address already-in-a-call registration-refused foreign-audience
+  too-soon wrong-words wrong-code link-expired link-refused version-mismatch disk-full locked-by-organisation key-change-stops
+  not-full-device last-device renewal-refused backup-damaged backup-newer not-your-backup needs-decision proxy-misbehaved
+  reset-pending`.split(/\s+/);
 
 it.each(CODES)('%s is said in plain words', (code) => {
   expect(sentence({ code, detail: 'raw fact' })).not.toBe('raw fact');

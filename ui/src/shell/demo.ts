@@ -1,15 +1,16 @@
 /** Plays the app in memory with sample data, so that every screen and state can be seen and tested. */
 import { Listeners } from './listeners';
+import { answerTrust, changed, sampleSpokenCode, sampleTrust, type TrustHost, type TrustWorld } from './demo-trust';
 import type {
-  Answers, AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, ModuleView, News, PersonCard,
-  Question, Settings, Shell, SignInState, Trouble,
+  Answers, AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, KeyChangeKind, LinkState, ModuleView, News, PersonCard,
+  Protection, Question, Settings, Shell, SignInState, Trouble,
 } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 export const identity = (vouchedBy: string, at: number, state: IdentityLine['state'] = 'introduced'): IdentityLine => ({
-  vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at - 3 * DAY, state,
+  vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at - 3 * DAY, fresh: true, state,
 });
 
 export interface DemoWorld {
@@ -21,6 +22,7 @@ export interface DemoWorld {
   modules: ModuleView[];
   consents: Consent[];
   calls: CallView[];
+  trust: TrustWorld;
   /** Questions that are refused, by name. */
   refuse: Partial<Record<Question['ask'], Trouble>>;
   /** Questions that are never answered. */
@@ -39,21 +41,30 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     const card: PersonCard = {
       user, name, contact, chat: `comm://${domain}/${local}`,
       identity: known ? identity(domain, now - 20 * MINUTE, state) : null,
-      devices: known ? ['Laptop', 'Office desktop'] : [],
+      issuers: known ? [identity(domain, now - 20 * MINUTE, state)] : [],
+      devices: known ? [
+        { name: 'Laptop', addedAt: now - 300 * DAY, state: 'active' },
+        { name: 'Office desktop', addedAt: now - 12 * DAY, state: 'active' },
+      ] : [],
+      comparedAt: state === 'verified' ? now - 30 * DAY : null,
+      change: state === 'changed' ? { kind: 'unexplained', at: now - 29 * 60 * MINUTE, issuer: 'accounts.example.org', stops: false } : null,
       reachedBy: known ? `${domain} 1.0.0` : null,
     };
     people.push(card);
     messages[card.chat!] = [];
-    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', at: now });
+    const mark = state ?? 'introduced';
+    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now });
     return card.chat!;
   };
 
+  /** How sure one could be of what is added now. */
+  const marks: Record<string, ChatMessage['mark']> = {};
   const add = (chat: string, mine: boolean, minutesAgo: number, content: ChatMessage['content'], state?: ChatMessage['state']) => {
     const list = messages[chat]!;
     const summary = chats.find((one) => one.chat === chat)!;
     const message: ChatMessage = {
       id: `${chat}#${list.length + 1}`, chat, ordinal: list.length + 1, mine, author: mine ? 'ana@a.localhost' : summary.user,
-      content, at: now - minutesAgo * MINUTE, state: state ?? (mine ? 'delivered' : 'received'),
+      content, at: now - minutesAgo * MINUTE, state: state ?? (mine ? 'delivered' : 'received'), mark: marks[chat] ?? 'introduced',
     };
     list.push(message);
     summary.last = message;
@@ -68,6 +79,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
   add(ben, true, 26 * 60 - 4, text('Hi Ben! Found you by your new address.'));
   add(ben, false, 26 * 60 - 6, text('Ana! Good to see this works across our two providers.'));
   add(ben, false, 26 * 60 - 7, text('I kept my account at b.localhost, nothing to install on my side.'));
+  add(ben, false, 190, line('device-added', 'Office desktop'));
   add(ben, false, 180, text('Shall we go through the tender today? I have the draft open, and two remarks on chapter three that are easier to say than to write.'));
   add(ben, true, 176, text('Yes, after lunch.'));
   add(ben, false, 60, line('call-ended', '754'));
@@ -77,13 +89,18 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
 
   const chiara = person('chiara.conti', 'studio.example', 'Chiara Conti', 'accepted', 'verified');
   add(chiara, false, 60 * 24 * 2, line('identity-checked', 'accounts.example.org'));
+  add(chiara, true, 60 * 24 * 2 - 5, line('compared'));
+  marks[chiara] = 'verified';
+  add(chiara, true, 50, text('How did they turn out?'));
   add(chiara, false, 45, text('The photos from Saturday are ready.'));
   add(chiara, false, 44, text('Which ones do you want printed?'));
   chats.find((one) => one.chat === chiara)!.unread = 2;
 
   const dmitri = person('dmitri', 'uni.example', 'Dmitri Aalto', 'accepted', 'changed');
   add(dmitri, false, 60 * 30, text('See you at the seminar.'));
-  add(dmitri, false, 60 * 29, line('identity-changed'));
+  add(dmitri, false, 60 * 29, line('key-unexplained', 'accounts.example.org'));
+  marks[dmitri] = 'changed';
+  add(dmitri, false, 60 * 28 + 20, text('I am at a new computer, can you send me the slides again?'));
   add(dmitri, true, 60 * 28, text('Did you get a new laptop?'), 'failed');
 
   const eva = person('eva', 'c.localhost', 'eva@c.localhost', 'request');
@@ -111,7 +128,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], refuse: {}, hang: [],
+    consents: [], calls: [], trust: sampleTrust(now), refuse: {}, hang: [],
   };
 }
 
@@ -128,7 +145,7 @@ export const sampleConsent: Consent = {
 export function sampleCall(part: Partial<CallView> = {}): CallView {
   return {
     call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
-    identity: identity('b.localhost', Date.now() - 5 * MINUTE), incoming: false, stage: { at: 'finding' },
+    identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
     connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', ...part,
   };
 }
@@ -145,7 +162,7 @@ export class DemoShell implements Shell {
   /** The shell of a page opened with `?demo=<scene>`. */
   static forPage(scene: string): DemoShell {
     const shell = new DemoShell(sceneOf(scene));
-    Object.assign(window, { parlanceDemo: shell, parlanceSamples: { sampleCall, sampleConsent } });
+    Object.assign(window, { parlanceDemo: shell, parlanceSamples: { sampleCall, sampleConsent, sampleSpokenCode } });
     return shell;
   }
 
@@ -173,6 +190,16 @@ export class DemoShell implements Shell {
     this.tell({ news: 'signin', data });
   }
 
+  /** The linking of a device goes on. */
+  link(data: LinkState): void {
+    this.tell({ news: 'link', data });
+  }
+
+  /** Somebody's keys change. */
+  keysChange(user: string, kind: KeyChangeKind, stops: boolean): void {
+    changed(this.#host, user, kind, stops);
+  }
+
   /** The other side writes. */
   receive(chat: string, words: string): void {
     const message = this.#append(chat, words, false);
@@ -187,8 +214,20 @@ export class DemoShell implements Shell {
     return this.asked.filter((question) => question.ask === ask).length;
   }
 
+  /** What answers about trust may touch. */
+  readonly #host: TrustHost = ((shell: DemoShell) => ({
+    get trust() {
+      return shell.world.trust;
+    },
+    card: (user: string) => shell.#card(user),
+    person: (user: string, part: Partial<PersonCard>) => shell.#person(user, part),
+    tellBackup: (data) => shell.tell({ news: 'backup', data }),
+  }) satisfies TrustHost)(this);
+
   async #answer(question: Question): Promise<unknown> {
     const { world } = this;
+    const aboutTrust = answerTrust(this.#host, question);
+    if (aboutTrust !== undefined) return aboutTrust;
     switch (question.ask) {
       case 'app.state':
         return world.app;
@@ -199,6 +238,20 @@ export class DemoShell implements Shell {
         world.app.protection = question.input.how;
         if (world.app.stage === 'protect') world.app.stage = 'welcome';
         return world.app;
+      case 'app.lock':
+        return this.#stage('locked');
+      case 'app.keep':
+        world.app.protection = question.input.how;
+        return world.app;
+      case 'app.erase':
+        if (question.input.user !== world.app.profile?.user) throw { code: 'invalid-address', detail: 'not the own address' };
+        Object.assign(world, { chats: [], messages: {}, people: [] });
+        world.app.profile = null;
+        return this.#stage('welcome');
+      case 'recovery.restore':
+        if (question.input.words === 'wrong') throw { code: 'wrong-words', detail: 'the checksum does not fit' };
+        world.app.profile = { user: question.input.user, name: 'Ana Silva', vouchedBy: 'a.localhost' };
+        return this.#stage('ready');
       case 'issuer.list':
         return this.#issuers(question.input.domain);
       case 'signin.start':
@@ -215,7 +268,8 @@ export class DemoShell implements Shell {
       case 'chat.open': {
         const summary = this.#chat(question.input.chat);
         const person = world.people.find((one) => one.user === summary.user);
-        return { summary, identity: person?.identity ?? null, messages: world.messages[summary.chat], more: false };
+        const refusals = summary.mark === 'changed' ? [{ code: 'wrong-author', count: 3, lastAt: Date.now() - 40 * MINUTE }] : [];
+        return { summary, identity: person?.identity ?? null, refusals, messages: world.messages[summary.chat], more: false };
       }
       case 'chat.older':
         return [];
@@ -244,7 +298,7 @@ export class DemoShell implements Shell {
       case 'person.unblock':
         return this.#contact(question.input.user, this.#beforeBlock.get(question.input.user) ?? 'accepted'), null;
       case 'person.card':
-        return world.people.find((one) => one.user === question.input.user) ?? refuse('not-found');
+        return this.#card(question.input.user);
       case 'person.list':
         return world.people;
       case 'consent.list':
@@ -295,6 +349,7 @@ export class DemoShell implements Shell {
       { issuer: 'https://login.acme.example', name: 'Acme', kind: 'managed' },
       { issuer: `http://${domain}:7101`, name: domain, kind: 'domain' },
       { issuer: 'https://accounts.example.org', name: 'Example Accounts', kind: 'listed' },
+      { issuer: 'https://saml.uni.example', name: 'University sign-in', kind: 'proxy' },
     ];
   }
 
@@ -317,11 +372,33 @@ export class DemoShell implements Shell {
   #request(user: string): ChatSummary {
     const domain = user.split('@')[1]!;
     const chat = `comm://${domain}/${user.split('@')[0]}`;
-    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', at: Date.now() };
+    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now() };
     this.world.chats.push(summary);
     this.world.messages[chat] = [];
     this.tell({ news: 'chat', data: summary });
     return summary;
+  }
+
+  #card(user: string): PersonCard {
+    return this.world.people.find((one) => one.user === user) ?? refuse('not-found');
+  }
+
+  #person(user: string, part: Partial<PersonCard>): PersonCard {
+    const card = Object.assign(this.#card(user), part);
+    card.issuers = card.issuers.map((one) => ({ ...one, state: card.identity?.state ?? one.state }));
+    const chat = this.world.chats.find((one) => one.user === user);
+    if (chat) {
+      Object.assign(chat, { change: card.change, mark: card.identity?.state ?? 'introduced' });
+      this.tell({ news: 'chat', data: chat });
+    }
+    this.tell({ news: 'person', data: card });
+    return card;
+  }
+
+  #stage(stage: AppState['stage']): AppState {
+    this.world.app.stage = stage;
+    this.tell({ news: 'app', data: this.world.app });
+    return this.world.app;
   }
 
   #block(user: string): void {
@@ -355,7 +432,7 @@ export class DemoShell implements Shell {
     const message: ChatMessage = {
       id: `${chat}#${ordinal}`, chat, ordinal, mine, author: mine ? 'ana@a.localhost' : summary.user,
       content: { type: 'text', text: words }, at: Date.now(),
-      state: mine ? (this.world.app.online && summary.contact === 'accepted' ? 'sent' : 'queued') : 'received',
+      state: mine ? (this.world.app.online && summary.contact === 'accepted' ? 'sent' : 'queued') : 'received', mark: summary.mark,
     };
     list.push(message);
     summary.last = message;
@@ -394,6 +471,25 @@ export function sceneOf(scene: string): DemoWorld {
     if (name === 'hang') world.hang.push(value as Question['ask']);
     if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
     if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
+    if (name === 'protection') world.app.protection = value as Protection;
+    if (name === 'too-soon') world.refuse['app.unlock'] = { code: 'too-soon', detail: value };
+    if (name === 'change') {
+      const [kind, stops] = value.split('!') as [KeyChangeKind, string | undefined];
+      new DemoShell(world).keysChange('dmitri@uni.example', kind, stops !== undefined);
+    }
+    if (name === 'recovery') {
+      const sheet = value === 'sheet' ? '/home/ana/Documents/parlance-recovery.html' : null;
+      world.trust.recovery = { kept: value === 'kept', sheet, asked: sheet ? [3, 11, 20] : [], backupAt: value === 'kept' ? Date.now() - 2 * DAY : null };
+    }
+    if (name === 'org') {
+      world.trust.policy.locked = ['whoMayCall', 'whoMayWrite', 'stopOnKeyChange', 'autoLockMinutes', 'freshDays'];
+      world.trust.policy.settings.whoMayWrite = { who: 'domains', which: ['acme.example', 'partner.example'] };
+      world.trust.policy.organisation = {
+        name: 'Acme', version: 7, expiresAt: Date.now() + 60 * DAY,
+        escrow: value === 'escrow' ? 'Messages on company devices are archived for seven years.' : null,
+        trouble: value === 'trouble' ? { code: 'expired', detail: 'expired yesterday' } : null,
+      };
+    }
     if (['light', 'dark', 'contrast'].includes(name)) world.settings.theme = name;
     if (name === 'lang') world.settings.language = value;
     if (name === 'text') world.settings.textPercent = Number(value);

@@ -1,32 +1,58 @@
 /** States what the interface may ask of its shell and how it is told of news. */
 import type { ApiError } from './generated/ApiError';
 import type { AppState } from './generated/AppState';
+import type { BackupState } from './generated/BackupState';
 import type { CallView } from './generated/CallView';
 import type { ChatMessage } from './generated/ChatMessage';
 import type { ChatSummary } from './generated/ChatSummary';
 import type { ChatView } from './generated/ChatView';
 import type { Consent } from './generated/Consent';
+import type { DeviceView } from './generated/DeviceView';
 import type { FoundPerson } from './generated/FoundPerson';
 import type { IssuerCard } from './generated/IssuerCard';
+import type { LinkCode } from './generated/LinkCode';
+import type { LinkState } from './generated/LinkState';
 import type { ModuleView } from './generated/ModuleView';
+import type { MyIssuer } from './generated/MyIssuer';
 import type { News } from './generated/News';
+import type { PersonaView } from './generated/PersonaView';
 import type { PersonCard } from './generated/PersonCard';
+import type { PolicyView } from './generated/PolicyView';
 import type { Profile } from './generated/Profile';
 import type { Question } from './generated/Question';
+import type { RecoveryState } from './generated/RecoveryState';
+import type { SafetyCode } from './generated/SafetyCode';
+import type { ScanOutcome } from './generated/ScanOutcome';
 import type { Settings } from './generated/Settings';
+import type { TrailLine } from './generated/TrailLine';
 import type { Trouble } from './generated/Trouble';
+import type { WrittenFile } from './generated/WrittenFile';
 
-export type { ApiError, AppState, CallView, ChatMessage, ChatSummary, ChatView, Consent, FoundPerson };
-export type { IssuerCard, ModuleView, News, PersonCard, Profile, Question, Settings, Trouble };
+export type { ApiError, AppState, BackupState, CallView, ChatMessage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
+export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
+export type { RecoveryState, SafetyCode, ScanOutcome, Settings, TrailLine, Trouble, WrittenFile };
 export type { CallStage } from './generated/CallStage';
 export type { ConsentChoice } from './generated/ConsentChoice';
 export type { ContactState } from './generated/ContactState';
 export type { DeliveryState } from './generated/DeliveryState';
+export type { DeviceState } from './generated/DeviceState';
 export type { IdentityLine } from './generated/IdentityLine';
+export type { Keep } from './generated/Keep';
+export type { KeyChange } from './generated/KeyChange';
+export type { KeyChangeKind } from './generated/KeyChangeKind';
+export type { OrganisationView } from './generated/OrganisationView';
+export type { PersonDevice } from './generated/PersonDevice';
+export type { PolicySettings } from './generated/PolicySettings';
 export type { Protect } from './generated/Protect';
+export type { Protection } from './generated/Protection';
+export type { Refusal } from './generated/Refusal';
+export type { SheetWord } from './generated/SheetWord';
 export type { SignInState } from './generated/SignInState';
+export type { SpokenCode } from './generated/SpokenCode';
 export type { Stage } from './generated/Stage';
+export type { TrustMark } from './generated/TrustMark';
 export type { TrustState } from './generated/TrustState';
+export type { WhoMay } from './generated/WhoMay';
 
 /** The name of a question. */
 export type Ask = Question['ask'];
@@ -68,6 +94,36 @@ export interface Answers {
   'module.revoke': null;
   'settings.get': Settings;
   'settings.set': Settings;
+  'device.list': DeviceView[];
+  'device.offer': LinkCode;
+  'device.withdraw': null;
+  'device.admit': null;
+  'device.revoke': null;
+  'link.join': null;
+  'link.cancel': null;
+  'verify.code': SafetyCode;
+  'verify.scanned': ScanOutcome;
+  'verify.compared': PersonCard;
+  'verify.forget': PersonCard;
+  'keychange.accept': PersonCard;
+  'recovery.state': RecoveryState;
+  'recovery.sheet': WrittenFile;
+  'recovery.confirm': RecoveryState;
+  'recovery.restore': AppState;
+  'backup.write': WrittenFile;
+  'identity.rotate': null;
+  'identity.issuers': MyIssuer[];
+  'identity.link': null;
+  'identity.unlink': MyIssuer[];
+  'persona.list': PersonaView[];
+  'app.lock': AppState;
+  'app.present': null;
+  'app.keep': AppState;
+  'app.erase': AppState;
+  'policy.get': PolicyView;
+  'policy.set': PolicyView;
+  'trail.list': TrailLine[];
+  'trail.export': WrittenFile;
 }
 
 // Fails to compile when the Rust side gains a question that has no answer here, or loses one.

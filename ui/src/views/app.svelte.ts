@@ -5,19 +5,30 @@ import { Chats } from '../chats/chats.svelte';
 import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
 import { FirstRun } from '../first-run/first-run.svelte';
+import { Joining } from '../first-run/joining.svelte';
 import { Find } from '../people/find.svelte';
 import { People } from '../people/people.svelte';
+import { Verify } from '../people/verify.svelte';
+import { Devices } from '../settings/devices.svelte';
+import { Identities } from '../settings/identities.svelte';
+import { Lock } from '../settings/lock.svelte';
 import { Modules } from '../settings/modules.svelte';
+import { Policies } from '../settings/policies.svelte';
+import { Recovery } from '../settings/recovery.svelte';
 import { Settings } from '../settings/settings.svelte';
 import { Announcer } from '../shared/announcer.svelte';
 import { Toasts } from '../shared/toasts.svelte';
 import { sentence } from '../shared/trouble';
 import { Waiting } from '../shared/waiting.svelte';
 import type { AppState, News, PersonCard, Shell } from '../shell/shell';
+import { say } from '../words/words.svelte';
 import { Route, type Place } from './route.svelte';
 
 /** What lies above the screens, at most one at a time. */
 export type Layer = 'palette' | 'shortcuts' | 'protect' | null;
+
+/** News that speak of people and conversations. */
+const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'person', 'consent', 'call', 'module', 'mine']);
 
 export class App {
   state = $state<AppState | null>(null);
@@ -37,6 +48,13 @@ export class App {
   readonly people: People;
   readonly find: Find;
   readonly calls: Calls;
+  readonly joining: Joining;
+  readonly verify: Verify;
+  readonly devices: Devices;
+  readonly identities: Identities;
+  readonly policies: Policies;
+  readonly recovery: Recovery;
+  readonly lock: Lock;
 
   constructor(readonly shell: Shell) {
     this.settings = new Settings(shell);
@@ -48,6 +66,13 @@ export class App {
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
+    this.joining = new Joining(shell, (state) => this.#takeState(state), () => this.#joined());
+    this.verify = new Verify(shell, this.toasts, (card) => this.#takePerson(card));
+    this.devices = new Devices(shell, this.toasts);
+    this.identities = new Identities(shell, this.toasts);
+    this.policies = new Policies(shell);
+    this.recovery = new Recovery(shell, this.toasts);
+    this.lock = new Lock(shell, this.toasts, (state) => this.#takeState(state));
   }
 
   /** Hears the news and asks where things stand; returns how to stop. */
@@ -109,11 +134,65 @@ export class App {
     this.conversation.settle();
   }
 
+  /** Whether a passphrase would open the app again. */
+  lockable = $derived.by(() => this.state?.protection === 'passphrase' || this.state?.protection === 'keyring-and-passphrase');
+
+  /** Locks the app; what waits for an undo is done before. */
+  async lockNow(): Promise<void> {
+    if (!this.lockable) return this.toasts.say(say('security.lock-none'));
+    this.settle();
+    await this.lock.lock();
+  }
+
+  /** Somebody is there. */
+  present(): void {
+    if (this.state?.stage === 'ready') this.lock.present();
+  }
+
+  /** Blocks the person whose codes did not match. */
+  blockCompared(): void {
+    const { who } = this.verify;
+    if (!who) return;
+    this.verify.close();
+    this.people.block(who.user, who.name, this.people.find(who.user)?.contact ?? 'accepted');
+  }
+
   #takeState(state: AppState): void {
     const before = this.state?.stage;
     this.state = state;
     this.firstRun.follow(state);
     if (state.stage === 'ready' && before !== 'ready') this.#loadAll();
+    if (state.stage !== 'ready') this.#forget();
+  }
+
+  /** This device was linked: everything is here. */
+  #joined(): void {
+    this.toasts.say(say('join.done'));
+    void this.load();
+  }
+
+  /** Nothing of people and conversations stays in the page while it is locked. */
+  #forget(): void {
+    this.toasts.clear();
+    this.announcer.clear();
+    this.layer = null;
+    this.context = false;
+    const kept = [this.conversation, this.chats, this.people, this.calls, this.consents, this.modules];
+    const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
+    for (const one of [...kept, ...mine]) one.clear();
+    this.verify.close();
+    this.find.close();
+    this.#beforeCall = { section: 'chats', id: null };
+    this.route.forget();
+  }
+
+  /** Own devices, issuers or policies changed: what is shown of them is asked for again. */
+  #loadMine(): void {
+    if (this.devices.loaded) void this.devices.load();
+    if (this.identities.loaded) void this.identities.load();
+    if (this.policies.view) void this.policies.load();
+    if (this.policies.trailLoaded) void this.policies.loadTrail();
+    if (this.recovery.state) void this.recovery.load();
   }
 
   #loadAll(): void {
@@ -122,6 +201,12 @@ export class App {
     void this.calls.load();
     void this.consents.load();
     void this.people.load();
+  }
+
+  #takePerson(card: PersonCard): void {
+    this.people.take(card);
+    this.chats.takePerson(card);
+    this.conversation.takePerson(card);
   }
 
   #takeContact(card: PersonCard): void {
@@ -133,10 +218,13 @@ export class App {
   }
 
   #take(news: News): void {
+    // What is told while the app is locked must not come back into the page.
+    if (this.state && this.state.stage !== 'ready' && ONLY_WHEN_READY.has(news.news)) return;
     switch (news.news) {
       case 'app':
         return this.#takeState(news.data);
       case 'signin':
+        this.identities.takeSignIn(news.data);
         return this.firstRun.takeSignIn(news.data);
       case 'chat':
         this.chats.take(news.data);
@@ -147,9 +235,7 @@ export class App {
       case 'message-gone':
         return this.conversation.gone(news.data.chat, news.data.id);
       case 'person':
-        this.people.take(news.data);
-        this.chats.takePerson(news.data);
-        return this.conversation.takePerson(news.data);
+        return this.#takePerson(news.data);
       case 'consent':
         return this.consents.take(news.data);
       case 'consent-closed':
@@ -158,6 +244,14 @@ export class App {
         return this.calls.take(news.data);
       case 'module':
         return this.modules.take(news.data);
+      case 'link':
+        this.joining.take(news.data);
+        return this.state?.stage === 'ready' ? this.devices.take(news.data) : undefined;
+      case 'backup':
+        this.joining.takeBackup(news.data);
+        return this.recovery.take(news.data);
+      case 'mine':
+        return this.#loadMine();
       case 'trouble':
         return this.toasts.say(sentence(news.data));
     }

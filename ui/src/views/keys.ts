@@ -14,6 +14,11 @@ export function takeKey(app: App, event: KeyboardEvent): boolean {
     return true;
   }
   if (app.state?.stage !== 'ready') return false;
+  // Whoever leaves the computer must not have to close a dialog first.
+  if (main(event) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'l') {
+    void app.lockNow();
+    return true;
+  }
   // A dialog keeps all keys to itself but those of a call.
   if (document.querySelector('dialog[open]')) {
     return event.altKey && event.shiftKey && !main(event) && callKey(app, event);

@@ -35,6 +35,13 @@ export class Route {
     return () => window.removeEventListener('hashchange', read);
   }
 
+  /** Takes whom one was with out of the address; a window that only rings stays one. */
+  forget(): void {
+    if (this.place.section === 'ring' || (this.place.section !== 'settings' && this.place.id === null)) return;
+    this.place = { section: 'chats', id: null };
+    history.replaceState(null, '', writePlace(this.place));
+  }
+
   go(section: Section, id: string | null = null): void {
     this.place = { section, id };
     const hash = writePlace(this.place);

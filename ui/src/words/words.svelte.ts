@@ -98,6 +98,9 @@ export function bytes(value: number): string {
 export const clock = (at: number): string =>
   new Intl.DateTimeFormat(current.tag, { hour: '2-digit', minute: '2-digit', hour12: false }).format(at);
 
+/** The day alone, with its year. */
+export const date = (at: number): string => new Intl.DateTimeFormat(current.tag, { dateStyle: 'long' }).format(at);
+
 export const fullDate = (at: number): string =>
   new Intl.DateTimeFormat(current.tag, { dateStyle: 'long', timeStyle: 'short', hourCycle: 'h23' }).format(at);
 
