@@ -29,7 +29,7 @@ const find = (address) => async (page) => {
 };
 const call = (part) => async (page) => {
   await page.getByTestId('app').waitFor();
-  await demo(page, '(d, s, part) => { d.callGoes("demo-call", { ...s.sampleCall(), call: "demo-call", ...part }); location.hash = "#/call"; }', part);
+  await demo(page, '(d, s, part) => { d.callGoes("demo-call", s.sampleCall({ call: "demo-call", ...part })); location.hash = "#/call"; }', part);
 };
 const ended = (reason, seconds = 0) => async (page) => {
   await call({ stage: { at: 'connecting' } })(page);

@@ -113,6 +113,7 @@ export class BrowserShell implements Shell {
       for (const data of await this.ask({ ask: 'chat.list' })) this.#listeners.tell({ news: 'chat', data });
       for (const data of await this.ask({ ask: 'call.list' })) this.#listeners.tell({ news: 'call', data });
       for (const data of await this.ask({ ask: 'consent.list' })) this.#listeners.tell({ news: 'consent', data });
+      this.#listeners.tell({ news: 'mine' });
     } catch {
       // Lost again: the next connection asks anew.
     }

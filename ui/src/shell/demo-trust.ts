@@ -1,6 +1,6 @@
 /** Plays what the app knows of trust: devices, codes, recovery, locks, policies and their trail. */
 import type {
-  BackupState, DeviceView, KeyChangeKind, MyIssuer, PersonaView, PersonCard, PolicyView, Question, RecoveryState, SafetyCode, ScanOutcome,
+  BackupState, DeviceView, KeyChange, KeyChangeKind, MyIssuer, PersonaView, PersonCard, PolicyView, Question, RecoveryState, SafetyCode, ScanOutcome,
   SpokenCode, TrailLine, WrittenFile,
 } from './shell';
 
@@ -149,9 +149,13 @@ function stated(host: TrustHost, user: string, state: 'introduced' | 'verified' 
 const compared = (host: TrustHost, user: string): PersonCard =>
   host.person(user, { comparedAt: Date.now(), change: null, identity: stated(host, user, 'verified') });
 
+export const changeOf = (kind: KeyChangeKind, stops: boolean): KeyChange => ({
+  kind, at: Date.now(), issuer: kind === 'reset' || kind === 'unexplained' ? 'accounts.example.org' : null, stops,
+});
+
 export const changed = (host: TrustHost, user: string, kind: KeyChangeKind, stops: boolean): PersonCard =>
   host.person(user, {
-    change: { kind, at: Date.now(), issuer: kind === 'reset' || kind === 'unexplained' ? 'accounts.example.org' : null, stops },
+    change: changeOf(kind, stops),
     comparedAt: null,
     identity: stated(host, user, kind === 'rotated' ? 'introduced' : 'changed'),
   });

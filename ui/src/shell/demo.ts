@@ -1,154 +1,16 @@
 /** Plays the app in memory with sample data, so that every screen and state can be seen and tested. */
+import { sceneOf } from './demo-scenes';
+import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
+import { sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
-import { answerTrust, changed, sampleSpokenCode, sampleTrust, type TrustHost, type TrustWorld } from './demo-trust';
 import type {
-  Answers, AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, KeyChangeKind, LinkState, ModuleView, News, PersonCard,
-  Protection, Question, Settings, Shell, SignInState, Trouble,
+  Answers, AppState, CallView, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
 } from './shell';
 
+export { sceneOf } from './demo-scenes';
+export { sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
+
 const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
-
-export const identity = (vouchedBy: string, at: number, state: IdentityLine['state'] = 'introduced'): IdentityLine => ({
-  vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at - 3 * DAY, fresh: true, state,
-});
-
-export interface DemoWorld {
-  app: AppState;
-  settings: Settings;
-  chats: ChatSummary[];
-  messages: Record<string, ChatMessage[]>;
-  people: PersonCard[];
-  modules: ModuleView[];
-  consents: Consent[];
-  calls: CallView[];
-  trust: TrustWorld;
-  /** Questions that are refused, by name. */
-  refuse: Partial<Record<Question['ask'], Trouble>>;
-  /** Questions that are never answered. */
-  hang: Question['ask'][];
-}
-
-/** Small enough for a test to change, real enough to look at. */
-export function sampleWorld(now: number = Date.now()): DemoWorld {
-  const chats: ChatSummary[] = [];
-  const messages: DemoWorld['messages'] = {};
-  const people: PersonCard[] = [];
-
-  const person = (local: string, domain: string, name: string, contact: PersonCard['contact'], state?: IdentityLine['state']) => {
-    const user = `${local}@${domain}`;
-    const known = contact === 'accepted' || contact === 'request';
-    const card: PersonCard = {
-      user, name, contact, chat: `comm://${domain}/${local}`,
-      identity: known ? identity(domain, now - 20 * MINUTE, state) : null,
-      issuers: known ? [identity(domain, now - 20 * MINUTE, state)] : [],
-      devices: known ? [
-        { name: 'Laptop', addedAt: now - 300 * DAY, state: 'active' },
-        { name: 'Office desktop', addedAt: now - 12 * DAY, state: 'active' },
-      ] : [],
-      comparedAt: state === 'verified' ? now - 30 * DAY : null,
-      change: state === 'changed' ? { kind: 'unexplained', at: now - 29 * 60 * MINUTE, issuer: 'accounts.example.org', stops: false } : null,
-      reachedBy: known ? `${domain} 1.0.0` : null,
-    };
-    people.push(card);
-    messages[card.chat!] = [];
-    const mark = state ?? 'introduced';
-    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now });
-    return card.chat!;
-  };
-
-  /** How sure one could be of what is added now. */
-  const marks: Record<string, ChatMessage['mark']> = {};
-  const add = (chat: string, mine: boolean, minutesAgo: number, content: ChatMessage['content'], state?: ChatMessage['state']) => {
-    const list = messages[chat]!;
-    const summary = chats.find((one) => one.chat === chat)!;
-    const message: ChatMessage = {
-      id: `${chat}#${list.length + 1}`, chat, ordinal: list.length + 1, mine, author: mine ? 'ana@a.localhost' : summary.user,
-      content, at: now - minutesAgo * MINUTE, state: state ?? (mine ? 'delivered' : 'received'), mark: marks[chat] ?? 'introduced',
-    };
-    list.push(message);
-    summary.last = message;
-    summary.at = message.at;
-  };
-  const text = (words: string): ChatMessage['content'] => ({ type: 'text', text: words });
-  const line = (code: string, detail = ''): ChatMessage['content'] => ({ type: 'system', code, detail });
-
-  const ben = person('ben', 'b.localhost', 'Ben Okafor', 'accepted');
-  add(ben, true, 26 * 60, line('contact-asked'));
-  add(ben, false, 26 * 60 - 2, line('identity-checked', 'b.localhost'));
-  add(ben, true, 26 * 60 - 4, text('Hi Ben! Found you by your new address.'));
-  add(ben, false, 26 * 60 - 6, text('Ana! Good to see this works across our two providers.'));
-  add(ben, false, 26 * 60 - 7, text('I kept my account at b.localhost, nothing to install on my side.'));
-  add(ben, false, 190, line('device-added', 'Office desktop'));
-  add(ben, false, 180, text('Shall we go through the tender today? I have the draft open, and two remarks on chapter three that are easier to say than to write.'));
-  add(ben, true, 176, text('Yes, after lunch.'));
-  add(ben, false, 60, line('call-ended', '754'));
-  add(ben, true, 22, text('Thanks, that was quick. I changed the second paragraph the way you said:\n“Each side keeps its own provider.”'));
-  add(ben, false, 12, text('Perfect 👍'));
-  add(ben, true, 3, text('Sending it now.'), 'sent');
-
-  const chiara = person('chiara.conti', 'studio.example', 'Chiara Conti', 'accepted', 'verified');
-  add(chiara, false, 60 * 24 * 2, line('identity-checked', 'accounts.example.org'));
-  add(chiara, true, 60 * 24 * 2 - 5, line('compared'));
-  marks[chiara] = 'verified';
-  add(chiara, true, 50, text('How did they turn out?'));
-  add(chiara, false, 45, text('The photos from Saturday are ready.'));
-  add(chiara, false, 44, text('Which ones do you want printed?'));
-  chats.find((one) => one.chat === chiara)!.unread = 2;
-
-  const dmitri = person('dmitri', 'uni.example', 'Dmitri Aalto', 'accepted', 'changed');
-  add(dmitri, false, 60 * 30, text('See you at the seminar.'));
-  add(dmitri, false, 60 * 29, line('key-unexplained', 'accounts.example.org'));
-  marks[dmitri] = 'changed';
-  add(dmitri, false, 60 * 28 + 20, text('I am at a new computer, can you send me the slides again?'));
-  add(dmitri, true, 60 * 28, text('Did you get a new laptop?'), 'failed');
-
-  const eva = person('eva', 'c.localhost', 'eva@c.localhost', 'request');
-  add(eva, false, 6, line('contact-asked-by', 'eva@c.localhost'));
-  chats.find((one) => one.chat === eva)!.unread = 1;
-
-  const farid = person('farid', 'farid.example', 'farid@farid.example', 'asked');
-  add(farid, true, 60 * 50, line('contact-asked'));
-  add(farid, true, 60 * 50 - 1, text('Hello Farid, Chiara gave me your address.'), 'queued');
-
-  const grace = person('grace', 'very-long-department.university.example', 'Grace Hopper-Featherstonehaugh', 'accepted');
-  add(grace, false, 60 * 24 * 9, line('call-missed'));
-  chats.find((one) => one.chat === grace)!.draft = 'Sorry I missed you, shall we';
-
-  return {
-    app: {
-      stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true,
-      profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
-    },
-    settings: { theme: 'system', language: 'system', textPercent: 100 },
-    chats, messages, people,
-    modules: [
-      moduleOf('a.localhost', 'protocolstub', 'running'),
-      moduleOf('b.localhost', 'protocolstub', 'running'),
-      moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
-      { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
-    ],
-    consents: [], calls: [], trust: sampleTrust(now), refuse: {}, hang: [],
-  };
-}
-
-function moduleOf(domain: string, kind: string, state: string, name = 'default'): ModuleView {
-  const talks = kind === 'protocolstub' ? [domain] : [];
-  return { module: `${domain}/${kind}/${name}`, domain, kind, name, version: '1.0.0', state, trouble: null, mayTalkTo: talks };
-}
-
-export const sampleConsent: Consent = {
-  id: 'consent-1', forWhom: 'ben@b.localhost', domain: 'b.localhost', package: 'protocolstub/default', version: '2.1.0',
-  mayTalkTo: ['b.localhost'], media: false, storage: 1_048_576,
-};
-
-export function sampleCall(part: Partial<CallView> = {}): CallView {
-  return {
-    call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
-    identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
-    connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', ...part,
-  };
-}
 
 export class DemoShell implements Shell {
   /** Everything that was asked, oldest first. */
@@ -449,50 +311,4 @@ export class DemoShell implements Shell {
 
 function refuse(code: string): never {
   throw { code, detail: `the demo says ${code}` };
-}
-
-/** Sets the world of a scene by its name; `name:value` gives details. */
-export function sceneOf(scene: string): DemoWorld {
-  const world = sampleWorld();
-  for (const part of scene.split(',')) {
-    const [name = '', value = ''] = part.split(':');
-    if (['welcome', 'protect', 'locked', 'damaged', 'profile'].includes(name)) {
-      world.app = { ...world.app, stage: name as AppState['stage'], profile: null };
-      if (name === 'protect') world.app.keyringTrouble = 'no secret service answers on the session bus';
-      if (name === 'protect' || name === 'welcome') world.app.protection = null;
-    }
-    if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [] });
-    if (name === 'offline') {
-      world.app.online = false;
-      const ben = world.chats[0]!;
-      ben.last!.state = 'queued';
-    }
-    if (name === 'unprotected') world.app.protection = 'unprotected';
-    if (name === 'hang') world.hang.push(value as Question['ask']);
-    if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
-    if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
-    if (name === 'protection') world.app.protection = value as Protection;
-    if (name === 'too-soon') world.refuse['app.unlock'] = { code: 'too-soon', detail: value };
-    if (name === 'change') {
-      const [kind, stops] = value.split('!') as [KeyChangeKind, string | undefined];
-      new DemoShell(world).keysChange('dmitri@uni.example', kind, stops !== undefined);
-    }
-    if (name === 'recovery') {
-      const sheet = value === 'sheet' ? '/home/ana/Documents/parlance-recovery.html' : null;
-      world.trust.recovery = { kept: value === 'kept', sheet, asked: sheet ? [3, 11, 20] : [], backupAt: value === 'kept' ? Date.now() - 2 * DAY : null };
-    }
-    if (name === 'org') {
-      world.trust.policy.locked = ['whoMayCall', 'whoMayWrite', 'stopOnKeyChange', 'autoLockMinutes', 'freshDays'];
-      world.trust.policy.settings.whoMayWrite = { who: 'domains', which: ['acme.example', 'partner.example'] };
-      world.trust.policy.organisation = {
-        name: 'Acme', version: 7, expiresAt: Date.now() + 60 * DAY,
-        escrow: value === 'escrow' ? 'Messages on company devices are archived for seven years.' : null,
-        trouble: value === 'trouble' ? { code: 'expired', detail: 'expired yesterday' } : null,
-      };
-    }
-    if (['light', 'dark', 'contrast'].includes(name)) world.settings.theme = name;
-    if (name === 'lang') world.settings.language = value;
-    if (name === 'text') world.settings.textPercent = Number(value);
-  }
-  return world;
 }

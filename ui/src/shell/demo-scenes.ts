@@ -1,0 +1,66 @@
+/** Sets the demo's data to what a scene asks for. */
+import { changeOf } from './demo-trust';
+import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
+import type { AppState, KeyChangeKind, Protection, Question } from './shell';
+
+const DAY = 24 * 60 * 60_000;
+
+/** Sets the world of a scene by its name; `name:value` gives details. */
+export function sceneOf(scene: string): DemoWorld {
+  const world = sampleWorld();
+  for (const part of scene.split(',')) {
+    const [name = '', value = ''] = part.split(':');
+    if (['welcome', 'protect', 'locked', 'damaged', 'profile'].includes(name)) {
+      world.app = { ...world.app, stage: name as AppState['stage'], profile: null };
+      if (name === 'protect') world.app.keyringTrouble = 'no secret service answers on the session bus';
+      if (name === 'protect' || name === 'welcome') world.app.protection = null;
+    }
+    if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [] });
+    if (name === 'offline') {
+      world.app.online = false;
+      const ben = world.chats[0]!;
+      ben.last!.state = 'queued';
+    }
+    if (name === 'unprotected') world.app.protection = 'unprotected';
+    if (name === 'hang') world.hang.push(value as Question['ask']);
+    if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
+    if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
+    if (name === 'protection') world.app.protection = value as Protection;
+    if (name === 'too-soon') world.refuse['app.unlock'] = { code: 'too-soon', detail: value };
+    if (name === 'change') {
+      const [kind, stops] = value.split('!') as [KeyChangeKind, string | undefined];
+      changeKeys(world, kind, stops !== undefined);
+    }
+    if (name === 'recovery') {
+      const sheet = value === 'sheet' ? '/home/ana/Documents/parlance-recovery.html' : null;
+      world.trust.recovery = { kept: value === 'kept', sheet, asked: sheet ? [3, 11, 20] : [], backupAt: value === 'kept' ? Date.now() - 2 * DAY : null };
+    }
+    if (name === 'org') {
+      world.trust.policy.locked = ['whoMayCall', 'whoMayWrite', 'stopOnKeyChange', 'autoLockMinutes', 'freshDays'];
+      world.trust.policy.settings.whoMayWrite = { who: 'domains', which: ['acme.example', 'partner.example'] };
+      world.trust.policy.organisation = {
+        name: 'Acme', version: 7, expiresAt: Date.now() + 60 * DAY,
+        escrow: value === 'escrow' ? 'Messages on company devices are archived for seven years.' : null,
+        trouble: value === 'trouble' ? { code: 'expired', detail: 'expired yesterday' } : null,
+      };
+    }
+    if (['light', 'dark', 'contrast'].includes(name)) world.settings.theme = name;
+    if (name === 'lang') world.settings.language = value;
+    if (name === 'text') world.settings.textPercent = Number(value);
+  }
+  return world;
+}
+
+/** Dmitri's keys changed before the app was opened. */
+function changeKeys(world: DemoWorld, kind: KeyChangeKind, stops: boolean): void {
+  const card = world.people.find((one) => one.user === 'dmitri@uni.example')!;
+  const chat = world.chats.find((one) => one.user === card.user)!;
+  const state = kind === 'rotated' ? 'introduced' : 'changed';
+  const change = changeOf(kind, stops);
+  Object.assign(card, { change, identity: { ...card.identity!, state }, issuers: card.issuers.map((one) => ({ ...one, state })) });
+  Object.assign(chat, { change, mark: state });
+  for (const message of world.messages[chat.chat]!) {
+    message.mark = state;
+    if (message.content.type === 'system') message.content = { type: 'system', code: `key-${kind}`, detail: change.issuer ?? '' };
+  }
+}

@@ -1,0 +1,147 @@
+/** Holds the sample data the demo plays with. */
+import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
+import type { AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, ModuleView, PersonCard, Question, Settings, Trouble } from './shell';
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+export const identity = (vouchedBy: string, at: number, state: IdentityLine['state'] = 'introduced'): IdentityLine => ({
+  vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at - 3 * DAY, fresh: true, state,
+});
+
+export interface DemoWorld {
+  app: AppState;
+  settings: Settings;
+  chats: ChatSummary[];
+  messages: Record<string, ChatMessage[]>;
+  people: PersonCard[];
+  modules: ModuleView[];
+  consents: Consent[];
+  calls: CallView[];
+  trust: TrustWorld;
+  /** Questions that are refused, by name. */
+  refuse: Partial<Record<Question['ask'], Trouble>>;
+  /** Questions that are never answered. */
+  hang: Question['ask'][];
+}
+
+/** Small enough for a test to change, real enough to look at. */
+export function sampleWorld(now: number = Date.now()): DemoWorld {
+  const chats: ChatSummary[] = [];
+  const messages: DemoWorld['messages'] = {};
+  const people: PersonCard[] = [];
+
+  const person = (local: string, domain: string, name: string, contact: PersonCard['contact'], state?: IdentityLine['state']) => {
+    const user = `${local}@${domain}`;
+    const known = contact === 'accepted' || contact === 'request';
+    const card: PersonCard = {
+      user, name, contact, chat: `comm://${domain}/${local}`,
+      identity: known ? identity(domain, now - 20 * MINUTE, state) : null,
+      issuers: known ? [identity(domain, now - 20 * MINUTE, state)] : [],
+      devices: known ? [
+        { name: 'Laptop', addedAt: now - 300 * DAY, state: 'active' },
+        { name: 'Office desktop', addedAt: now - 12 * DAY, state: 'active' },
+      ] : [],
+      comparedAt: state === 'verified' ? now - 30 * DAY : null,
+      change: state === 'changed' ? { kind: 'unexplained', at: now - 29 * 60 * MINUTE, issuer: 'accounts.example.org', stops: false } : null,
+      reachedBy: known ? `${domain} 1.0.0` : null,
+    };
+    people.push(card);
+    messages[card.chat!] = [];
+    const mark = state ?? 'introduced';
+    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now });
+    return card.chat!;
+  };
+
+  /** How sure one could be of what is added now. */
+  const marks: Record<string, ChatMessage['mark']> = {};
+  const add = (chat: string, mine: boolean, minutesAgo: number, content: ChatMessage['content'], state?: ChatMessage['state']) => {
+    const list = messages[chat]!;
+    const summary = chats.find((one) => one.chat === chat)!;
+    const message: ChatMessage = {
+      id: `${chat}#${list.length + 1}`, chat, ordinal: list.length + 1, mine, author: mine ? 'ana@a.localhost' : summary.user,
+      content, at: now - minutesAgo * MINUTE, state: state ?? (mine ? 'delivered' : 'received'), mark: marks[chat] ?? 'introduced',
+    };
+    list.push(message);
+    summary.last = message;
+    summary.at = message.at;
+  };
+  const text = (words: string): ChatMessage['content'] => ({ type: 'text', text: words });
+  const line = (code: string, detail = ''): ChatMessage['content'] => ({ type: 'system', code, detail });
+
+  const ben = person('ben', 'b.localhost', 'Ben Okafor', 'accepted');
+  add(ben, true, 26 * 60, line('contact-asked'));
+  add(ben, false, 26 * 60 - 2, line('identity-checked', 'b.localhost'));
+  add(ben, true, 26 * 60 - 4, text('Hi Ben! Found you by your new address.'));
+  add(ben, false, 26 * 60 - 6, text('Ana! Good to see this works across our two providers.'));
+  add(ben, false, 26 * 60 - 7, text('I kept my account at b.localhost, nothing to install on my side.'));
+  add(ben, false, 190, line('device-added', 'Office desktop'));
+  add(ben, false, 180, text('Shall we go through the tender today? I have the draft open, and two remarks on chapter three that are easier to say than to write.'));
+  add(ben, true, 176, text('Yes, after lunch.'));
+  add(ben, false, 60, line('call-ended', '754'));
+  add(ben, true, 22, text('Thanks, that was quick. I changed the second paragraph the way you said:\n“Each side keeps its own provider.”'));
+  add(ben, false, 12, text('Perfect 👍'));
+  add(ben, true, 3, text('Sending it now.'), 'sent');
+
+  const chiara = person('chiara.conti', 'studio.example', 'Chiara Conti', 'accepted', 'verified');
+  add(chiara, false, 60 * 24 * 2, line('identity-checked', 'accounts.example.org'));
+  add(chiara, true, 60 * 24 * 2 - 5, line('compared'));
+  marks[chiara] = 'verified';
+  add(chiara, true, 50, text('How did they turn out?'));
+  add(chiara, false, 45, text('The photos from Saturday are ready.'));
+  add(chiara, false, 44, text('Which ones do you want printed?'));
+  chats.find((one) => one.chat === chiara)!.unread = 2;
+
+  const dmitri = person('dmitri', 'uni.example', 'Dmitri Aalto', 'accepted', 'changed');
+  add(dmitri, false, 60 * 30, text('See you at the seminar.'));
+  add(dmitri, false, 60 * 29, line('key-unexplained', 'accounts.example.org'));
+  marks[dmitri] = 'changed';
+  add(dmitri, false, 60 * 28 + 20, text('I am at a new computer, can you send me the slides again?'));
+  add(dmitri, true, 60 * 28, text('Did you get a new laptop?'), 'failed');
+
+  const eva = person('eva', 'c.localhost', 'eva@c.localhost', 'request');
+  add(eva, false, 6, line('contact-asked-by', 'eva@c.localhost'));
+  chats.find((one) => one.chat === eva)!.unread = 1;
+
+  const farid = person('farid', 'farid.example', 'farid@farid.example', 'asked');
+  add(farid, true, 60 * 50, line('contact-asked'));
+  add(farid, true, 60 * 50 - 1, text('Hello Farid, Chiara gave me your address.'), 'queued');
+
+  const grace = person('grace', 'very-long-department.university.example', 'Grace Hopper-Featherstonehaugh', 'accepted');
+  add(grace, false, 60 * 24 * 9, line('call-missed'));
+  chats.find((one) => one.chat === grace)!.draft = 'Sorry I missed you, shall we';
+
+  return {
+    app: {
+      stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true,
+      profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
+    },
+    settings: { theme: 'system', language: 'system', textPercent: 100 },
+    chats, messages, people,
+    modules: [
+      moduleOf('a.localhost', 'protocolstub', 'running'),
+      moduleOf('b.localhost', 'protocolstub', 'running'),
+      moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
+      { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
+    ],
+    consents: [], calls: [], trust: sampleTrust(now), refuse: {}, hang: [],
+  };
+}
+
+function moduleOf(domain: string, kind: string, state: string, name = 'default'): ModuleView {
+  const talks = kind === 'protocolstub' ? [domain] : [];
+  return { module: `${domain}/${kind}/${name}`, domain, kind, name, version: '1.0.0', state, trouble: null, mayTalkTo: talks };
+}
+
+export const sampleConsent: Consent = {
+  id: 'consent-1', forWhom: 'ben@b.localhost', domain: 'b.localhost', package: 'protocolstub/default', version: '2.1.0',
+  mayTalkTo: ['b.localhost'], media: false, storage: 1_048_576,
+};
+
+export function sampleCall(part: Partial<CallView> = {}): CallView {
+  return {
+    call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
+    identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
+    connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', ...part,
+  };
+}
