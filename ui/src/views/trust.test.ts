@@ -479,6 +479,12 @@ describe('the lock', () => {
     expect(await shown('unlock-screen')).toBeVisible();
   });
 
+  it('stays open while somebody is there, and the app is not told with each key', async () => {
+    const { shell, user } = await show('protection:passphrase', chat(BEN));
+    await user.type(await shown('composer'), 'I am here');
+    expect(shell.times('app.present')).toBe(1);
+  });
+
   it('counts down after too many tries', async () => {
     const { shell, user } = await show('locked,too-soon:27');
     await user.type(await shown('unlock-passphrase'), 'guess{Enter}');
