@@ -17,5 +17,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     setupFiles: ['src/test-setup.ts'],
     css: false,
+    // A story fails by what it sees, not by how busy the machine is.
+    testTimeout: 60_000,
   },
 });
