@@ -1,4 +1,6 @@
 /** Tells how a call begins, goes on and ends. */
+import en from '../words/en.json';
+import { pictureOf } from './emoji';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Announcer } from '../shared/announcer.svelte';
 import { Toasts } from '../shared/toasts.svelte';
@@ -129,5 +131,15 @@ describe('the end of a call', () => {
     expect(endOf('struck-by-lightning')).toBe('failed');
     expect(endHint('failed-connecting', 'Ben')).toMatch(/firewall/);
     expect(endHint('hung-up', 'Ben')).toBeNull();
+  });
+});
+
+describe('the pictures of a spoken code', () => {
+  it('all have a name to say, and every name a picture', () => {
+    const names = Object.keys(en).filter((key) => key.startsWith('emoji.')).map((key) => key.slice('emoji.'.length));
+    expect(names).toHaveLength(64);
+    expect(names.filter((name) => pictureOf(name) === null)).toEqual([]);
+    expect(pictureOf('Thumbs Up')).toBe('👍');
+    expect(pictureOf('never heard of')).toBeNull();
   });
 });
