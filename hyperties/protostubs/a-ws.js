@@ -14,6 +14,7 @@ const PROOF_WAIT = 10_000;
 const SILENT = new Set(['response', 'event', 'close']);
 const ALIVE_EVERY = 30_000; // a quiet socket may be half open: the node is asked now and then
 const ALIVE_WAIT = 10_000;
+const ALIVE_IDS = 2 ** 52; // numbers no message of the runtime has, for what the stub asks in its session's name
 
 export default class WebSocketStub {
   #url;
@@ -71,7 +72,8 @@ export default class WebSocketStub {
   #stayAlive(link) {
     link.alive = setTimeout(() => {
       if (link !== this.#link) return;
-      link.send(this.#openMessage({}));
+      // Once the session is open the node takes nothing from any other address than the session's own.
+      link.send({ ...this.#openMessage({}), id: ALIVE_IDS + ++this.#lastId, from: link.address });
       link.timer = setTimeout(() => this.#lost(link, 408, 'the node is silent'), ALIVE_WAIT);
     }, ALIVE_EVERY);
   }
@@ -120,7 +122,7 @@ export default class WebSocketStub {
   #incoming(link, message) {
     if (link !== this.#link) return;
     if (message.type === 'response') {
-      if (message.to === this.#url) return this.#opened(link, message);
+      if (message.to === this.#url || message.id > ALIVE_IDS) return this.#opened(link, message);
       this.#pending.delete(`${message.to}\n${message.id}`);
     }
     // As it is: the bus knows that it comes from this domain and lets it pass only where it may.
@@ -150,6 +152,7 @@ export default class WebSocketStub {
     const { address, role, registered } = body.value;
     this.#live = true;
     link.since = Date.now();
+    link.address = address;
     this.#status('live', { address, role, registered });
     const queue = this.#queue.splice(0);
     for (const { message, until } of queue) if (until > link.since) this.#pass(message);

@@ -590,6 +590,8 @@ pub struct ChatView {
     pub summary: ChatSummary,
     /// Who vouches for the other side.
     pub identity: Option<IdentityLine>,
+    /// The other devices in it, as its sealed group knows them; never from what somebody says.
+    pub devices: Vec<ChatDevice>,
     /// What was refused in it.
     pub refusals: Vec<Refusal>,
     /// The newest messages, oldest first.

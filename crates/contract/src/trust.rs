@@ -53,6 +53,17 @@ pub struct PersonDevice {
     pub state: DeviceState,
 }
 
+/// A device that takes part in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatDevice {
+    /// Whose it is.
+    pub user: String,
+    /// What its owner calls it.
+    pub name: String,
+}
+
 /// What a new device is told to be linked with this one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]

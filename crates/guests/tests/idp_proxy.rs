@@ -69,7 +69,7 @@ fn now() -> i64 {
 }
 
 fn new_ben() -> NewPersona {
-    NewPersona::create("laptop", now() + 86_400, now()).unwrap()
+    NewPersona::create("laptop", now() + 86_400, None, now()).unwrap()
 }
 
 /// Publishes a proxy and fetches it, verified, over a socket.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::Api;
 use contract::{
-    ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question,
+    ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News, Question,
 };
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
 use runtime::{Browser, ListedIssuer, NetConfig, RuntimeConfig};
@@ -173,6 +173,37 @@ impl Person {
         .await;
     }
 
+    /// Becomes another device of somebody: uses their code, is let in, and waits until everything is here.
+    ///
+    /// Gives the digits that both screens showed.
+    pub async fn becomes_a_device_of(&mut self, other: &mut Self, full: bool) -> String {
+        let offered: contract::LinkCode = other.ask(Question::DeviceOffer).await.unwrap();
+        self.ask::<Value>(Question::LinkJoin { code: offered.code }).await.unwrap();
+        let asked = other
+            .hears("a device that asks", |news| match news {
+                News::Link(LinkState::Asked { check, .. }) => Some(check),
+                _ => None,
+            })
+            .await;
+        let waits = self
+            .hears("the digits to compare", |news| match news {
+                News::Link(LinkState::Waiting { check }) => Some(check),
+                News::Link(LinkState::Failed { trouble }) => panic!("linking failed: {trouble:?}"),
+                _ => None,
+            })
+            .await;
+        assert_eq!(asked, waits, "both screens show the same digits");
+        other.ask::<Value>(Question::DeviceAdmit { full }).await.unwrap();
+        self.hears("the end of the linking", |news| match news {
+            News::Link(LinkState::Done) => Some(()),
+            News::Link(LinkState::Failed { trouble }) => panic!("linking failed: {trouble:?}"),
+            _ => None,
+        })
+        .await;
+        self.waits_until_online().await;
+        asked
+    }
+
     /// Asks again and again until there is an answer.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn(&Person) -> Option<T>) -> T {
         let found = tokio::time::timeout(PATIENCE, async {
@@ -255,6 +286,15 @@ impl Person {
             let view: contract::ChatView = person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap();
             let mine = view.messages.iter().filter(|message| message.mine);
             mine.into_iter().all(|message| message.state == DeliveryState::Delivered).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a conversation's group has so many devices beside this one.
+    pub async fn sees_members(&self, chat: &str, others: usize) {
+        self.until(&format!("{others} other devices in the conversation"), async |person| {
+            let view: contract::ChatView = person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.ok()?;
+            (view.devices.len() == others).then_some(())
         })
         .await;
     }

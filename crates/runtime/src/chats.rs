@@ -1,13 +1,13 @@
 //! Conversations as a shell sees them.
 
-use contract::{ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News, TrustMark};
+use contract::{ChatDevice, ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News, TrustMark};
 use message::{Address, Message, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
 use crate::comparing;
-use crate::home::{Home, State};
+use crate::home::{Home, Ready, State};
 use crate::members::author_user;
 use crate::objects::Follow;
 use crate::own::OwnStep;
@@ -67,6 +67,7 @@ impl Home {
             Ok(ChatView {
                 summary: summary(tx, &object)?,
                 identity: person.identity,
+                devices: devices_in(tx, state.me()?, &object)?,
                 refusals: object.refused(),
                 messages: rows.iter().map(message_of).collect(),
                 more,
@@ -224,6 +225,24 @@ fn is_shown(object: &Object) -> bool {
             (Standing::Closed { .. }, Side::Observer(_)) => object.peer_persona.is_some(),
             _ => true,
         }
+}
+
+/// The other devices in a conversation's group.
+fn devices_in(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Vec<ChatDevice>> {
+    let group = object.group()?;
+    if !seal::is_member(tx, &group).map_err(|e| Failure::new(e.code(), e))? {
+        return Ok(Vec::new());
+    }
+    let leaves = seal::members(tx, &group).map_err(|e| Failure::new(e.code(), e))?;
+    let own = me.dsk.verifying_key();
+    let others = leaves.iter().filter(|leaf| leaf.dsk != own);
+    Ok(others
+        .filter_map(|leaf| {
+            let credential = identity::DeviceCredential::decode(&leaf.credential).ok()?;
+            let user = object.member(&leaf.dsk.to_string()).map_or(&object.peer, |member| &member.user);
+            Some(ChatDevice { user: user.handle(), name: credential.device().name().to_owned() })
+        })
+        .collect())
 }
 
 /// Who is on the other side; of somebody who is not checked, what they claim and no more.

@@ -7,7 +7,7 @@ use message::Address;
 use store::Tx;
 
 use crate::home::{Home, Ready, State, now_ms};
-use crate::members::Chains;
+use crate::members::{Chains, Named};
 use crate::objects::Follow;
 use crate::records::{CommitLog, Object, ObjectUse, Refused, Standing, kind};
 use crate::resync::ask_for_missing;
@@ -32,6 +32,8 @@ const REASONS_LIMIT: usize = 32;
 /// What a merged commit changed.
 pub(crate) struct Merged {
     pub(crate) added: usize,
+    /// Where they receive, as the Reporter's device says.
+    pub(crate) named: Vec<Named>,
     pub(crate) removed: Vec<seal::Member>,
     pub(crate) removed_us: bool,
 }
@@ -69,7 +71,7 @@ pub(crate) fn merged(
     }
     let chains = Chains::of(tx, me, &object.peer)?;
     if done.added > 0 && object.peer_persona.is_some() {
-        object.set_members(tx, me, &chains, &[], now / 1000)?;
+        object.set_members(tx, me, &chains, &done.named, now / 1000)?;
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
     object.members.retain(|member| !gone.contains(&member.device));
@@ -198,12 +200,14 @@ impl Home {
     pub(crate) fn reconcile_later(&self, url: Address) {
         let home = self.clone();
         self.rooms.tasks.start("members", async move {
-            for _ in 0..ATTEMPTS {
+            for attempt in 1..=ATTEMPTS {
                 match home.reconcile(&url).await {
                     Ok(()) => return,
-                    Err(failure) if matches!(failure.code.as_str(), "domain-unreachable" | "offline") => {
+                    Err(failure)
+                        if matches!(failure.code.as_str(), "domain-unreachable" | "offline" | NOT_THERE_YET) =>
+                    {
                         tracing::info!(code = failure.code, "devices are compared later");
-                        tokio::time::sleep(PAUSE).await;
+                        tokio::time::sleep(PAUSE * attempt).await;
                     }
                     Err(failure) => {
                         tracing::info!(code = failure.code, "the members of an object were not changed");
@@ -225,6 +229,9 @@ impl Home {
         };
         for (user, devices) in lacking {
             let entry = self.look_up(&user, &crate::registry::Packages::Of(devices.clone())).await?;
+            if !entry.devices.iter().any(|one| devices.contains(&one.device)) {
+                return Err(Failure::new(NOT_THERE_YET, "the new device has no place to receive yet"));
+            }
             let mut state = self.state();
             let state = &mut *state;
             let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
@@ -250,10 +257,13 @@ impl Home {
 }
 
 /// How often the registry of somebody is tried before a device is left for the next occasion.
-const ATTEMPTS: usize = 20;
+const ATTEMPTS: u32 = 15;
 
-/// The pause between.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(3);
+/// The pause after the first attempt; each is longer than the one before by as much.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
+
+/// A device that its chain names and its registry does not know yet.
+const NOT_THERE_YET: &str = "device-not-there";
 
 type Lacking = Vec<(message::UserAddress, Vec<String>)>;
 

@@ -176,8 +176,10 @@ fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64
     };
     let plaintext = match opened.what {
         seal::What::Application(plaintext) => plaintext,
-        seal::What::Commit { added, removed, removed_us, .. } => {
-            let done = commits::Merged { added: added.len(), removed, removed_us };
+        seal::What::Commit { added, removed, removed_us, aad, .. } => {
+            // Where new devices receive comes with the commit that lets them in, so nothing misses them.
+            let named = serde_json::from_slice(&aad).unwrap_or_default();
+            let done = commits::Merged { added: added.len(), named, removed, removed_us };
             return commits::merged(tx, me, &url, known, done, now);
         }
         seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
@@ -222,8 +224,7 @@ pub(crate) fn on_inner(
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Subscribe, "subscription") => return accepted(tx, me, &mut object, author, &inner),
-        // New devices are introduced to the object once more; whoever is in it knows.
-        (MessageType::Create, "subscription") => return Ok(Vec::new()),
+        (MessageType::Create, "subscription") => return introduced_again(tx, me, object, author, &inner, now),
         (MessageType::Update, "identity") => return histories::on_identity(tx, me, &mut object, author, &inner, now),
         (MessageType::Update, "lease") => return leases::on_lease(tx, me, &mut object, author, &inner, now),
         _ => {}
@@ -321,6 +322,25 @@ fn first_word(
     let object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, standing, side, now));
     put_object(tx, &object)?;
     Ok(vec![Follow::Listen(url.clone()), Follow::Verify(url.clone())])
+}
+
+/// New devices came: the object is introduced once more, and who is in it learns where they receive.
+fn introduced_again(
+    tx: &Tx<'_>,
+    me: &Ready,
+    mut object: Object,
+    author: &Author,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    if !author.is_holder || object.peer_persona.is_none() || matches!(object.standing, Standing::Closed { .. }) {
+        return Ok(Vec::new());
+    }
+    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let chains = Chains::of(tx, me, &object.peer)?;
+    object.set_members(tx, me, &chains, &said.members, now / 1000)?;
+    put_object(tx, &object)?;
+    Ok(Vec::new())
 }
 
 /// An object begins here; what another device told of it before stays.

@@ -557,6 +557,8 @@ impl Home {
         })?;
         state.me = Some(me);
         state.linking.joining = None;
+        state.policy.set_rules(bundle.rules);
+        state.keep_rules()?;
         self.tell(News::Link(LinkState::Transferring { done: 0, total: 0 }));
         self.resume(state);
         self.follow_up(state, lease);

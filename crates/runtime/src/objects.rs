@@ -419,24 +419,21 @@ pub(crate) fn invite_devices<'a>(
     if packages.is_empty() {
         return Ok(());
     }
+    let mut named = Vec::with_capacity(invited.len());
+    for one in &invited {
+        let package = one.key_package.as_deref().unwrap_or_default();
+        let leaf = seal::inspect_key_package(package).map_err(sealing)?;
+        let user = chains.owner_of(&leaf, now_s).map_err(sealing)?.clone();
+        named.push(members::Named { device: leaf.dsk.to_string(), user, inbox: Some(one.inbox.clone()) });
+    }
+    let aad = serde_json::to_vec(&named).map_err(sealing)?;
     let ended = seal::epoch(tx, &group).map_err(sealing)?;
-    let invitation = seal::invite_many(tx, &me.device, &group, &packages, &[], &mut |leaf: &seal::Candidate<'_>| {
+    let invitation = seal::invite_many(tx, &me.device, &group, &packages, &aad, &mut |leaf: &seal::Candidate<'_>| {
         chains.owner_of(leaf, now_s).map(|_| ())
     })
     .map_err(sealing)?;
     commits::log_commit(tx, &object.url, ended, &invitation.commit)?;
     queue_to_all(tx, object, &invitation.commit)?;
-    // Whose device it is, its leaf and its chain say; here only where it receives.
-    let named: Vec<members::Named> = invited
-        .iter()
-        .flat_map(|one| {
-            [&object.peer, &me.record.user].map(|user| members::Named {
-                device: one.device.clone(),
-                user: user.clone(),
-                inbox: Some(one.inbox.clone()),
-            })
-        })
-        .collect();
     object.set_members(tx, me, &chains, &named, now_s)?;
     for one in &invited {
         let to_peer = object.member(&one.device).is_some_and(|member| member.user == object.peer);

@@ -38,6 +38,8 @@ pub(crate) enum OwnStep {
     Copied { device: String },
     /// How far a copy is, for the person.
     Progress { done: u32, total: u32 },
+    /// On a new device: everything is here.
+    Arrived,
     /// Our other devices hear what we decided about a person.
     Person(UserAddress),
     /// Our other devices hear that we read a conversation.
@@ -58,6 +60,9 @@ pub(crate) struct Bundle {
     pub(crate) renewals: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) recovery: Option<crate::records::Recovery>,
+    /// What the person allowed and forbade, so that they are not asked again.
+    #[serde(default)]
+    pub(crate) rules: policy::Rules,
 }
 
 /// How far a copy is: what to send next.
@@ -170,6 +175,7 @@ pub(crate) fn on_own(
             let packages = packages.collect::<Result<_, _>>().map_err(|e| Failure::new("malformed", e))?;
             Ok(vec![Follow::Own(OwnStep::Packages { device: author.device.clone(), packages })])
         }
+        (MessageType::Update, "lease") => crate::leases::on_lease(tx, me, object, author, inner, now),
         (MessageType::Update, "person") => on_person(tx, &inner.body.parse().map_err(malformed)?),
         (MessageType::Event, "read") => {
             #[derive(Deserialize)]
@@ -361,7 +367,7 @@ fn on_page(tx: &Tx<'_>, me: &Ready, object: &Object, page: Page) -> Outcome<Vec<
     seal_and_queue(tx, me, object, &inner, None)?;
     follow.extend(pumps(object));
     let (done, total) = (page.cursor.done, page.cursor.total);
-    follow.push(Follow::Own(OwnStep::Progress { done: if page.cursor.all { total } else { done }, total }));
+    follow.push(Follow::Own(if page.cursor.all { OwnStep::Arrived } else { OwnStep::Progress { done, total } }));
     Ok(follow)
 }
 
@@ -506,8 +512,8 @@ impl Home {
     pub(crate) fn own_step(&self, state: &mut State, step: OwnStep) {
         let done = match step {
             OwnStep::Joined => {
-                let full = state.linking.admits_fully();
-                self.tell_own(state, move |me, _| Ok(Some(("me", MessageType::Update, bundle_of(me, full)))))
+                let (full, rules) = (state.linking.admits_fully(), state.policy.rules().clone());
+                self.tell_own(state, move |me, _| Ok(Some(("me", MessageType::Update, bundle_of(me, full, rules)))))
             }
             OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
                 let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
@@ -518,6 +524,10 @@ impl Home {
             }
             OwnStep::Copied { device } => self.on_copied(state, &device),
             OwnStep::Packages { device, packages } => self.invite_own_device(state, &device, packages),
+            OwnStep::Arrived => {
+                self.linking_done(state);
+                Ok(())
+            }
             OwnStep::Progress { done, total } => {
                 self.link_progress(done, total);
                 Ok(())
@@ -615,7 +625,7 @@ fn conversations_without(tx: &Tx<'_>, device: &str) -> Outcome<Vec<Address>> {
 }
 
 /// Who we are, for a new device; the root key only for those that may use it.
-fn bundle_of(me: &Ready, full: bool) -> Value {
+fn bundle_of(me: &Ready, full: bool, rules: policy::Rules) -> Value {
     let bundle = Bundle {
         user: me.record.user.clone(),
         name: me.record.name.clone(),
@@ -625,6 +635,7 @@ fn bundle_of(me: &Ready, full: bool) -> Value {
         tokens: me.record.tokens.clone(),
         renewals: me.record.renewals.clone(),
         recovery: me.record.recovery.clone().filter(|_| full),
+        rules,
     };
     json!(bundle)
 }

@@ -41,7 +41,7 @@ impl Profile {
                 tx.put("me/1", "me", &serde_json::json!({"name": "Ana", "dsk": "the-device-secret"}))?;
                 tx.put("person/1", "ben", &serde_json::json!({"name": "Ben", "score": 0.1}))?;
                 tx.put("key-packages/1", "ours", "private-package-keys")?;
-                seal::create(tx, &ana, &GroupId::new(CHAT).unwrap()).unwrap();
+                seal::create(tx, &ana, &GroupId::new(CHAT).unwrap(), 0).unwrap();
                 tx.outbox_push(&OutboxRow {
                     to_domain: "b.localhost".into(),
                     to: "hyperty://b.localhost/inbox".into(),
@@ -133,7 +133,7 @@ fn a_device_that_knows_no_words_seals_what_the_words_restore() {
     // The groups have no state there: the same group can be founded anew.
     let ana = Device::new(&SigningKey::generate(), b"Ana".to_vec());
     let founded: Result<(), StoreError> = new.store.write(|tx| {
-        seal::create(tx, &ana, &GroupId::new(CHAT).unwrap()).unwrap();
+        seal::create(tx, &ana, &GroupId::new(CHAT).unwrap(), 0).unwrap();
         Ok(())
     });
     founded.unwrap();

@@ -93,7 +93,7 @@ fn found_the_conversation(dir: &Path, ben: &Device, bens: &MemoryVault) {
     let welcome = open(dir)
         .write(|tx| {
             tx.put("me", "dsk", &*dsk.to_bytes())?;
-            seal::create(tx, &ana, &group()).unwrap();
+            seal::create(tx, &ana, &group(), 0).unwrap();
             Ok::<_, StoreError>(seal::invite(tx, &ana, &group(), &package, &mut |_| Ok(())).unwrap().welcome)
         })
         .unwrap();

@@ -240,7 +240,7 @@ fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
     let package = seal::key_package(&bens, &ben, false).unwrap();
     let welcome = store
         .write(|tx| -> Result<_, StoreError> {
-            seal::create(tx, &ana, &group).unwrap();
+            seal::create(tx, &ana, &group, 0).unwrap();
             Ok(seal::invite(tx, &ana, &group, &package, &mut |_| Ok(())).unwrap().welcome)
         })
         .unwrap();
@@ -277,7 +277,7 @@ fn a_thief_of_the_disk_finds_no_name_no_address_and_no_word() {
                 ..OutboxRow::default()
             })?;
             tx.seen("secret-mark")?;
-            seal::create(tx, &ana, &GroupId::new("comm://secretdomain.example/room").unwrap()).unwrap();
+            seal::create(tx, &ana, &GroupId::new("comm://secretdomain.example/room").unwrap(), 0).unwrap();
             Ok(())
         })
         .unwrap();

@@ -200,7 +200,7 @@ fn groups() {
     let person = |number: u8| (seal::MemoryVault::new(), seal::Device::new(&key(number), vec![number; 64]));
     let ((ana, ana_device), (ben, ben_device)) = (person(1), person(2));
     let group = seal::GroupId::new("comm://a.localhost/one").expect("a short name");
-    seal::create(&ana, &ana_device, &group).expect("a group");
+    seal::create(&ana, &ana_device, &group, 0).expect("a group");
     let package = seal::key_package(&ben, &ben_device, false).expect("a key package");
     let invitation = seal::invite(&ana, &ana_device, &group, &package, &mut |_| Ok(())).expect("an invitation");
     let text = seal::seal(&ana, &ana_device, &group, b"hello").expect("a text");

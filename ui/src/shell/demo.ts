@@ -131,7 +131,7 @@ export class DemoShell implements Shell {
         const summary = this.#chat(question.input.chat);
         const person = world.people.find((one) => one.user === summary.user);
         const refusals = summary.mark === 'changed' ? [{ code: 'wrong-author', count: 3, lastAt: Date.now() - 40 * MINUTE }] : [];
-        return { summary, identity: person?.identity ?? null, refusals, messages: world.messages[summary.chat], more: false };
+        return { summary, identity: person?.identity ?? null, devices: [], refusals, messages: world.messages[summary.chat], more: false };
       }
       case 'chat.older':
         return [];

@@ -93,6 +93,7 @@ impl Scene {
             tokens: vec![token.text().to_owned()],
             chain: chain.texts(),
             device: leaf,
+            renewals: Vec::new(),
         };
         let credential = DeviceCredential::of(&chain, &leaf, &[token.hash()], NOW)?.encode();
         Ok(Self { evidence: evidence.to_value().to_string(), credential, leaf, table, jwks })

@@ -246,11 +246,12 @@ pub fn evidence(ben: &Enrolled) -> Evidence {
         tokens: vec![ben.token.text().to_owned()],
         chain: ben.chain.texts(),
         device: ben.device.verifying_key(),
+        renewals: Vec::new(),
     }
 }
 
 pub fn new_ben() -> NewPersona {
-    NewPersona::create("laptop", now() + 86_400, now()).unwrap()
+    NewPersona::create("laptop", now() + 86_400, None, now()).unwrap()
 }
 
 /// A part of a compact token: 0 is its header, 1 its claims.
