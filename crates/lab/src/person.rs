@@ -8,7 +8,7 @@ use contract::{
     ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question,
 };
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
-use runtime::{Browser, ListedIssuer, NetConfig, RuntimeConfig};
+use runtime::{Browser, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
@@ -25,6 +25,8 @@ pub struct Setup {
     pub ports: BTreeMap<message::Domain, u16>,
     /// Issuers everybody knows.
     pub issuers: Vec<String>,
+    /// Whoever has a say on their device.
+    pub organisation: Option<OrganisationSource>,
     /// Where their voice comes from.
     pub microphone: Microphone,
     /// Where the others' voices go.
@@ -37,6 +39,7 @@ impl Setup {
         Self {
             ports: domains.iter().map(|domain| (domain.name.clone(), domain.port)).collect(),
             issuers: Vec::new(),
+            organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
         }
@@ -92,6 +95,7 @@ impl Person {
                 record: None,
                 network: NetworkConfig::loopback_only(),
             },
+            organisation: self.setup.organisation.clone(),
             use_keyring: false,
             device_name: format!("{name}'s computer"),
             browser: Some(Browser::new(move |url| {

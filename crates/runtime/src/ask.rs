@@ -6,13 +6,26 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chats::address;
-use crate::home::{Home, State};
+use crate::home::{Home, State, now_ms};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
 impl Home {
     /// Answers a question of a shell.
     pub(crate) async fn ask(&self, question: Question) -> Outcome<Value> {
+        // Of a locked profile nothing is known but that it is locked.
+        let without_key = matches!(
+            question,
+            Question::AppState
+                | Question::Unlock { .. }
+                | Question::Lock
+                | Question::Present
+                | Question::SettingsGet
+                | Question::SettingsSet(_)
+        );
+        if !without_key && self.state().locked() {
+            return Err(Failure::new("locked", "a passphrase is needed first"));
+        }
         match question {
             // Where the app stands.
             Question::AppState => {
@@ -90,6 +103,26 @@ impl Home {
                 self.link_cancel();
                 json(())
             }
+
+            // The lock, and what protects the keys.
+            Question::Lock => json(self.lock().await?),
+            Question::Present => {
+                self.state().presence.seen(now_ms());
+                json(())
+            }
+            Question::Keep(how) => json(self.keep(how).await?),
+            Question::Erase { user } => json(self.erase(&user).await?),
+
+            // The rules, and what was decided by them.
+            Question::PolicyGet => {
+                let state = self.state();
+                state.store()?;
+                json(self.policy_view(&state))
+            }
+            Question::PolicySet(settings) => json(self.policy_set(&settings)?),
+            Question::TrailList => json(self.trail_list()?),
+            Question::TrailExport { folder } => json(self.trail_export(folder).await?),
+            Question::PersonaList => json(self.persona_list()?),
             _ => Err(Failure::new("not-yet", "not yet")),
         }
     }

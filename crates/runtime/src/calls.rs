@@ -596,6 +596,10 @@ pub(crate) async fn close(media: Option<CallMedia>) {
 }
 
 impl Calls {
+    pub(crate) fn list_is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     fn is_busy(&self) -> bool {
         self.list.len() >= CALLS_LIMIT
     }

@@ -22,8 +22,19 @@ pub struct RuntimeConfig {
     pub use_keyring: bool,
     /// Name of this device, shown to contacts.
     pub device_name: String,
+    /// The organisation that has a say on this device.
+    pub organisation: Option<OrganisationSource>,
     /// What opens the sign-in page instead of the system's browser (tests).
     pub browser: Option<Browser>,
+}
+
+/// Where an organisation's policy stands, and whose it must be; set when the app is installed.
+#[derive(Debug, Clone)]
+pub struct OrganisationSource {
+    /// The signed document.
+    pub document: PathBuf,
+    /// The key it must be signed with.
+    pub key: keys::VerifyingKey,
 }
 
 /// Something that opens a page in place of the system's browser.

@@ -6,11 +6,12 @@
 //! is the reason that is kept and told.
 
 use message::{UserAddress, Verdict};
-use policy::{Assurance, Contact, Identity, Peer, Policy, Wish};
+use policy::{Assurance, Contact, Identity, Peer, Wish};
 
 use crate::home::{Home, State};
 use crate::records::{Object, ObjectUse, Person, Standing, kind};
 use crate::trouble::{Failure, Outcome};
+use crate::verdicts::Policy;
 use contract::ContactState;
 
 /// How somebody who is verified may come in.
@@ -37,7 +38,11 @@ pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Ou
 /// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
 pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
     let wish = wish_to_come(purpose);
-    worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish))
+    let contact = policy.rules().contacts.get(user) == Some(&Contact::Accepted);
+    match worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish)) {
+        Err(failure) if contact && purpose == ObjectUse::Call && is_about_calling(&failure.code) => Ok(()),
+        judged => judged,
+    }
 }
 
 /// It is their word so far; were they who they claim, might they?
@@ -113,6 +118,52 @@ pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpo
             _ => failure,
         }
     })
+}
+
+/// What a person answered about a package, for the trail.
+pub(crate) fn answered(name: &policy::ModuleName, choice: contract::ConsentChoice) -> trail::Entry {
+    let (word, code) = match choice {
+        contract::ConsentChoice::Once => (trail::Word::Allow, "module-granted-once"),
+        contract::ConsentChoice::Always => (trail::Word::Allow, "module-granted"),
+        contract::ConsentChoice::Deny => (trail::Word::Deny, "module-refused"),
+    };
+    let subject = format!("{}/{}", name.domain, name.package);
+    trail::Entry::new(trail::Kind::Module, &subject, word, code, "user/modules")
+}
+
+/// An identity that does not hold, for the trail.
+pub(crate) fn unverified(user: &UserAddress, code: &str) -> trail::Entry {
+    let kind = match code {
+        "key-change" | "equivocation" | "rolled-back" => trail::Kind::KeyChange,
+        _ => trail::Kind::Person,
+    };
+    trail::Entry::new(kind, &user.handle(), trail::Word::Deny, code, "builtIn/identity")
+}
+
+/// Whether it is the person's own rule about who may call that speaks, and not what somebody is.
+///
+/// A contact is told that they are not permitted to call, once it is known that it is them.
+pub(crate) fn is_about_calling(code: &str) -> bool {
+    matches!(code, "nobody" | "too-few-issuers" | "attestation-too-old")
+}
+
+/// Whether a code is the policy's: then its verdict is in the trail already.
+pub(crate) fn is_rule(code: &str) -> bool {
+    is_about_calling(code)
+        || matches!(
+            code,
+            "blocked"
+                | "not-a-contact"
+                | "not-introduced"
+                | "issuer-not-accepted"
+                | "domain-not-accepted"
+                | "work-missing"
+                | "key-changed"
+                | "external"
+                | "organisation"
+                | "user-rule"
+                | "too-many-questions"
+        )
 }
 
 /// What a person said of somebody, in the words of the policy.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::ContactState;
 use message::{Address, Code, Message, MessageType, Response};
-use policy::{Contact, Policy};
+use policy::Contact;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
@@ -22,6 +22,7 @@ use crate::sending::{
     seal_and_queue,
 };
 use crate::trouble::{Failure, Outcome};
+use crate::verdicts::Policy;
 use crate::{commits, comparing, gate, histories, leases, linking, own, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.

@@ -30,22 +30,28 @@ mod key_packages;
 mod leases;
 mod linking;
 mod links;
+mod locking;
 mod members;
 mod modules;
 mod objects;
 mod outbox;
 mod own;
 mod patience;
+mod personas;
 mod persons;
 mod records;
 mod registry;
 mod resync;
+mod rules;
 mod sending;
 mod tasks;
+mod trail_book;
 mod trouble;
+mod upkeep;
+mod verdicts;
 mod vouching;
 
-pub use config::{Browser, ListedIssuer, RuntimeConfig};
+pub use config::{Browser, ListedIssuer, OrganisationSource, RuntimeConfig};
 pub use media::AudioConfig;
 pub use transport::NetConfig;
 pub use trouble::Failure;
@@ -64,7 +70,7 @@ impl Runtime {
         let home = Home::new(config)?;
         home.open_store().await;
         home.begin();
-        home.rooms.tasks.start("time", home.clone().keep_time());
+        home.rooms.tasks.start_lasting("time", home.clone().keep_time());
         Ok(Self { home })
     }
 

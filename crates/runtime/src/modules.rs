@@ -51,6 +51,10 @@ impl Modules {
         self.once.insert(key.to_owned(), grants);
     }
 
+    pub(crate) fn forget_all_once(&mut self) {
+        self.once.clear();
+    }
+
     pub(crate) fn forget_once(&mut self, key: &str) {
         self.once.remove(key);
     }
@@ -320,5 +324,8 @@ impl Home {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         self.rooms.tasks.shutdown().await;
         self.end_modules();
+        if let Err(failure) = self.state().keep_trail(true) {
+            tracing::warn!(code = failure.code, "the last verdicts are not in the trail");
+        }
     }
 }

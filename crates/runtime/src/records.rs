@@ -29,6 +29,12 @@ pub mod kind {
     pub const ISSUER_KEYS: &str = "issuer-keys/1";
     /// Which of our key packages have their private halves here.
     pub const KEY_PACKAGES: &str = "key-packages/1";
+    /// Where the trail of verdicts ends ([`crate::trail_book`]).
+    pub const TRAIL: &str = "trail/1";
+    /// Lines of the trail by their number.
+    pub const TRAIL_LINE: &str = "trail-line/1";
+    /// The newest version that was seen of an organisation's policy, by the key it is signed with.
+    pub const ORGANISATION: &str = "organisation/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }
