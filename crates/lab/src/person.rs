@@ -1,6 +1,8 @@
 //! A person with a profile on disk and a runtime, who does what people do in the app.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::Api;
@@ -57,6 +59,7 @@ pub struct Person {
     name: String,
     setup: Setup,
     folder: TempDir,
+    pages: Arc<AtomicUsize>,
     api: Option<Api>,
     news: Option<broadcast::Receiver<News>>,
 }
@@ -64,7 +67,8 @@ pub struct Person {
 impl Person {
     /// Opens the app for the first time, choosing no protection for the keys.
     pub async fn new(name: &str, setup: Setup) -> Self {
-        let mut person = Self { name: name.to_owned(), setup, folder: TempDir::new().unwrap(), api: None, news: None };
+        let (folder, pages) = (TempDir::new().unwrap(), Arc::default());
+        let mut person = Self { name: name.to_owned(), setup, folder, pages, api: None, news: None };
         person.open().await;
         person.ask::<Value>(Question::Protect(contract::Protect::Unprotected)).await.unwrap();
         person
@@ -74,6 +78,7 @@ impl Person {
     pub async fn open(&mut self) {
         let name = self.name.clone();
         let hand = tokio::runtime::Handle::current();
+        let pages = self.pages.clone();
         let config = RuntimeConfig {
             profile_dir: self.folder.path().to_owned(),
             net: NetConfig { localhost: self.setup.ports.clone() },
@@ -99,6 +104,7 @@ impl Person {
             use_keyring: false,
             device_name: format!("{name}'s computer"),
             browser: Some(Browser::new(move |url| {
+                pages.fetch_add(1, Ordering::SeqCst);
                 hand.spawn(browser::sign_in(url.clone(), name.clone()));
             })),
         };
@@ -113,6 +119,11 @@ impl Person {
         if let Some(api) = self.api.take() {
             api.close().await;
         }
+    }
+
+    /// How many sign-in pages the app has opened.
+    pub fn pages_opened(&self) -> usize {
+        self.pages.load(Ordering::SeqCst)
     }
 
     /// The folder of the profile.

@@ -104,6 +104,11 @@ impl Home {
                 json(())
             }
 
+            // Who vouches for the person.
+            Question::IdentityIssuers => json(self.identity_issuers()?),
+            Question::IdentityLink { issuer } => json(self.identity_link(&issuer)?),
+            Question::IdentityUnlink { issuer } => json(self.identity_unlink(&issuer).await?),
+
             // The lock, and what protects the keys.
             Question::Lock => json(self.lock().await?),
             Question::Present => {

@@ -6,12 +6,13 @@ use contract::{AppState, IssuerCard, IssuerKind, News, Profile, Protect, SignInS
 use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
 use message::{Address, Code, Domain, MessageType, UserAddress};
 use serde_json::{Value, json};
-use signin::{IssuerConfig, SignIn};
+use signin::IssuerConfig;
 use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::home::{Home, Ready, State, body, now_ms};
+use crate::issuers::Renewing;
 use crate::linking::DEVICE_LIFE_S;
 use crate::locking::{make_folders, protection_of};
 use crate::objects::Follow;
@@ -46,6 +47,8 @@ struct Signed {
     /// What the issuer committed to; shows our node that its issuer signed for us.
     cic: String,
     issuer: String,
+    /// With which the issuer can be asked again without the person.
+    refresh_token: Option<message::Private<String>>,
     /// From which the recovery key is made; kept until the person has them.
     words: keys::recovery::RecoveryWords,
 }
@@ -57,6 +60,16 @@ impl FirstRun {
 
     pub(crate) fn is_signed_in(&self) -> bool {
         self.enrolled.is_some()
+    }
+
+    /// A sign-in begins; the one before is given up.
+    pub(crate) fn begin_attempt(&mut self) -> (u64, CancellationToken) {
+        if let Some(cancel) = self.cancel.take() {
+            cancel.cancel();
+        }
+        let cancel = CancellationToken::new();
+        (self.attempt, self.url, self.cancel) = (self.attempt + 1, None, Some(cancel.clone()));
+        (self.attempt, cancel)
     }
 
     /// A passphrase is needed from now on; what was begun is given up.
@@ -298,11 +311,7 @@ impl Home {
         state.store()?;
         self.may_sign_in_at(&state, &issuer)?;
         state.set_home_domain(&domain)?;
-        if let Some(cancel) = state.first_run.cancel.take() {
-            cancel.cancel();
-        }
-        let cancel = CancellationToken::new();
-        let attempt = state.first_run.attempt + 1;
+        let (attempt, cancel) = state.first_run.begin_attempt();
         state.first_run =
             FirstRun { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
         drop(state);
@@ -332,17 +341,7 @@ impl Home {
         let rk = Some(words.rk().verifying_key());
         let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, rk, now)
             .map_err(|e| Failure::new("enrol-failed", e))?;
-        let config = self.issuer_config(issuer);
-        let pending =
-            SignIn::begin(&self.rooms.net, config, persona.nonce()).await.map_err(|e| Failure::new(e.code(), e))?;
-        let url = pending.authorize_url().clone();
-        self.state().first_run.url = Some(url.clone());
-        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
-        // Without a browser the person can still copy the address.
-        if let Err(failure) = self.open_browser(&url).await {
-            tracing::info!(code = failure.code, "no browser opened");
-        }
-        let signed_in = pending.finish(cancel).await.map_err(|e| Failure::new(e.code(), e))?;
+        let signed_in = self.sign_in_with(issuer, &persona.nonce(), &persona.irk, attempt, cancel).await?;
         let now = now_ms() / 1000;
         let cic = persona.cic.text().to_owned();
         let enrolled = persona.finish(&signed_in.id_token, now).map_err(|e| Failure::new("bad-token", e))?;
@@ -352,11 +351,29 @@ impl Home {
             return Err(Failure::new("signin-cancelled", "another sign-in was started"));
         }
         state.first_run.cancel = None;
-        state.first_run.enrolled = Some(Signed { enrolled, cic, issuer: issuer.to_owned(), words });
+        state.first_run.enrolled =
+            Some(Signed { enrolled, cic, issuer: issuer.to_owned(), refresh_token: signed_in.refresh_token, words });
         Ok((name, suggested))
     }
 
-    fn issuer_config(&self, issuer: &str) -> IssuerConfig {
+    /// Opens a page for the person, of the sign-in that goes on.
+    pub(crate) async fn lead_to(&self, url: &Url, attempt: u64) -> Outcome<()> {
+        {
+            let mut state = self.state();
+            if state.first_run.attempt != attempt {
+                return Err(Failure::new("signin-cancelled", "another sign-in was started"));
+            }
+            state.first_run.url = Some(url.clone());
+        }
+        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
+        // Without a browser the person can still copy the address.
+        if let Err(failure) = self.open_browser(url).await {
+            tracing::info!(code = failure.code, "no browser opened");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn issuer_config(&self, issuer: &str) -> IssuerConfig {
         let listed = self.rooms.config.issuers.iter().find(|listed| listed.issuer == issuer);
         let entry = self.issuer_table().entries().iter().find(|entry| entry.issuer == issuer).cloned();
         let client_id = entry.and_then(|entry| entry.client_ids.first().cloned());
@@ -464,6 +481,8 @@ impl Home {
         {
             let mut state = self.state();
             state.store()?.write(|tx| tx.put(kind::ME, "me", &record)).map_err(Failure::store)?;
+            let refresh_token = state.first_run.enrolled.take().and_then(|signed| signed.refresh_token);
+            state.keep_renewing(&record.issuer, &Renewing::with(refresh_token))?;
             state.me = Some(me);
             state.first_run = FirstRun::default();
         }

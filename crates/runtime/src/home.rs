@@ -344,6 +344,7 @@ impl State {
         self.calls = Calls::default();
         self.asking = Asking::default();
         self.joins = 0;
+        self.upkeep = Upkeep::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();
         self.bus = Bus::new(no_domain());

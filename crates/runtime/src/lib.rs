@@ -26,6 +26,7 @@ mod histories;
 mod home;
 mod idm;
 mod inbox;
+mod issuers;
 mod key_packages;
 mod leases;
 mod linking;
