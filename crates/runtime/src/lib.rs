@@ -91,6 +91,13 @@ impl Runtime {
     }
 }
 
+/// Keeps the memory of this process to itself, as far as the system helps: no core dump, no other program of
+/// the same user that reads along. To be called first of all.
+pub fn harden_process() {
+    let hardened = store::harden_process();
+    tracing::debug!(hardened.no_core, hardened.not_dumpable, "the process keeps its memory to itself");
+}
+
 /// Where the profile of this name keeps its files on this system.
 pub fn profile_dir(name: &str) -> Result<PathBuf, Failure> {
     store::profile_dir(name).map_err(|error| Failure::new("no-directory", error))
