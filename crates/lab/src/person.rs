@@ -10,7 +10,7 @@ use contract::{
     ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, News, Question,
 };
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
-use runtime::{Browser, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
+use runtime::{Browser, IssuerLanguage, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
@@ -27,6 +27,8 @@ pub struct Setup {
     pub ports: BTreeMap<message::Domain, u16>,
     /// Issuers everybody knows.
     pub issuers: Vec<String>,
+    /// Issuers that are reached by a package.
+    pub proxied: Vec<ListedIssuer>,
     /// Whoever has a say on their device.
     pub organisation: Option<OrganisationSource>,
     /// Where their voice comes from.
@@ -41,10 +43,23 @@ impl Setup {
         Self {
             ports: domains.iter().map(|domain| (domain.name.clone(), domain.port)).collect(),
             issuers: Vec::new(),
+            proxied: Vec::new(),
             organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
         }
+    }
+
+    /// The same, knowing an issuer whose language the package `domain/package` speaks.
+    pub fn reaching(mut self, issuer: &str, domain: &Domain, package: &str) -> Self {
+        self.proxied.push(ListedIssuer {
+            issuer: issuer.to_owned(),
+            name: "Pass office".into(),
+            client_id: "parlance".into(),
+            client_secret: None,
+            language: IssuerLanguage::Proxy { domain: domain.name.clone(), package: package.to_owned() },
+        });
+        self
     }
 
     /// The same, knowing this issuer.
@@ -92,7 +107,9 @@ impl Person {
                     name: "Independent issuer".into(),
                     client_id: "parlance".into(),
                     client_secret: None,
+                    language: IssuerLanguage::OpenId,
                 })
+                .chain(self.setup.proxied.clone())
                 .collect(),
             audio: AudioConfig {
                 microphone: self.setup.microphone.clone(),

@@ -11,6 +11,7 @@ use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::config::IssuerLanguage;
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::issuers::Renewing;
 use crate::linking::DEVICE_LIFE_S;
@@ -291,7 +292,10 @@ impl Home {
         let listed = self.rooms.config.issuers.iter().map(|listed| IssuerCard {
             issuer: listed.issuer.clone(),
             name: listed.name.clone(),
-            kind: IssuerKind::Listed,
+            kind: match listed.language {
+                IssuerLanguage::OpenId => IssuerKind::Listed,
+                IssuerLanguage::Proxy { .. } => IssuerKind::Proxy,
+            },
         });
         Ok(std::iter::once(own).chain(listed).collect())
     }

@@ -13,6 +13,7 @@ use crate::linking::DEVICE_LIFE_S;
 use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::host_of;
+use crate::proxies::package_of;
 use crate::records::{Me, kind};
 use crate::trouble::{Failure, Outcome};
 
@@ -208,6 +209,9 @@ impl Home {
         cancel: CancellationToken,
     ) -> Outcome<signin::SignedIn> {
         let mut config = self.issuer_config(issuer);
+        if let Some(package) = package_of(&self.language_of(issuer)) {
+            return self.sign_in_by_proxy(&package, config, nonce.to_owned(), attempt, cancel).await;
+        }
         config.silent_renewal = true;
         let signer = irk.clone();
         config.root_key = Some(RootKey::new(irk.verifying_key(), move |text| signer.sign(text)));

@@ -40,6 +40,7 @@ mod own;
 mod patience;
 mod personas;
 mod persons;
+mod proxies;
 mod records;
 mod registry;
 mod resync;
@@ -52,7 +53,7 @@ mod upkeep;
 mod verdicts;
 mod vouching;
 
-pub use config::{Browser, ListedIssuer, OrganisationSource, RuntimeConfig};
+pub use config::{Browser, IssuerLanguage, ListedIssuer, OrganisationSource, RuntimeConfig};
 pub use media::AudioConfig;
 pub use transport::NetConfig;
 pub use trouble::Failure;

@@ -116,6 +116,27 @@ impl Home {
         self.run(state, package, address, config, kind)
     }
 
+    /// Starts an IdP proxy: it may fetch and wait, and has nothing to say to anybody.
+    pub(crate) fn run_proxy(
+        &self,
+        state: &mut State,
+        package: VerifiedPackage,
+        address: Address,
+        config: Value,
+    ) -> Outcome<()> {
+        let kind = PortKind::Guest { speak_as: vec![address.clone()], grants: Grants::none() };
+        self.run(state, package, address, config, kind)
+    }
+
+    /// Ends the guest with this address, if it is there.
+    pub(crate) fn end_module_at(&self, address: &Address) {
+        let mut state = self.state();
+        let found = state.modules.by_guest.iter().find(|(_, module)| module.address == *address).map(|(id, _)| *id);
+        if let Some(id) = found {
+            self.end_module(&mut state, id);
+        }
+    }
+
     fn run(
         &self,
         state: &mut State,
@@ -129,6 +150,12 @@ impl Home {
         }
         let (reference, version) = (package.reference.clone(), package.version().to_string());
         let grants = state.rights_of(&package);
+        // As `guests::GuestPlan::idp_proxy` says: whatever else such a package asks for, it does not get.
+        let grants = if reference.kind == PackageKind::IdpProxy {
+            Grants { fetch: grants.fetch, timers: grants.timers, ..Grants::none() }
+        } else {
+            grants
+        };
         let kind = match kind {
             PortKind::Stub { domain, address, .. } => PortKind::Stub { domain, address, grants: grants.clone() },
             PortKind::Guest { speak_as, .. } => PortKind::Guest { speak_as, grants: grants.clone() },

@@ -4,6 +4,7 @@ use contract::News;
 use message::Address;
 
 use crate::asking;
+use crate::config::IssuerLanguage;
 use crate::gate;
 use crate::home::{Home, Ready, now_ms, now_u64};
 use crate::inbox::WaitingEvidence;
@@ -229,7 +230,11 @@ impl Home {
             let later = || Failure::new("issuer-not-asked", "too many strangers of that domain; it is asked later");
             return if good { Ok(()) } else { Err(later()) };
         }
-        match signin::fetch_jwks(&self.rooms.net, issuer).await {
+        let kind = match self.language_of(issuer) {
+            IssuerLanguage::OpenId => signin::IssuerKind::OpenId,
+            IssuerLanguage::Proxy { .. } => signin::IssuerKind::Proxy,
+        };
+        match signin::fetch_jwks_of(&self.rooms.net, issuer, kind).await {
             Ok(keys) => {
                 let state = self.state();
                 state.store()?.write(|tx| {

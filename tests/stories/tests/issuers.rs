@@ -4,9 +4,13 @@
 mod common;
 
 use common::Stage;
-use contract::{CallStage, CallView, MyIssuer, News, PolicyView, Question, SignInState, TrailLine};
-use lab::Person;
+use contract::{
+    CallStage, CallView, ConsentChoice, ContactState, IssuerCard, IssuerKind, ModuleView, MyIssuer, News, PersonCard,
+    PolicyView, Question, SignInState, TrailLine,
+};
 use lab::person::Setup;
+use lab::{Domain, Issuer, Person};
+use node::Wire;
 use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
 use runtime::OrganisationSource;
 use serde_json::Value;
@@ -122,8 +126,68 @@ async fn an_issuers_word_is_renewed_in_time_without_a_login() {
 
     // Whoever meets him now sees the later word.
     stage.become_contacts().await;
-    let card: contract::PersonCard =
-        stage.ana.ask(Question::PersonCard { user: "ben@b.localhost".into() }).await.unwrap();
+    let card: PersonCard = stage.ana.ask(Question::PersonCard { user: "ben@b.localhost".into() }).await.unwrap();
     assert!(card.identity.unwrap().attested_at >= later.attested_at);
     stage.close().await;
+}
+
+/// The packages of a domain, with the proxy of an office at this address among them.
+fn packages_with_proxy(office: &str) -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().unwrap();
+    let built = lab::root().join("hyperties/dist");
+    for entry in std::fs::read_dir(&built).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    for ending in ["json", "js"] {
+        let file = built.join(format!("idp-proxies/pass-office.{ending}"));
+        let text = std::fs::read_to_string(&file)
+            .unwrap_or_else(|_| panic!("{}: run `npm run build` in hyperties", file.display()));
+        let text = if ending == "json" { text.replace("{issuer}", office) } else { text };
+        std::fs::write(folder.path().join(format!("pass-office.{ending}")), text).unwrap();
+    }
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_without_openid_connect_vouches_through_the_package_of_its_domain() {
+    let office = Issuer::pass_office("pass.b.localhost");
+    let packages = packages_with_proxy(&office.url);
+    let a = Domain::start("a.localhost", Wire::Ws).await;
+    let b = Domain::publishing("b.localhost", Wire::Sse, packages.path().to_owned()).await;
+    let setup = Setup::with(&[&a, &b]).reaching(&office.url, &b, "pass-office");
+    let (mut ana, mut ben) = (Person::new("ana", setup.clone()).await, Person::new("ben", setup).await);
+    ana.signs_up(&a, None).await;
+
+    // Ben's own domain publishes the proxy, so nobody is asked; the office is shown for what it is.
+    let cards: Vec<IssuerCard> = ben.ask(Question::IssuerList { domain: "b.localhost".into() }).await.unwrap();
+    assert!(cards.iter().any(|card| card.issuer == office.url && card.kind == IssuerKind::Proxy), "{cards:?}");
+    ben.signs_up(&b, Some(&office.url)).await;
+    let modules: Vec<ModuleView> = ben.ask(Question::ModuleList).await.unwrap();
+    assert!(modules.iter().all(|module| module.kind != "idp-proxy"), "its work is done: {modules:?}");
+    assert!(!issuers(&ben).await[0].silent);
+
+    // Ana, too, knows the office by its own keys, and sees who vouches.
+    let chat = ana.asks_for_contact("ben@b.localhost").await;
+    assert_eq!(ben.accepts("ana@a.localhost").await, chat);
+    ana.sees_contact("ben@b.localhost", ContactState::Accepted).await;
+    let card: PersonCard = ana.ask(Question::PersonCard { user: "ben@b.localhost".into() }).await.unwrap();
+    assert_eq!(card.identity.unwrap().vouched_by, "pass.b.localhost");
+
+    // She links it for herself: for her it is a package of a foreign domain, so she is asked.
+    let app = ana.app();
+    app.ask(Question::IdentityLink { issuer: office.url.clone() }).await.unwrap();
+    let consent = ana.allows(ConsentChoice::Once).await;
+    assert_eq!((consent.domain.as_str(), consent.package.as_str()), ("b.localhost", "idp-proxy/pass-office"));
+    assert_eq!(consent.may_talk_to, ["pass.b.localhost"]);
+    let vouched = ana.until("the office's word", async |ana| {
+        let mine = issuers(ana).await;
+        (mine.len() == 2).then(|| mine[1].vouched_by.clone())
+    });
+    assert_eq!(vouched.await, "pass.b.localhost");
+    for mut person in [ana, ben] {
+        person.close().await;
+    }
 }
