@@ -275,6 +275,24 @@ mod tests {
     }
 
     #[test]
+    fn a_contact_who_may_not_call_is_checked_to_be_told_and_a_stranger_is_not() {
+        let people = policy::PeopleRules { who_may_call: Some(policy::WhoMay::Nobody), ..Default::default() };
+        let rules = Rules { user: Ceiling { people, ..Ceiling::default() }, ..Rules::default() };
+        let mut policy = Policy::new(Domain::parse("b.localhost").unwrap(), rules);
+        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "nobody");
+        policy.set_contact(&ana(), Some(Contact::Accepted));
+        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call), Ok(()));
+        let refused = why(come(&mut policy, &ana(), ObjectUse::Call, true));
+        assert!(refused == "nobody" && is_about_calling(&refused));
+        policy.set_contact(&ana(), Some(Contact::Blocked));
+        assert_eq!(
+            why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)),
+            "blocked",
+            "who is blocked hears nothing"
+        );
+    }
+
+    #[test]
     fn content_flows_between_contacts_only() {
         let open = object(crate::records::Standing::Open);
         assert_eq!(admit_sealed(&mut policy(Some(Contact::Accepted)), 0, &open), Ok(()));

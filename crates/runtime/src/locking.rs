@@ -136,6 +136,7 @@ impl Home {
             other => Failure::store(other),
         })?;
         state.protection = Some(protection);
+        state.presence.seen(now_ms());
         let shown = self.app_state(&state);
         self.tell(News::App(shown.clone()));
         Ok(shown)

@@ -178,7 +178,9 @@ impl Home {
             object.held.clear();
             put_object(tx, &object)?;
             // A stranger whom nobody asked for must not fill the window with their failures.
-            let awaited = matches!(object.side, Side::Reporter(_)) || is_accepted(tx, &object.peer)?;
+            // Nor is the person told each time that their own rule about calls was kept to.
+            let awaited = matches!(object.side, Side::Reporter(_))
+                || (is_accepted(tx, &object.peer)? && !gate::is_about_calling(&failure.code));
             Ok::<_, Failure>(Some((object, awaited)))
         });
         if let Ok(Some((object, awaited))) = done {
