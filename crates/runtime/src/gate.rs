@@ -5,11 +5,11 @@
 //! and when it is known who they are. What the policy does not allow is refused, and its reason
 //! is the reason that is kept and told.
 
-use message::{UserAddress, Verdict};
+use message::{Message, MessageType, UserAddress, Verdict};
 use policy::{Assurance, Contact, Identity, Peer, Wish};
 
 use crate::home::{Home, State};
-use crate::records::{Object, ObjectUse, Person, Standing, kind};
+use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
 use contract::ContactState;
@@ -164,6 +164,21 @@ pub(crate) fn is_rule(code: &str) -> bool {
                 | "user-rule"
                 | "too-many-questions"
         )
+}
+
+/// Whether somebody introduces themselves once more who was refused for lack of what they may show now.
+pub(crate) fn may_be_judged_again(object: &Object, inner: &Message) -> bool {
+    let lacking = |reason: &str| {
+        matches!(
+            reason,
+            "too-few-issuers" | "issuer-not-accepted" | "attestation-too-old" | "unknown-issuer" | "too-old"
+        )
+    };
+    object.purpose == ObjectUse::Chat
+        && matches!(object.side, Side::Observer(_))
+        && matches!(&object.standing, Standing::Closed { reason } if lacking(reason))
+        && inner.kind == MessageType::Create
+        && inner.to.as_str().ends_with("/subscription")
 }
 
 /// What a person said of somebody, in the words of the policy.

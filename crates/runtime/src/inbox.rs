@@ -188,7 +188,7 @@ fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64
         return Err(Failure::new("malformed", "the message is for another object than its group"));
     }
     let mut follow = match known {
-        Some(object) if matches!(object.standing, Standing::Copied) => {
+        Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &inner) => {
             first_word(tx, me, policy, Some(object), &url, &author, &inner, now)?
         }
         Some(_) => on_inner(tx, me, &url, &author, inner, now)?,

@@ -14,7 +14,8 @@ use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::host_of;
 use crate::proxies::package_of;
-use crate::records::{Me, kind};
+use crate::records::{Me, Object, ObjectUse, Side, Standing, kind};
+use crate::sending::{introduction_message, pumps, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// The first pause after a renewal that failed for now; each further one doubles it.
@@ -340,9 +341,23 @@ impl Home {
         Ok(())
     }
 
-    /// Contacts and our other devices hear how our history goes on.
+    /// Contacts and our other devices hear how our history goes on. Whoever has not answered us yet may have
+    /// refused us for lack of what we can show now: we introduce ourselves once more.
     fn tell_of_myself(&self, state: &mut State) -> Outcome<()> {
         self.tell_everybody(state)?;
+        let follow = {
+            let (me, store) = (state.me()?, state.store()?);
+            store.write(|tx| {
+                let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+                let mut follow = Vec::new();
+                for (_, object) in objects.into_iter().filter(|(_, object)| waits_for_an_answer(object)) {
+                    seal_and_queue(tx, me, &object, &introduction_message(tx, me, &object)?, None)?;
+                    follow.extend(pumps(&object));
+                }
+                Ok::<_, Failure>(follow)
+            })?
+        };
+        self.follow_up(state, follow);
         self.follow_up(state, vec![Follow::Own(OwnStep::Joined)]);
         Ok(())
     }
@@ -432,6 +447,12 @@ impl Ready {
         record.renewals.push(renewal.text().to_owned());
         Ok(record)
     }
+}
+
+fn waits_for_an_answer(object: &Object) -> bool {
+    object.purpose == ObjectUse::Chat
+        && matches!(object.standing, Standing::Invited)
+        && matches!(object.side, Side::Reporter(_))
 }
 
 fn forget_renewals(record: &mut Me, token: &PkToken) {

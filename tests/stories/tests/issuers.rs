@@ -89,6 +89,33 @@ async fn who_asks_for_two_issuers_takes_a_call_once_a_second_one_is_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_was_refused_for_too_few_issuers_is_asked_about_once_another_one_vouches() {
+    let mut stage = Stage::strangers().await;
+    let view: PolicyView = stage.ben.ask(Question::PolicyGet).await.unwrap();
+    let rules = contract::PolicySettings { issuers_for_writing: 2, ..view.settings };
+    stage.ben.ask::<PolicyView>(Question::PolicySet(rules)).await.unwrap();
+
+    let chat = stage.ana.asks_for_contact("ben@b.localhost").await;
+    stage
+        .ben
+        .until("the refusal in the trail", async |ben| {
+            let lines: Vec<TrailLine> = ben.ask(Question::TrailList).await.unwrap();
+            lines.into_iter().find(|line| line.what == "write" && line.because == "too-few-issuers")
+        })
+        .await;
+    let chats: Vec<contract::ChatSummary> = stage.ben.ask(Question::ChatList).await.unwrap();
+    assert!(chats.iter().all(|chat| chat.contact != ContactState::Request), "nobody is asked: {chats:?}");
+
+    let independent = stage.issuer.url.clone();
+    links(&mut stage.ana, &independent).await;
+    assert_eq!(stage.ben.accepts("ana@a.localhost").await, chat);
+    stage.ana.sees_contact("ben@b.localhost", ContactState::Accepted).await;
+    stage.ana.writes(&chat, "two vouch for me").await;
+    stage.ben.reads(&chat, &["two vouch for me"]).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_issuers_word_is_renewed_in_time_without_a_login() {
     let acme = tempfile::TempDir::new().unwrap();
     let key = keys::SigningKey::generate();
