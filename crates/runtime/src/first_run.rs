@@ -13,12 +13,12 @@ use url::Url;
 
 use crate::config::IssuerLanguage;
 use crate::home::{Home, Ready, State, body, now_ms};
-use crate::issuers::Renewing;
 use crate::linking::DEVICE_LIFE_S;
 use crate::locking::{make_folders, protection_of};
 use crate::objects::Follow;
 use crate::persons::host_of;
 use crate::records::{Me, Object, Recovery, kind};
+use crate::renewals::Renewing;
 use crate::sending::pumps;
 use crate::trouble::{Failure, Outcome};
 

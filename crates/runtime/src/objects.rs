@@ -66,6 +66,8 @@ pub(crate) enum Follow {
     RetryEarly(Address),
     /// Somebody's history is asked of their registry, and what waits for it is tried again.
     RefreshChain { user: UserAddress, url: Address },
+    /// A contact shows later words of their issuers.
+    Recheck(Box<identity::Evidence>),
     /// Our own record in the store changed: history, devices or tokens.
     MyselfChanged,
     /// The linking of a device goes on.
@@ -314,6 +316,7 @@ impl Home {
                 Follow::Reconcile(url) => self.reconcile_later(url),
                 Follow::RetryEarly(url) => self.retry_early(state, &url),
                 Follow::RefreshChain { user, url } => self.refresh_chain_later(user, url),
+                Follow::Recheck(evidence) => self.recheck_later(*evidence),
                 Follow::MyselfChanged => self.myself_changed(state),
                 Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),

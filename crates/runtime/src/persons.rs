@@ -467,14 +467,14 @@ pub(crate) fn my_evidence(me: &Ready) -> identity::Evidence {
     }
 }
 
-fn trust_state(verified: &identity::VerifiedIdentity) -> TrustState {
+pub(crate) fn trust_state(verified: &identity::VerifiedIdentity) -> TrustState {
     match verified.pin_state() {
         identity::PinState::Verified => TrustState::Verified,
         identity::PinState::New | identity::PinState::Introduced => TrustState::Introduced,
     }
 }
 
-fn identity_line(
+pub(crate) fn identity_line(
     word: &identity::Attested,
     verified: &identity::VerifiedIdentity,
     state: TrustState,

@@ -33,7 +33,7 @@ pub mod kind {
     pub const TRAIL: &str = "trail/1";
     /// Lines of the trail by their number.
     pub const TRAIL_LINE: &str = "trail-line/1";
-    /// What it takes to ask an issuer again without the person ([`crate::issuers::Renewing`]), by issuer.
+    /// What it takes to ask an issuer again without the person ([`crate::renewals::Renewing`]), by issuer.
     pub const RENEWING: &str = "renewing/1";
     /// The newest version that was seen of an organisation's policy, by the key it is signed with.
     pub const ORGANISATION: &str = "organisation/1";
