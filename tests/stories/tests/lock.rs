@@ -8,6 +8,9 @@ use std::time::Duration;
 use common::Stage;
 use contract::{AppState, ContactState, Keep, News, Protection, Question, Stage as At};
 use lab::Person;
+use lab::person::Setup;
+use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
+use runtime::OrganisationSource;
 use serde_json::Value;
 
 const PASSPHRASE: &str = "a lock for a story";
@@ -81,6 +84,46 @@ async fn a_locked_app_says_nothing_and_has_everything_again_when_it_is_unlocked(
     assert_eq!(stands(&stage.ben).await.stage, At::Locked);
     assert_eq!(tries(&stage.ben, PASSPHRASE).await.unwrap().stage, At::Ready);
     stage.ben.sees_contact("ana@a.localhost", ContactState::Accepted).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_nobody_uses_locks_itself_and_one_in_use_does_not() {
+    let acme = tempfile::TempDir::new().unwrap();
+    let key = keys::SigningKey::generate();
+    // The shortest time an organisation can ask for.
+    let people = PeopleRules { auto_lock_after_s: Some(30), require_passphrase: Some(true), ..PeopleRules::default() };
+    let charter = Charter {
+        name: "Acme".into(),
+        version: 1,
+        expires: 4_000_000_000,
+        lock: Default::default(),
+        forced_issuer: None,
+        retention_days: None,
+        escrow: None,
+    };
+    let policy = OrgPolicy { charter, rules: Ceiling { people, ..Ceiling::default() } };
+    let document = acme.path().join("policy");
+    std::fs::write(&document, policy.sign(&key).unwrap()).unwrap();
+    let source = OrganisationSource { document, key: key.verifying_key() };
+    let set = |setup: &Setup| Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let mut stage = Stage::set(set, set).await;
+    for person in [&stage.ana, &stage.ben] {
+        let keep = Question::Keep(Keep::Passphrase { passphrase: PASSPHRASE.into() });
+        person.ask::<AppState>(keep).await.unwrap();
+    }
+    let begun = std::time::Instant::now();
+    // Ana says that she is there, as a window does; Ben went for lunch.
+    let locked = stage.ben.until("the lock", async |ben| {
+        stage.ana.ask::<Value>(Question::Present).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        (stands(ben).await.stage == At::Locked).then_some(())
+    });
+    locked.await;
+    assert!(begun.elapsed() >= Duration::from_secs(29), "not before its time");
+    assert_eq!(stands(&stage.ana).await.stage, At::Ready);
+    assert_eq!(tries(&stage.ben, PASSPHRASE).await.unwrap().stage, At::Ready);
+    stage.ben.waits_until_online().await;
     stage.close().await;
 }
 
