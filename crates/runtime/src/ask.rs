@@ -90,6 +90,23 @@ impl Home {
                 self.link_cancel();
                 json(())
             }
+
+            // How sure we are of people.
+            Question::VerifyCode { user } => json(self.verify_code(&person(&user)?)?),
+            Question::VerifyScanned { user, text } => json(self.verify_scanned(&person(&user)?, &text)?),
+            Question::VerifyCompared { user, same } => json(self.verify_compared(&person(&user)?, same)?),
+            Question::VerifyForget { user } => json(self.verify_forget(&person(&user)?)?),
+            Question::KeyChangeAccept { user } => json(self.key_change_accept(&person(&user)?)?),
+
+            // Coming back after the loss of every device.
+            Question::RecoveryState => json(self.recovery_state()?),
+            Question::RecoverySheet { folder } => json(self.recovery_sheet(folder.as_deref())?),
+            Question::RecoveryConfirm { words } => json(self.recovery_confirm(&words)?),
+            Question::BackupWrite { folder } => json(self.backup_write(folder.as_deref()).await?),
+            Question::RecoveryRestore { user, words, backup } => {
+                json(self.restore(&person(&user)?, &words, backup.as_deref()).await?)
+            }
+            Question::IdentityRotate => json(self.identity_rotate().await?),
             _ => Err(Failure::new("not-yet", "not yet")),
         }
     }

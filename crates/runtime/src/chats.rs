@@ -12,7 +12,7 @@ use crate::members::author_user;
 use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::{claimed_person, name_of};
-use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
+use crate::records::{ChildValue, Object, ObjectUse, Person, Standing, kind};
 use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
@@ -90,6 +90,7 @@ impl Home {
         if text.chars().count() > TEXT_LIMIT {
             return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
         }
+        let chat = &self.chat_to_write(chat).await?;
         {
             // Nothing of a person's words leaves for keys that they have to decide about first.
             let state = self.state();
@@ -107,6 +108,30 @@ impl Home {
             let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
             Ok(message_of(&row))
         })
+    }
+
+    /// Where words for a conversation go: one that came back without its group goes on as a new one.
+    async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
+        let user = {
+            let state = self.state();
+            let alone = state.me()?.record.own.is_none();
+            let lost = |object: &Object| alone && matches!(object.standing, Standing::Copied);
+            let (object, newer) = state.store()?.read(|tx| {
+                let object = get_object(tx, chat)?;
+                let newer = get_person(tx, &object.peer).ok().and_then(|person| person.chat);
+                let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
+                Ok::<_, Failure>((object, newer))
+            })?;
+            if !lost(&object) {
+                return Ok(chat.clone());
+            }
+            if let Some(newer) = newer.filter(|newer| !lost(newer)) {
+                return Ok(newer.url);
+            }
+            object.peer
+        };
+        let value = self.execute_chat("create", json!({ "user": user })).await?;
+        address(value.get("conversation").and_then(Value::as_str).unwrap_or_default())
     }
 
     /// Question `chat.retry`: the same words are sealed anew and queued.
@@ -217,7 +242,7 @@ impl Home {
 
 /// A conversation is shown once we asked, or once the asker is verified.
 fn is_shown(object: &Object) -> bool {
-    use crate::records::{Side, Standing};
+    use crate::records::Side;
     object.purpose == ObjectUse::Chat
         && match (&object.standing, &object.side) {
             (Standing::Verifying { .. }, Side::Observer(_)) => object.is_unchecked_request(),

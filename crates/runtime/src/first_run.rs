@@ -33,6 +33,8 @@ pub(crate) struct FirstRun {
     cancel: Option<CancellationToken>,
     enrolled: Option<Signed>,
     locked: bool,
+    /// The key of this device while an identity comes back with the recovery words.
+    pub(crate) restoring: Option<keys::SigningKey>,
 }
 
 /// A persona that an issuer vouched for.
@@ -48,6 +50,11 @@ struct Signed {
 impl FirstRun {
     pub(crate) fn domain(&self) -> Option<Domain> {
         self.domain.clone()
+    }
+
+    /// Begins with this device at a domain where the identity is known already.
+    pub(crate) fn for_restoring(domain: Domain, dsk: keys::SigningKey) -> Self {
+        Self { domain: Some(domain), restoring: Some(dsk), ..Self::default() }
     }
 
     pub(crate) fn is_signed_in(&self) -> bool {
@@ -68,6 +75,9 @@ impl State {
             }
             if let Some(signed) = &self.first_run.enrolled {
                 return (signed.enrolled.device.clone(), true);
+            }
+            if let Some(dsk) = &self.first_run.restoring {
+                return (dsk.clone(), true);
             }
             if let Some(joining) = &self.linking.joining {
                 return (joining.dsk.clone(), true);
@@ -318,7 +328,7 @@ impl Home {
         Ok((name, suggested))
     }
 
-    fn issuer_config(&self, issuer: &str) -> IssuerConfig {
+    pub(crate) fn issuer_config(&self, issuer: &str) -> IssuerConfig {
         let listed = self.rooms.config.issuers.iter().find(|listed| listed.issuer == issuer);
         IssuerConfig {
             client_id: listed.map_or_else(|| identity::CLIENT_ID.to_owned(), |listed| listed.client_id.clone()),
@@ -354,7 +364,7 @@ impl Home {
         Ok((display, suggested.map(|user| user.name().to_owned())))
     }
 
-    async fn open_browser(&self, url: &Url) -> Outcome<()> {
+    pub(crate) async fn open_browser(&self, url: &Url) -> Outcome<()> {
         match &self.rooms.config.browser {
             Some(browser) => {
                 browser.open(url);
