@@ -69,19 +69,22 @@ impl Home {
         let dsk = keys::SigningKey::generate();
         {
             let mut state = self.state();
+            let state = &mut *state;
             if state.me.is_some() {
                 return Err(Failure::new("already-set-up", "this profile has an account already"));
             }
             state.store()?;
             state.set_home_domain(&user.domain())?;
+            self.end_stub(state, &user.domain());
             state.first_run = FirstRun::for_restoring(user.domain(), dsk.clone());
         }
         let done = self.restore_as(user, &words, backup, &dsk).await;
         let mut state = self.state();
-        if state.first_run.restoring.is_some() {
-            state.first_run = FirstRun::default();
+        state.first_run = FirstRun::default();
+        if let Err(failure) = done {
+            self.end_stub(&mut state, &user.domain());
+            return Err(failure);
         }
-        done?;
         self.resume(&mut state);
         Ok(self.app_state(&state))
     }
