@@ -52,9 +52,9 @@ impl FirstRun {
         self.domain.clone()
     }
 
-    /// Begins with this device at a domain where the identity is known already.
-    pub(crate) fn for_restoring(domain: Domain, dsk: keys::SigningKey) -> Self {
-        Self { domain: Some(domain), restoring: Some(dsk), ..Self::default() }
+    /// Begins at a domain where the identity is known already.
+    pub(crate) fn for_restoring(domain: Domain) -> Self {
+        Self { domain: Some(domain), ..Self::default() }
     }
 
     pub(crate) fn is_signed_in(&self) -> bool {

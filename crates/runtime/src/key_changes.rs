@@ -302,7 +302,9 @@ mod tests {
 
     #[test]
     fn a_live_device_says_no_to_a_reset() {
-        let (_, _, dsk, mut chain) = chain();
+        let (irk, _, dsk, mut chain) = chain();
+        let (pkt_hash, iss, sub) = (identity::Digest([6; 32]), "https://idp.example".into(), "ana".into());
+        chain.attest(&irk, identity::Attest { pkt_hash, iss, sub, until: 86_400 }, 2).unwrap();
         let thief = keys::SigningKey::generate();
         chain.reset(&thief, identity::Digest([7; 32]), 10).unwrap();
         assert!(chain.resets().all(|reset| reset.vetoed_at.is_none()));

@@ -76,7 +76,7 @@ impl Home {
             state.store()?;
             state.set_home_domain(&user.domain())?;
             self.end_stub(state, &user.domain());
-            state.first_run = FirstRun::for_restoring(user.domain(), dsk.clone());
+            state.first_run = FirstRun::for_restoring(user.domain());
         }
         let done = self.restore_as(user, &words, backup, &dsk).await;
         let mut state = self.state();
@@ -97,9 +97,15 @@ impl Home {
         dsk: &keys::SigningKey,
     ) -> Outcome<()> {
         let domain = user.domain();
+        // Whoever has no account yet is told of the history as a stranger is.
         let mut chain = self.look_up(user, &Packages::None).await?.chain;
         let name = self.rooms.config.device_name.clone();
         let irk = come_back(&mut chain, words, (&dsk.verifying_key(), &name), now_ms() / 1000)?;
+        {
+            let mut state = self.state();
+            state.first_run.restoring = Some(dsk.clone());
+            self.end_stub(&mut state, &domain);
+        }
         // A backup that does not open must not cost an entry of the chain.
         let from_backup = backup.map(|path| self.peek_backup(path, words, user, &chain)).transpose()?;
         let (chain, tokens, renewals, issuer, called) = match from_backup {

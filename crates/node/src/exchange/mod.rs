@@ -222,8 +222,6 @@ impl Exchange {
             Some(Service::Linking) => self.on_linking(from, &message, now_ms),
             // Whoever is linked may answer the device that links it.
             None if !admitted && message.kind == MessageType::Response => self.route(from, message, now_ms),
-            // Whoever comes back after losing every device asks here how their history stands, as strangers do.
-            Some(Service::Registry) if message.kind == MessageType::Read => self.on_registry(from, &message, now_ms),
             _ if !admitted => {
                 self.refuse(from, &message, Code::FORBIDDEN, "create an account first");
                 Ok(())
