@@ -38,7 +38,7 @@ impl Home {
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
             Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
-            Question::ChatRetry { message } => json(self.chat_retry(&message)?),
+            Question::ChatRetry { message } => json(self.chat_retry(&message).await?),
             Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),

@@ -18,6 +18,9 @@ use crate::records::{NextKeys, Object, ObjectUse, Person, Standing, kind};
 use crate::sending::{get_object, put_object, put_person};
 use crate::trouble::{Failure, Outcome};
 
+/// Why a conversation ended whose person went on with other keys.
+pub(crate) const KEYS_CHANGED: &str = "keys-changed";
+
 /// Conversations under other keys that wait for one decision.
 const WAITING_LIMIT: usize = 4;
 
@@ -215,12 +218,14 @@ pub(crate) fn take_next(tx: &Tx<'_>, person: &mut Person) -> Outcome<Vec<Follow>
     (person.persona, person.chain) = (Some(next.persona), next.chain);
     let Some(chat) = &person.chat else { return Ok(follow) };
     let Ok(mut object) = get_object(tx, chat) else { return Ok(follow) };
-    // Nobody reads what was still to be sent to the keys of before; it stays, to be sent again.
-    for row in tx.children_in(chat.as_str(), ChildState::Queued)? {
-        tx.set_child_state(&row.id, ChildState::Failed)?;
-        follow.push(Follow::ChildShown(row.id));
+    // Nobody may ever read what the keys of before did not confirm; it stays, to be sent again.
+    for state in [ChildState::Queued, ChildState::Sent] {
+        for row in tx.children_in(chat.as_str(), state)?.into_iter().filter(|row| row.mine) {
+            tx.set_child_state(&row.id, ChildState::Failed)?;
+            follow.push(Follow::ChildShown(row.id));
+        }
     }
-    object.standing = Standing::Closed { reason: "keys-changed".into() };
+    object.standing = Standing::Closed { reason: KEYS_CHANGED.into() };
     put_object(tx, &object)?;
     follow.push(Follow::ChatShown(chat.clone()));
     Ok(follow)

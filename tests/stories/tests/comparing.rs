@@ -127,6 +127,9 @@ async fn keys_that_nothing_explains_wait_for_a_decision_and_nothing_is_lost() {
     stage.ana.writes(&chat, "hello").await;
     stage.ben.reads(&chat, &["hello"]).await;
 
+    stage.ben.close().await;
+    stage.b.stop().await;
+    let waits = stage.ana.writes(&chat, "where are you?").await.id;
     let mut ben = another_ben(&mut stage).await;
     let new_chat = ben.asks_for_contact(ANA).await;
     ben.writes(&new_chat, "I lost everything, it is me").await;
@@ -138,7 +141,7 @@ async fn keys_that_nothing_explains_wait_for_a_decision_and_nothing_is_lost() {
     assert_eq!(summary(&stage.ana, &chat).await.mark, TrustMark::Changed);
     let send = Question::ChatSend { chat: chat.clone(), text: "secret".into() };
     assert_eq!(stage.ana.ask::<Value>(send).await.unwrap_err().code, "needs-decision");
-    assert_eq!(stage.ana.texts(&chat).await, ["hello"], "what was said stays");
+    assert_eq!(stage.ana.texts(&chat).await, ["hello", "where are you?"], "what was said stays");
 
     // The app may be closed before the person decides.
     stage.ana.close().await;
@@ -147,8 +150,10 @@ async fn keys_that_nothing_explains_wait_for_a_decision_and_nothing_is_lost() {
     let card: PersonCard = stage.ana.ask(Question::KeyChangeAccept { user: BEN.into() }).await.unwrap();
     assert!(card.change.is_none() && card.compared_at.is_none());
     stage.ana.reads(&new_chat, &["I lost everything, it is me"]).await;
-    stage.ana.writes(&new_chat, "welcome back").await;
-    ben.reads(&new_chat, &["I lost everything, it is me", "welcome back"]).await;
+    // What the keys of before never got is sent again where the two speak now.
+    stage.ana.ask::<Value>(Question::ChatRetry { message: waits }).await.unwrap();
+    stage.ana.writes(&chat, "welcome back").await;
+    ben.reads(&new_chat, &["I lost everything, it is me", "where are you?", "welcome back"]).await;
     assert_eq!(mark_of(&stage.ana, &new_chat, "welcome back").await, TrustMark::Introduced);
     assert_eq!(stage.ana.lines().await.iter().filter(|line| *line == "key-unexplained").count(), 1);
     ben.close().await;

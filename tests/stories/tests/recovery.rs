@@ -5,7 +5,8 @@ mod common;
 
 use common::Stage;
 use contract::{
-    AppState, ChatSummary, ContactState, KeyChangeKind, Question, RecoveryState, SheetWord, Stage as At, WrittenFile,
+    AppState, ChatSummary, ContactState, KeyChangeKind, PersonCard, Question, RecoveryState, SheetWord, Stage as At,
+    WrittenFile,
 };
 use lab::Person;
 use lab::person::Setup;
@@ -100,6 +101,8 @@ async fn words_and_a_backup_bring_back_the_address_and_what_was_said() {
     let change = stage.ben.card(ANA).await.change.unwrap();
     assert_eq!((change.kind, change.stops), (KeyChangeKind::Recovered, false));
     assert_eq!(stage.ben.lines().await.iter().filter(|line| *line == "key-recovered").count(), 1);
+    let card: PersonCard = stage.ben.ask(Question::KeyChangeAccept { user: ANA.into() }).await.unwrap();
+    assert!(card.change.is_none(), "known, and done with");
     stage.close().await;
 }
 
