@@ -55,6 +55,11 @@ impl Domain {
         self.running.as_ref().expect("the node runs")
     }
 
+    /// Where its node keeps its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Everything its node routed, as the node saw it.
     pub fn routed(&self) -> String {
         std::fs::read_to_string(self.routed_log()).unwrap_or_default()

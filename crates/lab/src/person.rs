@@ -281,6 +281,35 @@ impl Person {
         self.until(&format!("{texts:?}"), async |person| (person.texts(chat).await == texts).then_some(())).await;
     }
 
+    /// The codes of the lines about what happened in all conversations, oldest first in each.
+    pub async fn lines(&self) -> Vec<String> {
+        let chats: Vec<ChatSummary> = self.ask(Question::ChatList).await.unwrap();
+        let mut lines = Vec::new();
+        for chat in chats {
+            let view: contract::ChatView = self.ask(Question::ChatOpen { chat: chat.chat }).await.unwrap();
+            lines.extend(view.messages.into_iter().filter_map(|message| match message.content {
+                Content::System { code, .. } => Some(code),
+                _ => None,
+            }));
+        }
+        lines
+    }
+
+    /// Waits until a line with this code stands in some conversation.
+    pub async fn sees_line(&self, code: &str) {
+        self.until(code, async |person| person.lines().await.iter().any(|line| line == code).then_some(())).await;
+    }
+
+    /// What the app knows of somebody.
+    pub async fn card(&self, user: &str) -> contract::PersonCard {
+        self.ask(Question::PersonCard { user: user.to_owned() }).await.unwrap()
+    }
+
+    /// Says that the codes were compared.
+    pub async fn compared(&self, user: &str, same: bool) -> contract::PersonCard {
+        self.ask(Question::VerifyCompared { user: user.to_owned(), same }).await.unwrap()
+    }
+
     /// Waits until all own messages of a conversation are delivered.
     pub async fn sees_all_delivered(&self, chat: &str) {
         self.until("all to be delivered", async |person| {

@@ -51,7 +51,7 @@ impl Home {
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
             Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
-            Question::ChatRetry { message } => json(self.chat_retry(&message)?),
+            Question::ChatRetry { message } => json(self.chat_retry(&message).await?),
             Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
@@ -128,7 +128,23 @@ impl Home {
             Question::TrailList => json(self.trail_list()?),
             Question::TrailExport { folder } => json(self.trail_export(folder).await?),
             Question::PersonaList => json(self.persona_list()?),
-            _ => Err(Failure::new("not-yet", "not yet")),
+
+            // How sure we are of people.
+            Question::VerifyCode { user } => json(self.verify_code(&person(&user)?)?),
+            Question::VerifyScanned { user, text } => json(self.verify_scanned(&person(&user)?, &text)?),
+            Question::VerifyCompared { user, same } => json(self.verify_compared(&person(&user)?, same)?),
+            Question::VerifyForget { user } => json(self.verify_forget(&person(&user)?)?),
+            Question::KeyChangeAccept { user } => json(self.key_change_accept(&person(&user)?)?),
+
+            // Coming back after the loss of every device.
+            Question::RecoveryState => json(self.recovery_state()?),
+            Question::RecoverySheet { folder } => json(self.recovery_sheet(folder.as_deref())?),
+            Question::RecoveryConfirm { words } => json(self.recovery_confirm(&words)?),
+            Question::BackupWrite { folder } => json(self.backup_write(folder.as_deref()).await?),
+            Question::RecoveryRestore { user, words, backup } => {
+                json(self.restore(&person(&user)?, &words, backup.as_deref()).await?)
+            }
+            Question::IdentityRotate => json(self.identity_rotate().await?),
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct FirstRun {
     cancel: Option<CancellationToken>,
     enrolled: Option<Signed>,
     locked: bool,
+    /// The key of this device while an identity comes back with the recovery words.
+    pub(crate) restoring: Option<keys::SigningKey>,
 }
 
 /// A persona that an issuer vouched for.
@@ -57,6 +59,11 @@ struct Signed {
 impl FirstRun {
     pub(crate) fn domain(&self) -> Option<Domain> {
         self.domain.clone()
+    }
+
+    /// Begins at a domain where the identity is known already.
+    pub(crate) fn for_restoring(domain: Domain) -> Self {
+        Self { domain: Some(domain), ..Self::default() }
     }
 
     pub(crate) fn is_signed_in(&self) -> bool {
@@ -95,6 +102,9 @@ impl State {
             }
             if let Some(signed) = &self.first_run.enrolled {
                 return (signed.enrolled.device.clone(), true);
+            }
+            if let Some(dsk) = &self.first_run.restoring {
+                return (dsk.clone(), true);
             }
             if let Some(joining) = &self.linking.joining {
                 return (joining.dsk.clone(), true);
@@ -415,7 +425,7 @@ impl Home {
         Ok((display, suggested.map(|user| user.name().to_owned())))
     }
 
-    async fn open_browser(&self, url: &Url) -> Outcome<()> {
+    pub(crate) async fn open_browser(&self, url: &Url) -> Outcome<()> {
         match &self.rooms.config.browser {
             Some(browser) => {
                 browser.open(url);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::Tx;
 
 use crate::home::{Home, Ready, now_ms};
+use crate::key_changes;
 use crate::members::Author;
 use crate::objects::Follow;
 use crate::persons::{PINS, system_row};
@@ -191,19 +192,28 @@ pub(crate) fn person_went_on(
     if chain.updated_at() > now / 1000 + identity::CLOCK_SKEW_S {
         return Err(Failure::new("chain-from-the-future", "the history is ahead of the clock"));
     }
+    let told = key_changes::differences(&person.chain, chain);
     saw_chain(person, chain)?;
+    key_changes::mark(tx, person, &told, now)?;
     let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
     pins.saw_head(chain.persona(), chain.head());
     tx.put(kind::PINS, PINS, &pins)?;
     put_person(tx, person)?;
     let after = devices_of(&person.chain, now / 1000);
     let mut follow = vec![Follow::PersonShown(person.user.clone())];
+    for (code, detail) in told.iter().map(key_changes::Told::line) {
+        follow.extend(key_changes::line(tx, person, code, &detail, now)?);
+    }
     follow.extend(tell_devices(tx, person, &before, &after, now)?);
-    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
-    let theirs = objects.into_iter().filter(|(_, object)| object.peer == person.user);
-    follow
-        .extend(theirs.flat_map(|(_, object)| [Follow::RetryEarly(object.url.clone()), Follow::Reconcile(object.url)]));
+    follow.extend(groups_of(tx, &person.user)?);
     Ok(follow)
+}
+
+/// All groups with a person follow their chain.
+pub(crate) fn groups_of(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Vec<Follow>> {
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let theirs = objects.into_iter().filter(|(_, object)| object.peer == *user);
+    Ok(theirs.flat_map(|(_, object)| [Follow::RetryEarly(object.url.clone()), Follow::Reconcile(object.url)]).collect())
 }
 
 /// A quiet line in the conversation for each device that came or went.
@@ -244,7 +254,7 @@ pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outco
         return Ok(Vec::new());
     }
     let mut record: Me = me.record.clone();
-    record.chain = chain.texts();
+    record.chain = key_changes::with_vetoes(chain, &me.dsk, now_ms() / 1000).texts();
     tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
     Ok(vec![Follow::MyselfChanged])
 }

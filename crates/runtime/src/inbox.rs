@@ -247,6 +247,7 @@ pub(crate) fn on_inner(
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
+        (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, &inner),
         (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, &inner),
         (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, &inner),
         (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, &inner),

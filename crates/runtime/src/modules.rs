@@ -283,6 +283,17 @@ impl Home {
         Ok(())
     }
 
+    /// Ends the stub of a domain, and its session with it: the next one is opened with the key that counts then.
+    pub(crate) fn end_stub(&self, state: &mut State, domain: &Domain) {
+        let is_stub =
+            |module: &Module| module.package.kind == PackageKind::ProtoStub && module.package.domain == *domain;
+        let stub = state.modules.by_guest.iter().find(|(_, module)| is_stub(module)).map(|(id, _)| *id);
+        if let Some(id) = stub {
+            self.end_module(state, id);
+            state.links.set_stage(domain, LinkStage::Down);
+        }
+    }
+
     /// Starts the Hyperties of the own domain.
     pub(crate) fn start_hyperties(&self) {
         for name in ["chat", "connector"] {

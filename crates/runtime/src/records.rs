@@ -123,11 +123,27 @@ pub struct Person {
     /// A change of their keys that one should know of.
     #[serde(default)]
     pub change: Option<KeyChange>,
+    /// Other keys under which they came, until a person decides.
+    #[serde(default)]
+    pub next: Option<NextKeys>,
     /// The conversation with them.
     pub chat: Option<Address>,
     /// Where the contact stood before we blocked them.
     #[serde(default)]
     pub before_block: Option<ContactState>,
+}
+
+/// Other keys under a known name, for which only an issuer has a word.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NextKeys {
+    /// The address they came under.
+    pub user: UserAddress,
+    /// The other persona.
+    pub persona: String,
+    /// Its sigchain.
+    pub chain: Vec<String>,
+    /// What was begun under these keys and waits.
+    pub objects: Vec<Address>,
 }
 
 /// What a data object is used for; its scheme says so.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::{Store, Tx};
 use trail::{Entry, Kind, Line, Trail, Word};
 
+use crate::documents;
 use crate::home::{Home, State, now_ms, now_u64};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
@@ -149,18 +150,11 @@ impl Home {
                 Ok::<_, Failure>(book.trail.export(lines, now_u64(), &dsk.verifying_key(), |text| dsk.sign(text)))
             })?
         };
-        let folder = folder.map_or_else(documents, |folder| Ok(PathBuf::from(folder)))?;
+        let folder = documents::folder(folder.as_deref())?;
         let written = tokio::task::spawn_blocking(move || write_file(&folder, "parlance-trail", "jsonl", &text)).await;
         let path = written.map_err(Failure::store)?.map_err(|error| Failure::new("not-written", error.kind()))?;
         Ok(WrittenFile { path: path.to_string_lossy().into_owned() })
     }
-}
-
-/// The person's folder of documents.
-fn documents() -> Outcome<PathBuf> {
-    let user = directories::UserDirs::new();
-    let folder = user.map(|user| user.document_dir().unwrap_or(user.home_dir()).to_owned());
-    folder.ok_or_else(|| Failure::new("no-directory", "this user has no folder for documents"))
 }
 
 /// Writes a file only its owner can read, under a name with today's date that is not taken yet.

@@ -46,6 +46,8 @@ impl Home {
                             home.show_unchecked(&url, &failure);
                         }
                     }
+                    // Known by name, with other keys: a person decides, and nothing is lost meanwhile.
+                    Err(failure) if failure.code == "key-change" && home.hold_other_keys(&url) => return,
                     Err(failure) => {
                         tracing::info!(code = failure.code, "an identity was refused");
                         home.refuse(&url, &failure);
@@ -151,9 +153,23 @@ impl Home {
                     asked_again = true;
                     self.learn_issuer_keys(&issuer, KEYS_REFETCH_MS, stranger).await?;
                 }
+                Err(identity::VerifyError::ResetPending(pending)) => {
+                    // Contacts wait from when they saw it first, whatever date it bears.
+                    self.saw_reset(&pending)?;
+                    return Err(Failure::new("reset-pending", "a reset waits for its time"));
+                }
                 result => return result.map_err(|e| Failure::new(e.code(), e)),
             }
         }
+    }
+
+    fn saw_reset(&self, pending: &identity::PendingReset) -> Outcome<()> {
+        let state = self.state();
+        state.store()?.write(|tx| {
+            let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+            pins.saw_reset(pending.persona, pending.reset, pending.first_seen);
+            tx.put(kind::PINS, PINS, &pins).map_err(Failure::store)
+        })
     }
 
     /// An identity that does not hold, or that the policy does not let in: the object ends with the
