@@ -10,6 +10,7 @@ use door::Door;
 use tauri::{Manager, RunEvent};
 
 fn main() -> std::process::ExitCode {
+    api::harden_process();
     // A web driver may only drive a build that was made for it.
     #[cfg(not(feature = "e2e"))]
     // SAFETY: nothing else runs yet, so no other thread reads the environment.

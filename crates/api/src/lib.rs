@@ -15,6 +15,7 @@ pub use contract;
 
 mod settings;
 
+pub use runtime::harden_process;
 pub use settings::{Profile, ProfileError};
 
 /// Largest question a shell may ask, in bytes of JSON.

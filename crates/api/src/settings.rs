@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use runtime::{ListedIssuer, RuntimeConfig};
+use runtime::{ListedIssuer, OrganisationSource, RuntimeConfig};
 
 /// A profile to open.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ impl Profile {
     /// - `PARLANCE_DOMAIN` domain suggested at the first run
     /// - `PARLANCE_ISSUERS` issuers offered besides the domain's own, `URL=Name,…`
     /// - `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD` audio devices or files
+    /// - `PARLANCE_POLICY`, `PARLANCE_POLICY_KEY` an organisation's signed policy, and the key it must be signed with
     /// - `PARLANCE_KEYRING=off` leaves the system keyring alone
     pub(crate) fn into_config(self) -> Result<RuntimeConfig, ProfileError> {
         let bad = |variable: &'static str| move |reason: String| ProfileError::BadVariable { variable, reason };
@@ -57,8 +58,32 @@ impl Profile {
             audio,
             use_keyring: std::env::var("PARLANCE_KEYRING").as_deref() != Ok("off"),
             device_name: device_name(),
+            organisation: organisation()?,
             browser: None,
         })
+    }
+}
+
+/// An organisation's policy: the file and the key, both or none.
+fn organisation() -> Result<Option<OrganisationSource>, ProfileError> {
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    organisation_of(set("PARLANCE_POLICY"), set("PARLANCE_POLICY_KEY"))
+}
+
+fn organisation_of(document: Option<String>, key: Option<String>) -> Result<Option<OrganisationSource>, ProfileError> {
+    let bad = |variable: &'static str, reason: &dyn std::fmt::Display| ProfileError::BadVariable {
+        variable,
+        reason: reason.to_string(),
+    };
+    match (document, key) {
+        (None, None) => Ok(None),
+        (Some(document), Some(key)) => {
+            let key = keys::VerifyingKey::parse(key.trim()).map_err(|error| bad("PARLANCE_POLICY_KEY", &error))?;
+            Ok(Some(OrganisationSource { document: PathBuf::from(document), key }))
+        }
+        // A policy that anybody could replace is none, and a key without a policy is a mistake.
+        (Some(_), None) => Err(bad("PARLANCE_POLICY_KEY", &"PARLANCE_POLICY needs the key it is signed with")),
+        (None, Some(_)) => Err(bad("PARLANCE_POLICY", &"PARLANCE_POLICY_KEY needs the policy it signs")),
     }
 }
 
@@ -71,6 +96,17 @@ fn device_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_organisation_is_a_document_and_a_key_or_nobody() {
+        let key = || Some(keys::SigningKey::from_bytes(&[7; 32]).verifying_key().to_string());
+        let document = || Some("/etc/parlance/policy".to_owned());
+        assert!(organisation_of(None, None).unwrap().is_none());
+        assert!(organisation_of(document(), key()).unwrap().is_some());
+        for (document, key) in [(document(), None), (None, key()), (document(), Some("x".into()))] {
+            assert!(organisation_of(document, key).is_err());
+        }
+    }
 
     #[test]
     fn what_a_profile_may_be_called_is_said_in_one_place() {

@@ -15,14 +15,20 @@ pub struct Domain {
     pub port: u16,
     wire: Wire,
     folder: TempDir,
+    packages: PathBuf,
     running: Option<RunningNode>,
 }
 
 impl Domain {
     /// Starts a domain that speaks this protocol.
     pub async fn start(name: &str, wire: Wire) -> Self {
+        Self::publishing(name, wire, root().join("hyperties/dist")).await
+    }
+
+    /// Starts a domain that publishes the packages of this folder.
+    pub async fn publishing(name: &str, wire: Wire, packages: PathBuf) -> Self {
         let name = message::Domain::parse(name).unwrap();
-        let mut domain = Self { name, port: 0, wire, folder: TempDir::new().unwrap(), running: None };
+        let mut domain = Self { name, port: 0, wire, folder: TempDir::new().unwrap(), packages, running: None };
         domain.resume().await;
         domain
     }
@@ -30,7 +36,7 @@ impl Domain {
     /// Starts its node again, with all it has kept.
     pub async fn resume(&mut self) {
         let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(self.port);
-        config.packages_dir = Some(root().join("hyperties/dist"));
+        config.packages_dir = Some(self.packages.clone());
         config.log_routed = Some(self.routed_log());
         let running = Node::start(config).await.unwrap();
         self.port = running.port();
@@ -47,6 +53,11 @@ impl Domain {
     /// Its node.
     pub fn node(&self) -> &RunningNode {
         self.running.as_ref().expect("the node runs")
+    }
+
+    /// Where its node keeps its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Everything its node routed, as the node saw it.

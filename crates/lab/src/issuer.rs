@@ -16,6 +16,15 @@ pub struct Issuer {
 impl Issuer {
     /// Starts one on a free loopback port.
     pub fn start() -> Self {
+        Self::of("op.mjs", "idp.test")
+    }
+
+    /// Starts one that speaks no OpenID Connect, under this host name of the machine.
+    pub fn pass_office(host: &str) -> Self {
+        Self::of("pass-office.mjs", host)
+    }
+
+    fn of(program: &str, domain: &str) -> Self {
         let folder = root().join("tests/issuer");
         // Tests of several processes may come here at the same time.
         let lock = File::create(std::env::temp_dir().join("parlance-test-issuer.lock")).unwrap();
@@ -27,7 +36,7 @@ impl Issuer {
         }
         drop(lock);
         let mut child = Command::new("node")
-            .args(["op.mjs", "0", "idp.test"])
+            .args([program, "0", domain])
             .current_dir(&folder)
             .env("FOLLOW_STDIN", "1")
             .stdin(Stdio::piped())

@@ -1,6 +1,8 @@
 //! A person with a profile on disk and a runtime, who does what people do in the app.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::Api;
@@ -8,7 +10,7 @@ use contract::{
     ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News, Question,
 };
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
-use runtime::{Browser, ListedIssuer, NetConfig, RuntimeConfig};
+use runtime::{Browser, IssuerLanguage, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
@@ -25,6 +27,10 @@ pub struct Setup {
     pub ports: BTreeMap<message::Domain, u16>,
     /// Issuers everybody knows.
     pub issuers: Vec<String>,
+    /// Issuers that are reached by a package.
+    pub proxied: Vec<ListedIssuer>,
+    /// Whoever has a say on their device.
+    pub organisation: Option<OrganisationSource>,
     /// Where their voice comes from.
     pub microphone: Microphone,
     /// Where the others' voices go.
@@ -37,9 +43,23 @@ impl Setup {
         Self {
             ports: domains.iter().map(|domain| (domain.name.clone(), domain.port)).collect(),
             issuers: Vec::new(),
+            proxied: Vec::new(),
+            organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
         }
+    }
+
+    /// The same, knowing an issuer whose language the package `domain/package` speaks.
+    pub fn reaching(mut self, issuer: &str, domain: &Domain, package: &str) -> Self {
+        self.proxied.push(ListedIssuer {
+            issuer: issuer.to_owned(),
+            name: "Pass office".into(),
+            client_id: "parlance".into(),
+            client_secret: None,
+            language: IssuerLanguage::Proxy { domain: domain.name.clone(), package: package.to_owned() },
+        });
+        self
     }
 
     /// The same, knowing this issuer.
@@ -54,6 +74,7 @@ pub struct Person {
     name: String,
     setup: Setup,
     folder: TempDir,
+    pages: Arc<AtomicUsize>,
     api: Option<Api>,
     news: Option<broadcast::Receiver<News>>,
 }
@@ -61,7 +82,8 @@ pub struct Person {
 impl Person {
     /// Opens the app for the first time, choosing no protection for the keys.
     pub async fn new(name: &str, setup: Setup) -> Self {
-        let mut person = Self { name: name.to_owned(), setup, folder: TempDir::new().unwrap(), api: None, news: None };
+        let (folder, pages) = (TempDir::new().unwrap(), Arc::default());
+        let mut person = Self { name: name.to_owned(), setup, folder, pages, api: None, news: None };
         person.open().await;
         person.ask::<Value>(Question::Protect(contract::Protect::Unprotected)).await.unwrap();
         person
@@ -71,6 +93,7 @@ impl Person {
     pub async fn open(&mut self) {
         let name = self.name.clone();
         let hand = tokio::runtime::Handle::current();
+        let pages = self.pages.clone();
         let config = RuntimeConfig {
             profile_dir: self.folder.path().to_owned(),
             net: NetConfig { localhost: self.setup.ports.clone() },
@@ -84,7 +107,9 @@ impl Person {
                     name: "Independent issuer".into(),
                     client_id: "parlance".into(),
                     client_secret: None,
+                    language: IssuerLanguage::OpenId,
                 })
+                .chain(self.setup.proxied.clone())
                 .collect(),
             audio: AudioConfig {
                 microphone: self.setup.microphone.clone(),
@@ -92,9 +117,11 @@ impl Person {
                 record: None,
                 network: NetworkConfig::loopback_only(),
             },
+            organisation: self.setup.organisation.clone(),
             use_keyring: false,
             device_name: format!("{name}'s computer"),
             browser: Some(Browser::new(move |url| {
+                pages.fetch_add(1, Ordering::SeqCst);
                 hand.spawn(browser::sign_in(url.clone(), name.clone()));
             })),
         };
@@ -109,6 +136,11 @@ impl Person {
         if let Some(api) = self.api.take() {
             api.close().await;
         }
+    }
+
+    /// How many sign-in pages the app has opened.
+    pub fn pages_opened(&self) -> usize {
+        self.pages.load(Ordering::SeqCst)
     }
 
     /// The folder of the profile.
@@ -278,6 +310,35 @@ impl Person {
     /// Waits until a conversation holds these texts and no others.
     pub async fn reads(&self, chat: &str, texts: &[&str]) {
         self.until(&format!("{texts:?}"), async |person| (person.texts(chat).await == texts).then_some(())).await;
+    }
+
+    /// The codes of the lines about what happened in all conversations, oldest first in each.
+    pub async fn lines(&self) -> Vec<String> {
+        let chats: Vec<ChatSummary> = self.ask(Question::ChatList).await.unwrap();
+        let mut lines = Vec::new();
+        for chat in chats {
+            let view: contract::ChatView = self.ask(Question::ChatOpen { chat: chat.chat }).await.unwrap();
+            lines.extend(view.messages.into_iter().filter_map(|message| match message.content {
+                Content::System { code, .. } => Some(code),
+                _ => None,
+            }));
+        }
+        lines
+    }
+
+    /// Waits until a line with this code stands in some conversation.
+    pub async fn sees_line(&self, code: &str) {
+        self.until(code, async |person| person.lines().await.iter().any(|line| line == code).then_some(())).await;
+    }
+
+    /// What the app knows of somebody.
+    pub async fn card(&self, user: &str) -> contract::PersonCard {
+        self.ask(Question::PersonCard { user: user.to_owned() }).await.unwrap()
+    }
+
+    /// Says that the codes were compared.
+    pub async fn compared(&self, user: &str, same: bool) -> contract::PersonCard {
+        self.ask(Question::VerifyCompared { user: user.to_owned(), same }).await.unwrap()
     }
 
     /// Waits until all own messages of a conversation are delivered.

@@ -6,13 +6,26 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chats::address;
-use crate::home::{Home, State};
+use crate::home::{Home, State, now_ms};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
 impl Home {
     /// Answers a question of a shell.
     pub(crate) async fn ask(&self, question: Question) -> Outcome<Value> {
+        // Of a locked profile nothing is known but that it is locked.
+        let without_key = matches!(
+            question,
+            Question::AppState
+                | Question::Unlock { .. }
+                | Question::Lock
+                | Question::Present
+                | Question::SettingsGet
+                | Question::SettingsSet(_)
+        );
+        if !without_key && self.state().locked() {
+            return Err(Failure::new("locked", "a passphrase is needed first"));
+        }
         match question {
             // Where the app stands.
             Question::AppState => {
@@ -38,7 +51,7 @@ impl Home {
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
             Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
-            Question::ChatRetry { message } => json(self.chat_retry(&message)?),
+            Question::ChatRetry { message } => json(self.chat_retry(&message).await?),
             Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
@@ -90,7 +103,48 @@ impl Home {
                 self.link_cancel();
                 json(())
             }
-            _ => Err(Failure::new("not-yet", "not yet")),
+
+            // Who vouches for the person.
+            Question::IdentityIssuers => json(self.identity_issuers()?),
+            Question::IdentityLink { issuer } => json(self.identity_link(&issuer)?),
+            Question::IdentityUnlink { issuer } => json(self.identity_unlink(&issuer).await?),
+
+            // The lock, and what protects the keys.
+            Question::Lock => json(self.lock().await?),
+            Question::Present => {
+                self.state().presence.seen(now_ms());
+                json(())
+            }
+            Question::Keep(how) => json(self.keep(how).await?),
+            Question::Erase { user } => json(self.erase(&user).await?),
+
+            // The rules, and what was decided by them.
+            Question::PolicyGet => {
+                let state = self.state();
+                state.store()?;
+                json(self.policy_view(&state))
+            }
+            Question::PolicySet(settings) => json(self.policy_set(&settings)?),
+            Question::TrailList => json(self.trail_list()?),
+            Question::TrailExport { folder } => json(self.trail_export(folder).await?),
+            Question::PersonaList => json(self.persona_list()?),
+
+            // How sure we are of people.
+            Question::VerifyCode { user } => json(self.verify_code(&person(&user)?)?),
+            Question::VerifyScanned { user, text } => json(self.verify_scanned(&person(&user)?, &text)?),
+            Question::VerifyCompared { user, same } => json(self.verify_compared(&person(&user)?, same)?),
+            Question::VerifyForget { user } => json(self.verify_forget(&person(&user)?)?),
+            Question::KeyChangeAccept { user } => json(self.key_change_accept(&person(&user)?)?),
+
+            // Coming back after the loss of every device.
+            Question::RecoveryState => json(self.recovery_state()?),
+            Question::RecoverySheet { folder } => json(self.recovery_sheet(folder.as_deref())?),
+            Question::RecoveryConfirm { words } => json(self.recovery_confirm(&words)?),
+            Question::BackupWrite { folder } => json(self.backup_write(folder.as_deref()).await?),
+            Question::RecoveryRestore { user, words, backup } => {
+                json(self.restore(&person(&user)?, &words, backup.as_deref()).await?)
+            }
+            Question::IdentityRotate => json(self.identity_rotate().await?),
         }
     }
 

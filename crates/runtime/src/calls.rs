@@ -9,6 +9,7 @@ use message::{Address, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::comparing;
 use crate::gate;
 use crate::glare::GLARE;
 use crate::home::{Home, State, body, now_ms, now_u64};
@@ -53,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) gave_way: bool,
     /// Counts the media of this call; what an earlier one says is past.
     pub(crate) round: u32,
+    /// What the two read to each other, as it comes about.
+    pub(crate) spoken: crate::spoken::Spoken,
 }
 
 impl Call {
@@ -67,6 +70,7 @@ impl Call {
             tone: None,
             gave_way: false,
             round: 0,
+            spoken: Default::default(),
         }
     }
 }
@@ -105,7 +109,10 @@ impl Home {
         let person = {
             let mut state = self.state();
             gate::may_reach(&mut state.policy, now_u64(), user, ObjectUse::Call)?;
-            let person = state.store()?.read(|tx| get_person(tx, user))?;
+            let person = state.store()?.read(|tx| {
+                comparing::may_send_to(tx, user)?;
+                get_person(tx, user)
+            })?;
             if state.calls.is_busy() {
                 return Err(Failure::new("already-in-a-call", "there is a call already"));
             }
@@ -149,7 +156,11 @@ impl Home {
 
     /// Question `call.accept`.
     pub(crate) async fn call_accept(&self, url: &Address) -> Outcome<()> {
-        self.must_exist(url)?;
+        {
+            let mut state = self.state();
+            let user = state.calls.find(url).map(|call| call.user.clone()).ok_or_else(|| Failure::unknown("call"))?;
+            state.store()?.read(|tx| comparing::may_send_to(tx, &user))?;
+        }
         self.happened(url, Input::Accepted);
         let connector = self.state().me()?.record.connector.clone();
         let object = self.state().calls.find(url).and_then(|call| call.object.clone());
@@ -242,7 +253,9 @@ impl Home {
         match request.method.as_str() {
             "createOffer" => {
                 let media = self.media_of(&name).await?;
-                Ok(json!({ "sdp": media.create_offer().await.map_err(media_failure)? }))
+                let offer = media.create_offer().await.map_err(media_failure)?;
+                self.note_spoken(&name, |spoken| spoken.note_own(&offer));
+                Ok(json!({ "sdp": offer }))
             }
             "bind" => {
                 let object = object.ok_or_else(|| Failure::new("bad-request", "no object"))?;
@@ -256,12 +269,22 @@ impl Home {
                 self.must_be_sealed(&name, &sdp()?)?;
                 let media = self.media_of(&name).await?;
                 let answer = media.accept_offer(&sdp()?).await.map_err(media_failure)?;
+                let offer = sdp()?;
+                self.note_spoken(&name, |spoken| {
+                    spoken.note_own(&answer);
+                    spoken.note_theirs(&offer);
+                });
                 Ok(json!({ "sdp": answer }))
             }
             "acceptAnswer" => {
                 self.must_be_sealed(&name, &sdp()?)?;
                 self.media_of(&name).await?.accept_answer(&sdp()?).await.map_err(media_failure)?;
+                let answer = sdp()?;
+                let object = self.note_spoken(&name, |spoken| spoken.note_theirs(&answer));
                 self.happened_to(&name, Input::AnswerReceived);
+                if let Some(object) = object {
+                    self.begin_spoken(&mut self.state(), &object);
+                }
                 Ok(Value::Null)
             }
             "addCandidate" => {
@@ -276,6 +299,14 @@ impl Home {
             }
             _ => Err(Failure::new("bad-request", "no such method")),
         }
+    }
+
+    /// Notes what the spoken code of a call is made of; gives the call's object.
+    fn note_spoken(&self, name: &str, note: impl FnOnce(&mut crate::spoken::Spoken)) -> Option<Address> {
+        let mut state = self.state();
+        let call = state.calls.named(name)?;
+        note(&mut call.spoken);
+        call.object.clone()
     }
 
     /// A description of the other side counts only as it stands in the sealed object: it names the
@@ -446,7 +477,7 @@ impl Home {
     }
 
     /// Tells the machine of a call what happened, and does what it asks for.
-    fn drive(&self, state: &mut State, url: &Address, input: Input) {
+    pub(crate) fn drive(&self, state: &mut State, url: &Address, input: Input) {
         let Some(call) = state.calls.find(url) else { return };
         let actions = call.machine.handle(now_u64(), input);
         self.perform(state, url, actions);
@@ -596,6 +627,10 @@ pub(crate) async fn close(media: Option<CallMedia>) {
 }
 
 impl Calls {
+    pub(crate) fn list_is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     fn is_busy(&self) -> bool {
         self.list.len() >= CALLS_LIMIT
     }
@@ -643,6 +678,11 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether we answer; of two calls that cross one is answered though its person called.
+    pub(crate) fn answers(&self) -> bool {
+        self.view.incoming || self.gave_way
+    }
+
     fn is_named(&self, name: &Address) -> bool {
         self.object.as_ref() == Some(name) || self.view.call == name.as_str()
     }

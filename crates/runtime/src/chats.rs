@@ -8,11 +8,12 @@ use store::{ChildRow, ChildState, Tx};
 
 use crate::comparing;
 use crate::home::{Home, Ready, State};
+use crate::key_changes::KEYS_CHANGED;
 use crate::members::author_user;
 use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::{claimed_person, name_of};
-use crate::records::{ChildValue, Object, ObjectUse, Person, kind};
+use crate::records::{ChildValue, Object, ObjectUse, Person, Standing, kind};
 use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
@@ -91,6 +92,7 @@ impl Home {
         if text.chars().count() > TEXT_LIMIT {
             return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
         }
+        let chat = &self.chat_to_write(chat).await?;
         {
             // Nothing of a person's words leaves for keys that they have to decide about first.
             let state = self.state();
@@ -110,8 +112,57 @@ impl Home {
         })
     }
 
-    /// Question `chat.retry`: the same words are sealed anew and queued.
-    pub(crate) fn chat_retry(&self, id: &str) -> Outcome<()> {
+    /// Where words for a conversation go: one that came back without its group, or that ended when its person
+    /// went on with other keys, goes on as another one.
+    async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
+        let user = {
+            let state = self.state();
+            let alone = state.me()?.record.own.is_none();
+            let lost = |object: &Object| match &object.standing {
+                Standing::Copied => alone,
+                Standing::Closed { reason } => reason == KEYS_CHANGED,
+                _ => false,
+            };
+            let (object, newer) = state.store()?.read(|tx| {
+                let object = get_object(tx, chat)?;
+                let newer = get_person(tx, &object.peer).ok().and_then(|person| person.chat);
+                let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
+                Ok::<_, Failure>((object, newer))
+            })?;
+            if !lost(&object) {
+                return Ok(chat.clone());
+            }
+            if let Some(newer) = newer.filter(|newer| !lost(newer)) {
+                return Ok(newer.url);
+            }
+            object.peer
+        };
+        let value = self.execute_chat("create", json!({ "user": user })).await?;
+        address(value.get("conversation").and_then(Value::as_str).unwrap_or_default())
+    }
+
+    /// Question `chat.retry`: the same words are sealed anew and queued, where the two speak now.
+    pub(crate) async fn chat_retry(&self, id: &str) -> Outcome<()> {
+        let (chat, value) = {
+            let state = self.state();
+            let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
+            let row = row.filter(|row| row.mine && row.state == ChildState::Failed);
+            let row = row.ok_or_else(|| Failure::new("not-failed", "only a failed message is sent again"))?;
+            let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
+            let chat = address(&row.object)?;
+            state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, &chat)?))?;
+            (chat, child.value)
+        };
+        let to = self.chat_to_write(&chat).await?;
+        if to == chat {
+            return self.seal_again(id);
+        }
+        self.write_child(&mut self.state(), &to, value)?;
+        self.chat_discard(id)
+    }
+
+    /// A failed message is sealed and queued once more.
+    fn seal_again(&self, id: &str) -> Outcome<()> {
         let mut state = self.state();
         let state = &mut *state;
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
@@ -218,7 +269,7 @@ impl Home {
 
 /// A conversation is shown once we asked, or once the asker is verified.
 fn is_shown(object: &Object) -> bool {
-    use crate::records::{Side, Standing};
+    use crate::records::Side;
     object.purpose == ObjectUse::Chat
         && match (&object.standing, &object.side) {
             (Standing::Verifying { .. }, Side::Observer(_)) => object.is_unchecked_request(),

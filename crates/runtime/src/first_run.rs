@@ -2,24 +2,31 @@
 
 use std::path::Path;
 
-use contract::{AppState, IssuerCard, IssuerKind, News, Profile, Protect, Protection, SignInState, Trouble};
+use contract::{AppState, IssuerCard, IssuerKind, News, Profile, Protect, SignInState, Trouble};
 use identity::{DeviceCredential, Enrolled, Evidence, NewPersona};
 use message::{Address, Code, Domain, MessageType, UserAddress};
 use serde_json::{Value, json};
-use signin::{IssuerConfig, SignIn};
+use signin::IssuerConfig;
 use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::config::IssuerLanguage;
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::linking::DEVICE_LIFE_S;
+use crate::locking::{make_folders, protection_of};
 use crate::objects::Follow;
+use crate::persons::host_of;
 use crate::records::{Me, Object, Recovery, kind};
+use crate::renewals::Renewing;
 use crate::sending::pumps;
 use crate::trouble::{Failure, Outcome};
 
 /// Longest name of a person.
 const NAME_LIMIT: usize = 64;
+
+/// Nobody types a longer passphrase.
+const PASSPHRASE_LIMIT: usize = 4096;
 
 /// How often the registry is looked after while we are connected.
 const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -33,6 +40,8 @@ pub(crate) struct FirstRun {
     cancel: Option<CancellationToken>,
     enrolled: Option<Signed>,
     locked: bool,
+    /// The key of this device while an identity comes back with the recovery words.
+    pub(crate) restoring: Option<keys::SigningKey>,
 }
 
 /// A persona that an issuer vouched for.
@@ -41,6 +50,8 @@ struct Signed {
     /// What the issuer committed to; shows our node that its issuer signed for us.
     cic: String,
     issuer: String,
+    /// With which the issuer can be asked again without the person.
+    refresh_token: Option<message::Private<String>>,
     /// From which the recovery key is made; kept until the person has them.
     words: keys::recovery::RecoveryWords,
 }
@@ -50,8 +61,31 @@ impl FirstRun {
         self.domain.clone()
     }
 
+    /// Begins at a domain where the identity is known already.
+    pub(crate) fn for_restoring(domain: Domain) -> Self {
+        Self { domain: Some(domain), ..Self::default() }
+    }
+
     pub(crate) fn is_signed_in(&self) -> bool {
         self.enrolled.is_some()
+    }
+
+    /// A sign-in begins; the one before is given up.
+    pub(crate) fn begin_attempt(&mut self) -> (u64, CancellationToken) {
+        if let Some(cancel) = self.cancel.take() {
+            cancel.cancel();
+        }
+        let cancel = CancellationToken::new();
+        (self.attempt, self.url, self.cancel) = (self.attempt + 1, None, Some(cancel.clone()));
+        (self.attempt, cancel)
+    }
+
+    /// A passphrase is needed from now on; what was begun is given up.
+    pub(crate) fn lock(&mut self) {
+        if let Some(cancel) = self.cancel.take() {
+            cancel.cancel();
+        }
+        *self = Self { attempt: self.attempt + 1, locked: true, ..Self::default() };
     }
 }
 
@@ -69,6 +103,9 @@ impl State {
             if let Some(signed) = &self.first_run.enrolled {
                 return (signed.enrolled.device.clone(), true);
             }
+            if let Some(dsk) = &self.first_run.restoring {
+                return (dsk.clone(), true);
+            }
             if let Some(joining) = &self.linking.joining {
                 return (joining.dsk.clone(), true);
             }
@@ -83,7 +120,7 @@ impl Home {
         let dir = self.rooms.config.profile_dir.clone();
         let keyring = self.rooms.config.use_keyring;
         let opened = tokio::task::spawn_blocking(move || open_at_start(&dir, keyring)).await;
-        self.store_opened(opened.unwrap_or_else(|error| Err(OpenTrouble::Failed(Failure::store(error)))));
+        self.store_opened(opened.unwrap_or_else(|error| Err(OpenTrouble::Failed(Failure::store(error))))).await;
     }
 
     /// Tries once more when another instance had the profile.
@@ -101,14 +138,22 @@ impl Home {
 
     /// Question `app.unlock`.
     pub(crate) async fn unlock(&self, passphrase: String) -> Outcome<AppState> {
+        let _one_at_a_time = self.rooms.opening.lock().await;
+        if self.state().store.is_some() {
+            return Ok(self.app_state(&self.state()));
+        }
+        if passphrase.len() > PASSPHRASE_LIMIT {
+            return Err(Failure::new("wrong-passphrase", "the passphrase is wrong"));
+        }
         let dir = self.rooms.config.profile_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || open_profile(&dir, KeySource::Passphrase(&passphrase)))
+        let opened = tokio::task::spawn_blocking(move || open_with_passphrase(&dir, &passphrase))
             .await
             .map_err(Failure::store)?;
         match opened {
             Err(OpenTrouble::WrongPassphrase) => Err(Failure::new("wrong-passphrase", "the passphrase is wrong")),
+            Err(OpenTrouble::TooSoon { wait_s }) => Err(Failure::new("too-soon", wait_s)),
             other => {
-                self.store_opened(other);
+                self.store_opened(other).await;
                 self.begin();
                 Ok(self.app_state(&self.state()))
             }
@@ -127,23 +172,34 @@ impl Home {
             Protect::Passphrase { passphrase } => open_profile(&dir, KeySource::Passphrase(passphrase)),
             Protect::Unprotected => open_profile(&dir, KeySource::Unprotected),
         };
+        let _one_at_a_time = self.rooms.opening.lock().await;
+        if self.state().store.is_some() {
+            return Err(Failure::new("already-set-up", "this profile has keys already"));
+        }
         let opened = tokio::task::spawn_blocking(open).await.map_err(Failure::store)?;
-        self.store_opened(opened);
+        self.store_opened(opened).await;
         self.begin();
         Ok(self.app_state(&self.state()))
     }
 
-    fn store_opened(&self, opened: Result<(Store, Protection), OpenTrouble>) {
+    async fn store_opened(&self, opened: Result<(Store, MasterKey), OpenTrouble>) {
+        let document = self.read_organisation().await;
         let mut state = self.state();
         state.first_run.locked = false;
         state.damaged = None;
         match opened {
-            Ok((store, protection)) => {
+            Ok((store, master)) => {
                 state.store = Some(store);
-                state.protection = Some(protection);
+                state.protection = Some(protection_of(&master));
+                state.master = Some(master);
                 state.keyring_trouble = None;
+                state.presence.seen(now_ms());
+                state.load_rules();
+                self.hear_organisation(&mut state, document);
             }
-            Err(OpenTrouble::NeedsPassphrase | OpenTrouble::WrongPassphrase) => state.first_run.locked = true,
+            Err(OpenTrouble::NeedsPassphrase | OpenTrouble::WrongPassphrase | OpenTrouble::TooSoon { .. }) => {
+                state.first_run.locked = true
+            }
             Err(OpenTrouble::NoKeyring(why)) => state.keyring_trouble = Some(why),
             Err(OpenTrouble::Failed(failure)) => {
                 tracing::error!(code = failure.code, why = failure.detail, "the profile cannot be opened");
@@ -237,11 +293,19 @@ impl Home {
     /// Question `issuer.list`.
     pub(crate) fn issuer_list(&self, domain: &str) -> Outcome<Vec<IssuerCard>> {
         let domain = parse_domain(domain)?;
+        if let Some(issuer) = self.forced_issuer(&self.state()) {
+            let listed = self.rooms.config.issuers.iter().find(|listed| listed.issuer == issuer);
+            let name = listed.map_or_else(|| host_of(&issuer), |listed| listed.name.clone());
+            return Ok(vec![IssuerCard { issuer, name, kind: IssuerKind::Managed }]);
+        }
         let own = IssuerCard { issuer: self.own_issuer(&domain), name: domain.to_string(), kind: IssuerKind::Domain };
         let listed = self.rooms.config.issuers.iter().map(|listed| IssuerCard {
             issuer: listed.issuer.clone(),
             name: listed.name.clone(),
-            kind: IssuerKind::Listed,
+            kind: match listed.language {
+                IssuerLanguage::OpenId => IssuerKind::Listed,
+                IssuerLanguage::Proxy { .. } => IssuerKind::Proxy,
+            },
         });
         Ok(std::iter::once(own).chain(listed).collect())
     }
@@ -259,12 +323,9 @@ impl Home {
             return Err(Failure::new("already-set-up", "this profile has an account already"));
         }
         state.store()?;
+        self.may_sign_in_at(&state, &issuer)?;
         state.set_home_domain(&domain)?;
-        if let Some(cancel) = state.first_run.cancel.take() {
-            cancel.cancel();
-        }
-        let cancel = CancellationToken::new();
-        let attempt = state.first_run.attempt + 1;
+        let (attempt, cancel) = state.first_run.begin_attempt();
         state.first_run =
             FirstRun { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
         drop(state);
@@ -294,17 +355,7 @@ impl Home {
         let rk = Some(words.rk().verifying_key());
         let persona = NewPersona::create(&self.rooms.config.device_name, now + DEVICE_LIFE_S, rk, now)
             .map_err(|e| Failure::new("enrol-failed", e))?;
-        let config = self.issuer_config(issuer);
-        let pending =
-            SignIn::begin(&self.rooms.net, config, persona.nonce()).await.map_err(|e| Failure::new(e.code(), e))?;
-        let url = pending.authorize_url().clone();
-        self.state().first_run.url = Some(url.clone());
-        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
-        // Without a browser the person can still copy the address.
-        if let Err(failure) = self.open_browser(&url).await {
-            tracing::info!(code = failure.code, "no browser opened");
-        }
-        let signed_in = pending.finish(cancel).await.map_err(|e| Failure::new(e.code(), e))?;
+        let signed_in = self.sign_in_with(issuer, &persona.nonce(), &persona.irk, attempt, cancel).await?;
         let now = now_ms() / 1000;
         let cic = persona.cic.text().to_owned();
         let enrolled = persona.finish(&signed_in.id_token, now).map_err(|e| Failure::new("bad-token", e))?;
@@ -314,14 +365,34 @@ impl Home {
             return Err(Failure::new("signin-cancelled", "another sign-in was started"));
         }
         state.first_run.cancel = None;
-        state.first_run.enrolled = Some(Signed { enrolled, cic, issuer: issuer.to_owned(), words });
+        state.first_run.enrolled =
+            Some(Signed { enrolled, cic, issuer: issuer.to_owned(), refresh_token: signed_in.refresh_token, words });
         Ok((name, suggested))
     }
 
-    fn issuer_config(&self, issuer: &str) -> IssuerConfig {
+    /// Opens a page for the person, of the sign-in that goes on.
+    pub(crate) async fn lead_to(&self, url: &Url, attempt: u64) -> Outcome<()> {
+        {
+            let mut state = self.state();
+            if state.first_run.attempt != attempt {
+                return Err(Failure::new("signin-cancelled", "another sign-in was started"));
+            }
+            state.first_run.url = Some(url.clone());
+        }
+        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
+        // Without a browser the person can still copy the address.
+        if let Err(failure) = self.open_browser(url).await {
+            tracing::info!(code = failure.code, "no browser opened");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn issuer_config(&self, issuer: &str) -> IssuerConfig {
         let listed = self.rooms.config.issuers.iter().find(|listed| listed.issuer == issuer);
+        let entry = self.issuer_table().entries().iter().find(|entry| entry.issuer == issuer).cloned();
+        let client_id = entry.and_then(|entry| entry.client_ids.first().cloned());
         IssuerConfig {
-            client_id: listed.map_or_else(|| identity::CLIENT_ID.to_owned(), |listed| listed.client_id.clone()),
+            client_id: client_id.unwrap_or_else(|| identity::CLIENT_ID.to_owned()),
             client_secret: listed.and_then(|listed| listed.client_secret.clone()).map(message::Private),
             ..IssuerConfig::new(issuer)
         }
@@ -354,7 +425,7 @@ impl Home {
         Ok((display, suggested.map(|user| user.name().to_owned())))
     }
 
-    async fn open_browser(&self, url: &Url) -> Outcome<()> {
+    pub(crate) async fn open_browser(&self, url: &Url) -> Outcome<()> {
         match &self.rooms.config.browser {
             Some(browser) => {
                 browser.open(url);
@@ -424,6 +495,8 @@ impl Home {
         {
             let mut state = self.state();
             state.store()?.write(|tx| tx.put(kind::ME, "me", &record)).map_err(Failure::store)?;
+            let refresh_token = state.first_run.enrolled.take().and_then(|signed| signed.refresh_token);
+            state.keep_renewing(&record.issuer, &Renewing::with(refresh_token))?;
             state.me = Some(me);
             state.first_run = FirstRun::default();
         }
@@ -499,6 +572,7 @@ enum OpenTrouble {
     NoKeyring(String),
     NeedsPassphrase,
     WrongPassphrase,
+    TooSoon { wait_s: u64 },
     Failed(Failure),
 }
 
@@ -522,8 +596,17 @@ fn no_key(error: &KeyError) -> OpenTrouble {
 }
 
 /// Opens a profile as far as that is possible without a person.
-fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, Protection), OpenTrouble> {
-    let known = MasterKey::protection_of(dir).map_err(|error| no_key(&error))?;
+fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, MasterKey), OpenTrouble> {
+    let known = match MasterKey::protection_of(dir) {
+        // Somebody erased the profile, and the program ended in between.
+        Err(KeyError::HalfErased) => {
+            let failed = |error: &dyn std::fmt::Display| OpenTrouble::Failed(Failure::new("erase-incomplete", error));
+            store::erase_profile(dir).map_err(|error| failed(&error))?;
+            make_folders(dir).map_err(|error| failed(&error))?;
+            None
+        }
+        known => known.map_err(|error| no_key(&error))?,
+    };
     match known {
         Some(store::Protection::Passphrase | store::Protection::KeyringAndPassphrase) => {
             Err(OpenTrouble::NeedsPassphrase)
@@ -535,20 +618,27 @@ fn open_at_start(dir: &Path, keyring: bool) -> Result<(Store, Protection), OpenT
     }
 }
 
+/// Opens a profile with the passphrase that a person typed.
+fn open_with_passphrase(dir: &Path, passphrase: &str) -> Result<(Store, MasterKey), OpenTrouble> {
+    let known = MasterKey::protection_of(dir).map_err(|error| no_key(&error))?;
+    let source = match known {
+        Some(store::Protection::KeyringAndPassphrase) => {
+            KeySource::KeyringAndPassphrase(KeyringPlace::default(), passphrase)
+        }
+        _ => KeySource::Passphrase(passphrase),
+    };
+    open_profile(dir, source)
+}
+
 /// Opens the master key and the database; may take a second (Argon2id, keyring).
-fn open_profile(dir: &Path, source: KeySource<'_>) -> Result<(Store, Protection), OpenTrouble> {
+fn open_profile(dir: &Path, source: KeySource<'_>) -> Result<(Store, MasterKey), OpenTrouble> {
     let key = MasterKey::open(dir, source).map_err(|error| match error {
         KeyError::Keyring(trouble) => OpenTrouble::NoKeyring(trouble.to_string()),
         KeyError::ProtectedBy(_) => OpenTrouble::NeedsPassphrase,
         KeyError::WrongPassphrase => OpenTrouble::WrongPassphrase,
+        KeyError::TooSoon { wait_s } => OpenTrouble::TooSoon { wait_s },
         other => no_key(&other),
     })?;
-    let protection = match key.protection() {
-        store::Protection::Keyring => Protection::Keyring,
-        store::Protection::KeyringAndPassphrase => Protection::KeyringAndPassphrase,
-        store::Protection::Passphrase => Protection::Passphrase,
-        store::Protection::Unprotected => Protection::Unprotected,
-    };
     let store = Store::open(&dir.join("parlance.db"), &key).map_err(|error| OpenTrouble::Failed(not_opened(&error)))?;
-    Ok((store, protection))
+    Ok((store, key))
 }

@@ -5,12 +5,13 @@
 //! and when it is known who they are. What the policy does not allow is refused, and its reason
 //! is the reason that is kept and told.
 
-use message::{UserAddress, Verdict};
-use policy::{Assurance, Contact, Identity, Peer, Policy, Wish};
+use message::{Message, MessageType, UserAddress, Verdict};
+use policy::{Assurance, Contact, Identity, Peer, Wish};
 
 use crate::home::{Home, State};
-use crate::records::{Object, ObjectUse, Person, Standing, kind};
+use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
 use crate::trouble::{Failure, Outcome};
+use crate::verdicts::Policy;
 use contract::ContactState;
 
 /// How somebody who is verified may come in.
@@ -37,7 +38,11 @@ pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Ou
 /// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
 pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
     let wish = wish_to_come(purpose);
-    worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish))
+    let contact = policy.rules().contacts.get(user) == Some(&Contact::Accepted);
+    match worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish)) {
+        Err(failure) if contact && purpose == ObjectUse::Call && is_about_calling(&failure.code) => Ok(()),
+        judged => judged,
+    }
 }
 
 /// It is their word so far; were they who they claim, might they?
@@ -113,6 +118,67 @@ pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpo
             _ => failure,
         }
     })
+}
+
+/// What a person answered about a package, for the trail.
+pub(crate) fn answered(name: &policy::ModuleName, choice: contract::ConsentChoice) -> trail::Entry {
+    let (word, code) = match choice {
+        contract::ConsentChoice::Once => (trail::Word::Allow, "module-granted-once"),
+        contract::ConsentChoice::Always => (trail::Word::Allow, "module-granted"),
+        contract::ConsentChoice::Deny => (trail::Word::Deny, "module-refused"),
+    };
+    let subject = format!("{}/{}", name.domain, name.package);
+    trail::Entry::new(trail::Kind::Module, &subject, word, code, "user/modules")
+}
+
+/// An identity that does not hold, for the trail.
+pub(crate) fn unverified(user: &UserAddress, code: &str) -> trail::Entry {
+    let kind = match code {
+        "key-change" | "equivocation" | "rolled-back" => trail::Kind::KeyChange,
+        _ => trail::Kind::Person,
+    };
+    trail::Entry::new(kind, &user.handle(), trail::Word::Deny, code, "builtIn/identity")
+}
+
+/// Whether it is the person's own rule about who may call that speaks, and not what somebody is.
+///
+/// A contact is told that they are not permitted to call, once it is known that it is them.
+pub(crate) fn is_about_calling(code: &str) -> bool {
+    matches!(code, "nobody" | "too-few-issuers" | "attestation-too-old")
+}
+
+/// Whether a code is the policy's: then its verdict is in the trail already.
+pub(crate) fn is_rule(code: &str) -> bool {
+    is_about_calling(code)
+        || matches!(
+            code,
+            "blocked"
+                | "not-a-contact"
+                | "not-introduced"
+                | "issuer-not-accepted"
+                | "domain-not-accepted"
+                | "work-missing"
+                | "key-changed"
+                | "external"
+                | "organisation"
+                | "user-rule"
+                | "too-many-questions"
+        )
+}
+
+/// Whether somebody introduces themselves once more who was refused for lack of what they may show now.
+pub(crate) fn may_be_judged_again(object: &Object, inner: &Message) -> bool {
+    let lacking = |reason: &str| {
+        matches!(
+            reason,
+            "too-few-issuers" | "issuer-not-accepted" | "attestation-too-old" | "unknown-issuer" | "too-old"
+        )
+    };
+    object.purpose == ObjectUse::Chat
+        && matches!(object.side, Side::Observer(_))
+        && matches!(&object.standing, Standing::Closed { reason } if lacking(reason))
+        && inner.kind == MessageType::Create
+        && inner.to.as_str().ends_with("/subscription")
 }
 
 /// What a person said of somebody, in the words of the policy.
@@ -221,6 +287,24 @@ mod tests {
         assert_eq!(may_reach(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
         assert_eq!(why(may_reach(&mut policy, 0, &ana(), ObjectUse::Call)), "not-permitted");
         assert_eq!(come(&mut policy, &ana(), ObjectUse::Chat, false), Ok(Entry::Open));
+    }
+
+    #[test]
+    fn a_contact_who_may_not_call_is_checked_to_be_told_and_a_stranger_is_not() {
+        let people = policy::PeopleRules { who_may_call: Some(policy::WhoMay::Nobody), ..Default::default() };
+        let rules = Rules { user: Ceiling { people, ..Ceiling::default() }, ..Rules::default() };
+        let mut policy = Policy::new(Domain::parse("b.localhost").unwrap(), rules);
+        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "nobody");
+        policy.set_contact(&ana(), Some(Contact::Accepted));
+        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call), Ok(()));
+        let refused = why(come(&mut policy, &ana(), ObjectUse::Call, true));
+        assert!(refused == "nobody" && is_about_calling(&refused));
+        policy.set_contact(&ana(), Some(Contact::Blocked));
+        assert_eq!(
+            why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)),
+            "blocked",
+            "who is blocked hears nothing"
+        );
     }
 
     #[test]

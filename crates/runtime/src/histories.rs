@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::Tx;
 
 use crate::home::{Home, Ready, now_ms};
+use crate::key_changes;
 use crate::members::Author;
 use crate::objects::Follow;
 use crate::persons::{PINS, system_row};
@@ -22,6 +23,12 @@ const TOLD_ENTRIES: usize = 64;
 struct Told {
     user: UserAddress,
     entries: Vec<String>,
+    /// Of the own history: who vouches for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<String>,
+    /// Later words of the same issuers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    renewals: Vec<String>,
 }
 
 /// Remembers a checked chain of a person if it tells more than the known one.
@@ -67,8 +74,13 @@ pub(crate) fn state_of(chain: &identity::Sigchain, device: &identity::Device, no
 /// Tells the others in an object how somebody's chain goes on.
 fn tell_chain(tx: &Tx<'_>, me: &Ready, object: &Object, user: &UserAddress, chain: &[String]) -> Outcome<()> {
     let newest = chain.len().saturating_sub(TOLD_ENTRIES);
-    let told = Told { user: user.clone(), entries: chain[newest..].to_vec() };
-    let inner = inner_message(MessageType::Update, &object.url, "identity", &told)?;
+    let entries = chain[newest..].to_vec();
+    let told = Told { user: user.clone(), entries, tokens: Vec::new(), renewals: Vec::new() };
+    tell(tx, me, object, &told)
+}
+
+fn tell(tx: &Tx<'_>, me: &Ready, object: &Object, told: &Told) -> Outcome<()> {
+    let inner = inner_message(MessageType::Update, &object.url, "identity", told)?;
     seal_and_queue(tx, me, object, &inner, None)
 }
 
@@ -90,7 +102,14 @@ pub(crate) fn tell_all(tx: &Tx<'_>, me: &Ready) -> Outcome<Vec<Follow>> {
     let mut follow = Vec::new();
     for (_, object) in objects {
         if matches!(object.standing, Standing::Open | Standing::Invited) && object.purpose != ObjectUse::Call {
-            tell_chain(tx, me, &object, &me.record.user, &me.record.chain)?;
+            let newest = me.record.chain.len().saturating_sub(TOLD_ENTRIES);
+            let told = Told {
+                user: me.record.user.clone(),
+                entries: me.record.chain[newest..].to_vec(),
+                tokens: me.record.tokens.clone(),
+                renewals: me.record.renewals.clone(),
+            };
+            tell(tx, me, &object, &told)?;
             follow.extend(pumps(&object));
             follow.push(Follow::Reconcile(object.url));
         }
@@ -108,7 +127,8 @@ pub(crate) fn on_identity(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let told: Told = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    if told.entries.len() > TOLD_ENTRIES {
+    let many = told.tokens.len() > identity::TOKENS_LIMIT || told.renewals.len() > identity::RENEWALS_LIMIT;
+    if told.entries.len() > TOLD_ENTRIES || many {
         return Err(Failure::new("too-large", "more entries than are told at once"));
     }
     if object.member(&author.device).is_none() {
@@ -127,7 +147,19 @@ pub(crate) fn on_identity(
         // What is told does not join on: the registry has what is between.
         return Ok(vec![Follow::RefreshChain { user: told.user, url: object.url.clone() }]);
     };
-    person_went_on(tx, &mut person, &chain, now)
+    let mut follow = person_went_on(tx, &mut person, &chain, now)?;
+    if object.is_open() && !told.tokens.is_empty() {
+        let evidence = identity::Evidence {
+            user: told.user,
+            inbox: None,
+            tokens: told.tokens,
+            renewals: told.renewals,
+            chain: chain.texts(),
+            device: keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?,
+        };
+        follow.push(Follow::Recheck(Box::new(evidence)));
+    }
+    Ok(follow)
 }
 
 /// The chain with what was told, if that joins on and brings something new; the same one if it brings nothing.
@@ -160,19 +192,28 @@ pub(crate) fn person_went_on(
     if chain.updated_at() > now / 1000 + identity::CLOCK_SKEW_S {
         return Err(Failure::new("chain-from-the-future", "the history is ahead of the clock"));
     }
+    let told = key_changes::differences(&person.chain, chain);
     saw_chain(person, chain)?;
+    key_changes::mark(tx, person, &told, now)?;
     let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
     pins.saw_head(chain.persona(), chain.head());
     tx.put(kind::PINS, PINS, &pins)?;
     put_person(tx, person)?;
     let after = devices_of(&person.chain, now / 1000);
     let mut follow = vec![Follow::PersonShown(person.user.clone())];
+    for (code, detail) in told.iter().map(key_changes::Told::line) {
+        follow.extend(key_changes::line(tx, person, code, &detail, now)?);
+    }
     follow.extend(tell_devices(tx, person, &before, &after, now)?);
-    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
-    let theirs = objects.into_iter().filter(|(_, object)| object.peer == person.user);
-    follow
-        .extend(theirs.flat_map(|(_, object)| [Follow::RetryEarly(object.url.clone()), Follow::Reconcile(object.url)]));
+    follow.extend(groups_of(tx, &person.user)?);
     Ok(follow)
+}
+
+/// All groups with a person follow their chain.
+pub(crate) fn groups_of(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Vec<Follow>> {
+    let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let theirs = objects.into_iter().filter(|(_, object)| object.peer == *user);
+    Ok(theirs.flat_map(|(_, object)| [Follow::RetryEarly(object.url.clone()), Follow::Reconcile(object.url)]).collect())
 }
 
 /// A quiet line in the conversation for each device that came or went.
@@ -213,7 +254,7 @@ pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outco
         return Ok(Vec::new());
     }
     let mut record: Me = me.record.clone();
-    record.chain = chain.texts();
+    record.chain = key_changes::with_vetoes(chain, &me.dsk, now_ms() / 1000).texts();
     tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
     Ok(vec![Follow::MyselfChanged])
 }

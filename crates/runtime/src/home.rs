@@ -12,10 +12,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bus::{Action, Bus, Place, PortId, PortKind};
 use contract::News;
 use message::{Address, Body, Code, Domain, Message, MessageId, MessageType, Response, Verdict};
-use policy::{Case, Policy, Rules};
+use policy::{Case, Rules};
 use serde::Serialize;
 use store::Store;
 use tokio::sync::{broadcast, oneshot};
+use zeroize::Zeroize;
 
 use crate::asking::Asking;
 use crate::calls::Calls;
@@ -24,10 +25,14 @@ use crate::consent::Consents;
 use crate::first_run::FirstRun;
 use crate::linking::Linking;
 use crate::links::Links;
+use crate::locking::Presence;
 use crate::modules::Modules;
 use crate::records::{Me, kind};
+use crate::rules::Organisation;
 use crate::tasks::Tasks;
 use crate::trouble::{Failure, Outcome};
+use crate::upkeep::Upkeep;
+use crate::verdicts::Policy;
 
 /// News a slow shell may leave unread before it has to ask for everything again.
 const NEWS_LIMIT: usize = 1024;
@@ -60,6 +65,8 @@ pub(crate) struct State {
     pub(crate) bus: Bus,
     pub(crate) core: PortId,
     pub(crate) store: Option<Store>,
+    /// What the store is sealed with, to keep it in another way.
+    pub(crate) master: Option<store::MasterKey>,
     pub(crate) protection: Option<contract::Protection>,
     pub(crate) keyring_trouble: Option<String>,
     /// Why the profile cannot be opened or read.
@@ -71,6 +78,10 @@ pub(crate) struct State {
     pub(crate) links: Links,
     pub(crate) modules: Modules,
     pub(crate) policy: Policy,
+    /// What is known of the organisation's document beside its rules.
+    pub(crate) organisation: Organisation,
+    pub(crate) presence: Presence,
+    pub(crate) upkeep: Upkeep,
     pub(crate) consents: Consents,
     pub(crate) calls: Calls,
     /// How often strangers made us ask issuers.
@@ -87,6 +98,17 @@ pub(crate) struct Ready {
     pub(crate) chain: identity::Sigchain,
     pub(crate) device: seal::Device,
     pub(crate) dsk: keys::SigningKey,
+}
+
+/// The secrets of the record are texts, which do not wipe themselves.
+impl Drop for Ready {
+    fn drop(&mut self) {
+        self.record.dsk.zeroize();
+        self.record.irk.zeroize();
+        if let Some(recovery) = &mut self.record.recovery {
+            recovery.words.zeroize();
+        }
+    }
 }
 
 impl Ready {
@@ -119,6 +141,7 @@ impl Home {
             bus,
             core,
             store: None,
+            master: None,
             protection: None,
             keyring_trouble: None,
             damaged: None,
@@ -128,6 +151,9 @@ impl Home {
             links: Links::default(),
             modules: Modules::new(supervisor),
             policy: Policy::new(no_domain(), Rules::default()),
+            organisation: Organisation::default(),
+            presence: Presence::default(),
+            upkeep: Upkeep::default(),
             consents: Consents::default(),
             calls: Calls::default(),
             asking: Asking::default(),
@@ -148,8 +174,8 @@ impl Home {
             state: Mutex::new(state),
         };
         let home = Self { rooms: Arc::new(rooms) };
-        home.rooms.tasks.start("supervision", supervision.run());
-        home.rooms.tasks.start("guests", home.clone().hear_guests(guest_news));
+        home.rooms.tasks.start_lasting("supervision", supervision.run());
+        home.rooms.tasks.start_lasting("guests", home.clone().hear_guests(guest_news));
         Ok(home)
     }
 
@@ -263,6 +289,7 @@ impl Home {
             beat.tick().await;
             self.tick();
             self.tick_calls();
+            self.keep_house(now_ms()).await;
         }
     }
 }
@@ -294,13 +321,34 @@ impl State {
         }
         self.bus = Bus::new(domain.clone());
         let rules = self.store.as_ref().and_then(|store| store.read(|tx| tx.get(kind::RULES, "rules")).ok().flatten());
-        self.policy = Policy::new(domain.clone(), rules.unwrap_or_default());
+        self.policy.begin(domain.clone(), rules.unwrap_or_default());
         self.core = self.bus.add_port(PortKind::Core { name: "core".into() });
         for part in ["core", "sm", "idm", "ua", "media", "guests"] {
             let address = Address::new("runtime", domain, part).map_err(|e| Failure::new("bad-address", e))?;
             self.hear(&Place::At(address));
         }
         Ok(())
+    }
+
+    /// Forgets everything of the profile but how it is opened again; its file is closed by then.
+    pub(crate) fn forget_profile(&mut self) {
+        self.me = None;
+        self.master = None;
+        self.damaged = None;
+        self.linking = Linking::default();
+        self.links = Links::default();
+        self.modules.forget_all_once();
+        self.policy = Policy::new(no_domain(), Rules::default());
+        self.organisation = Organisation::default();
+        self.consents = Consents::default();
+        self.calls = Calls::default();
+        self.asking = Asking::default();
+        self.joins = 0;
+        self.upkeep = Upkeep::default();
+        // Who waits for an answer is told that there will be none.
+        self.waiting.clear();
+        self.bus = Bus::new(no_domain());
+        self.core = self.bus.add_port(PortKind::Core { name: "core".into() });
     }
 
     /// Lets the core hear what is sent to a place.

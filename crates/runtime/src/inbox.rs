@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::ContactState;
 use message::{Address, Code, Message, MessageType, Response};
-use policy::{Contact, Policy};
+use policy::Contact;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
@@ -22,6 +22,7 @@ use crate::sending::{
     seal_and_queue,
 };
 use crate::trouble::{Failure, Outcome};
+use crate::verdicts::Policy;
 use crate::{commits, comparing, gate, histories, leases, linking, own, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
@@ -189,7 +190,7 @@ fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64
         return Err(Failure::new("malformed", "the message is for another object than its group"));
     }
     let mut follow = match known {
-        Some(object) if matches!(object.standing, Standing::Copied) => {
+        Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &inner) => {
             first_word(tx, me, policy, Some(object), &url, &author, &inner, now)?
         }
         Some(_) => on_inner(tx, me, &url, &author, inner, now)?,
@@ -247,6 +248,7 @@ pub(crate) fn on_inner(
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
+        (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, &inner),
         (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, &inner),
         (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, &inner),
         (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, &inner),

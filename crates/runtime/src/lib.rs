@@ -19,6 +19,7 @@ mod commits;
 mod comparing;
 mod config;
 mod consent;
+mod documents;
 mod first_run;
 mod gate;
 mod glare;
@@ -26,26 +27,40 @@ mod histories;
 mod home;
 mod idm;
 mod inbox;
+mod issuers;
+mod key_changes;
 mod key_packages;
 mod leases;
 mod linking;
 mod links;
+mod locking;
 mod members;
 mod modules;
 mod objects;
 mod outbox;
 mod own;
 mod patience;
+mod personas;
 mod persons;
+mod proxies;
+mod rechecks;
 mod records;
+mod recovery;
 mod registry;
+mod renewals;
+mod restoring;
 mod resync;
+mod rules;
 mod sending;
+mod spoken;
 mod tasks;
+mod trail_book;
 mod trouble;
+mod upkeep;
+mod verdicts;
 mod vouching;
 
-pub use config::{Browser, ListedIssuer, RuntimeConfig};
+pub use config::{Browser, IssuerLanguage, ListedIssuer, OrganisationSource, RuntimeConfig};
 pub use media::AudioConfig;
 pub use transport::NetConfig;
 pub use trouble::Failure;
@@ -64,7 +79,7 @@ impl Runtime {
         let home = Home::new(config)?;
         home.open_store().await;
         home.begin();
-        home.rooms.tasks.start("time", home.clone().keep_time());
+        home.rooms.tasks.start_lasting("time", home.clone().keep_time());
         Ok(Self { home })
     }
 
@@ -82,6 +97,13 @@ impl Runtime {
     pub async fn close(&self) {
         self.home.close().await;
     }
+}
+
+/// Keeps the memory of this process to itself, as far as the system helps: no core dump, no other program of
+/// the same user that reads along. To be called first of all.
+pub fn harden_process() {
+    let hardened = store::harden_process();
+    tracing::debug!(hardened.no_core, hardened.not_dumpable, "the process keeps its memory to itself");
 }
 
 /// Where the profile of this name keeps its files on this system.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::consent::ModuleQuestion;
+use crate::gate;
 use crate::home::{Home, State, now_ms, now_u64};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
@@ -281,6 +282,7 @@ impl Home {
         };
         let choice = self.ask_about_module(question).await?;
         let mut state = self.state();
+        state.policy.note(now_u64(), gate::answered(&name, choice));
         let grants = verified.grants().clone();
         match choice {
             ConsentChoice::Once => {

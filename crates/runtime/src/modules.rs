@@ -51,6 +51,10 @@ impl Modules {
         self.once.insert(key.to_owned(), grants);
     }
 
+    pub(crate) fn forget_all_once(&mut self) {
+        self.once.clear();
+    }
+
     pub(crate) fn forget_once(&mut self, key: &str) {
         self.once.remove(key);
     }
@@ -112,6 +116,27 @@ impl Home {
         self.run(state, package, address, config, kind)
     }
 
+    /// Starts an IdP proxy: it may fetch and wait, and has nothing to say to anybody.
+    pub(crate) fn run_proxy(
+        &self,
+        state: &mut State,
+        package: VerifiedPackage,
+        address: Address,
+        config: Value,
+    ) -> Outcome<()> {
+        let kind = PortKind::Guest { speak_as: vec![address.clone()], grants: Grants::none() };
+        self.run(state, package, address, config, kind)
+    }
+
+    /// Ends the guest with this address, if it is there.
+    pub(crate) fn end_module_at(&self, address: &Address) {
+        let mut state = self.state();
+        let found = state.modules.by_guest.iter().find(|(_, module)| module.address == *address).map(|(id, _)| *id);
+        if let Some(id) = found {
+            self.end_module(&mut state, id);
+        }
+    }
+
     fn run(
         &self,
         state: &mut State,
@@ -125,6 +150,12 @@ impl Home {
         }
         let (reference, version) = (package.reference.clone(), package.version().to_string());
         let grants = state.rights_of(&package);
+        // As `guests::GuestPlan::idp_proxy` says: whatever else such a package asks for, it does not get.
+        let grants = if reference.kind == PackageKind::IdpProxy {
+            Grants { fetch: grants.fetch, timers: grants.timers, ..Grants::none() }
+        } else {
+            grants
+        };
         let kind = match kind {
             PortKind::Stub { domain, address, .. } => PortKind::Stub { domain, address, grants: grants.clone() },
             PortKind::Guest { speak_as, .. } => PortKind::Guest { speak_as, grants: grants.clone() },
@@ -252,6 +283,17 @@ impl Home {
         Ok(())
     }
 
+    /// Ends the stub of a domain, and its session with it: the next one is opened with the key that counts then.
+    pub(crate) fn end_stub(&self, state: &mut State, domain: &Domain) {
+        let is_stub =
+            |module: &Module| module.package.kind == PackageKind::ProtoStub && module.package.domain == *domain;
+        let stub = state.modules.by_guest.iter().find(|(_, module)| is_stub(module)).map(|(id, _)| *id);
+        if let Some(id) = stub {
+            self.end_module(state, id);
+            state.links.set_stage(domain, LinkStage::Down);
+        }
+    }
+
     /// Starts the Hyperties of the own domain.
     pub(crate) fn start_hyperties(&self) {
         for name in ["chat", "connector"] {
@@ -320,5 +362,8 @@ impl Home {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         self.rooms.tasks.shutdown().await;
         self.end_modules();
+        if let Err(failure) = self.state().keep_trail(true) {
+            tracing::warn!(code = failure.code, "the last verdicts are not in the trail");
+        }
     }
 }

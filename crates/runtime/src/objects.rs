@@ -66,6 +66,10 @@ pub(crate) enum Follow {
     RetryEarly(Address),
     /// Somebody's history is asked of their registry, and what waits for it is tried again.
     RefreshChain { user: UserAddress, url: Address },
+    /// A contact shows later words of their issuers.
+    Recheck(Box<identity::Evidence>),
+    /// What the two read to each other in a call comes nearer.
+    Spoken { url: Address, word: crate::spoken::Word },
     /// Our own record in the store changed: history, devices or tokens.
     MyselfChanged,
     /// The linking of a device goes on.
@@ -232,7 +236,11 @@ impl Home {
                 ..ChildRow::default()
             };
             tx.add_child(&row).map_err(Failure::store)?;
-            if object.is_open() {
+            let may_leave = comparing::may_send(tx, &object);
+            if object.purpose == ObjectUse::Call {
+                may_leave.clone()?;
+            }
+            if object.is_open() && may_leave.is_ok() {
                 let inner = child_message(me, &object, &id, seq, now, &value)?;
                 seal_and_queue(tx, me, &object, &inner, Some(&id))?;
             }
@@ -314,6 +322,8 @@ impl Home {
                 Follow::Reconcile(url) => self.reconcile_later(url),
                 Follow::RetryEarly(url) => self.retry_early(state, &url),
                 Follow::RefreshChain { user, url } => self.refresh_chain_later(user, url),
+                Follow::Recheck(evidence) => self.recheck_later(*evidence),
+                Follow::Spoken { url, word } => self.on_spoken(state, &url, word),
                 Follow::MyselfChanged => self.myself_changed(state),
                 Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),

@@ -256,8 +256,14 @@ fn on_bundle(tx: &Tx<'_>, me: &Ready, bundle: &Bundle) -> Outcome<Vec<Follow>> {
 /// What another device of ours decided about a person.
 fn on_person(tx: &Tx<'_>, told: &Person) -> Outcome<Vec<Follow>> {
     let mut person = crate::persons::get_or_new(tx, &told.user)?;
-    if person.persona.is_some() && told.persona.is_some() && person.persona != told.persona {
+    let waits = person.next.as_ref().is_some_and(|next| Some(&next.persona) == told.persona.as_ref());
+    if person.persona.is_some() && told.persona.is_some() && person.persona != told.persona && !waits {
         return Err(Failure::new("key-change", "our other device knows other keys of that person"));
+    }
+    let mut decided = Vec::new();
+    if told.change.is_none() && person.change.is_some() {
+        // Our other device decided about the keys that wait here, too.
+        decided = crate::key_changes::take_next(tx, &mut person)?;
     }
     person.contact = told.contact;
     person.before_block = told.before_block;
@@ -271,8 +277,10 @@ fn on_person(tx: &Tx<'_>, told: &Person) -> Outcome<Vec<Follow>> {
     {
         crate::comparing::pin_compared(tx, persona, at)?;
     }
+    crate::comparing::restate(&mut person);
     put_person(tx, &person)?;
-    let mut follow = vec![Follow::PersonShown(person.user.clone())];
+    let mut follow = decided;
+    follow.push(Follow::PersonShown(person.user.clone()));
     follow.extend(person.chat.map(Follow::ChatShown));
     Ok(follow)
 }

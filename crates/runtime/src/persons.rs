@@ -5,10 +5,12 @@ use message::{Address, Body, Code, MessageType, UserAddress};
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
+use crate::comparing::{may_send, restate};
 use crate::gate::{self, Entry};
-use crate::histories::{devices_of, saw_chain};
+use crate::histories::{devices_of, groups_of, saw_chain};
 use crate::home::{Home, Ready, State, body, detail, now_ms, now_u64};
 use crate::inbox::{WaitingEvidence, hyperty_of, identity_of, release_held};
+use crate::key_changes;
 use crate::members::{Author, Chains, Named, row_author};
 use crate::objects::Follow;
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
@@ -108,8 +110,8 @@ impl Home {
             }
             let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, waiting.invited_us)?;
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+            let mut told = key_changes::resets(&pins, verified);
             pins.remember(verified, now / 1000);
-            tx.put(kind::PINS, PINS, &pins)?;
             let chain = identity::Sigchain::parse(&waiting.evidence.chain).map_err(|e| Failure::new("bad-chain", e))?;
             object.peer_persona = Some(verified.persona().to_string());
             object.unchecked = None;
@@ -125,11 +127,32 @@ impl Home {
             let mut person = get_or_new(tx, verified.user())?;
             person.name = display_name(&waiting.name, verified);
             person.persona = Some(verified.persona().to_string());
+            told.extend(key_changes::differences(&person.chain, &chain));
+            let grew = !person.chain.is_empty() && chain.entries().len() > person.chain.len();
             saw_chain(&mut person, &chain)?;
+            key_changes::mark(tx, &mut person, &told, now)?;
+            if person.compared_at.is_some() {
+                pins.compared(&verified.persona());
+            }
+            tx.put(kind::PINS, PINS, &pins)?;
             let state = trust_state(verified);
             person.identity = Some(identity_line(verified.primary(), verified, state, now));
             person.issuers = verified.attested().iter().map(|one| identity_line(one, verified, state, now)).collect();
-            after_verification(tx, me, &mut object, &mut person, (waiting.invited_us, entry), now)
+            restate(&mut person);
+            let mut follow = Vec::new();
+            for (code, detail) in told.iter().map(key_changes::Told::line) {
+                // It stands where the two speak from now on.
+                if object.purpose == ObjectUse::Chat {
+                    follow.push(key_changes::line_in(tx, &mut object, code, &detail, now)?);
+                } else {
+                    follow.extend(key_changes::line(tx, &person, code, &detail, now)?);
+                }
+            }
+            follow.extend(after_verification(tx, me, &mut object, &mut person, (waiting.invited_us, entry), now)?);
+            if grew {
+                follow.extend(groups_of(tx, verified.user())?);
+            }
+            Ok::<_, Failure>(follow)
         })?;
         self.follow_up(state, follow);
         Ok(())
@@ -321,6 +344,10 @@ fn open_as_observer(tx: &Tx<'_>, me: &Ready, url: &Address, accepting: Accepting
 
 /// Seals and queues what was written before both sides were verified.
 pub(crate) fn flush(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<()> {
+    if may_send(tx, object).is_err() {
+        // It stays queued until the person has decided.
+        return Ok(());
+    }
     let author = row_author(&me.record.user, &own_tag(me));
     for row in tx.children_in(object.url.as_str(), ChildState::Queued)?.iter().filter(|row| row.author == author) {
         let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
@@ -440,6 +467,7 @@ fn stranger(user: &UserAddress) -> Person {
         chain: Vec::new(),
         compared_at: None,
         change: None,
+        next: None,
         chat: None,
         before_block: None,
     }
@@ -467,14 +495,14 @@ pub(crate) fn my_evidence(me: &Ready) -> identity::Evidence {
     }
 }
 
-fn trust_state(verified: &identity::VerifiedIdentity) -> TrustState {
+pub(crate) fn trust_state(verified: &identity::VerifiedIdentity) -> TrustState {
     match verified.pin_state() {
         identity::PinState::Verified => TrustState::Verified,
         identity::PinState::New | identity::PinState::Introduced => TrustState::Introduced,
     }
 }
 
-fn identity_line(
+pub(crate) fn identity_line(
     word: &identity::Attested,
     verified: &identity::VerifiedIdentity,
     state: TrustState,

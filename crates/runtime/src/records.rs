@@ -29,6 +29,14 @@ pub mod kind {
     pub const ISSUER_KEYS: &str = "issuer-keys/1";
     /// Which of our key packages have their private halves here.
     pub const KEY_PACKAGES: &str = "key-packages/1";
+    /// Where the trail of verdicts ends ([`crate::trail_book`]).
+    pub const TRAIL: &str = "trail/1";
+    /// Lines of the trail by their number.
+    pub const TRAIL_LINE: &str = "trail-line/1";
+    /// What it takes to ask an issuer again without the person ([`crate::renewals::Renewing`]), by issuer.
+    pub const RENEWING: &str = "renewing/1";
+    /// The newest version that was seen of an organisation's policy, by the key it is signed with.
+    pub const ORGANISATION: &str = "organisation/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }
@@ -115,11 +123,27 @@ pub struct Person {
     /// A change of their keys that one should know of.
     #[serde(default)]
     pub change: Option<KeyChange>,
+    /// Other keys under which they came, until a person decides.
+    #[serde(default)]
+    pub next: Option<NextKeys>,
     /// The conversation with them.
     pub chat: Option<Address>,
     /// Where the contact stood before we blocked them.
     #[serde(default)]
     pub before_block: Option<ContactState>,
+}
+
+/// Other keys under a known name, for which only an issuer has a word.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NextKeys {
+    /// The address they came under.
+    pub user: UserAddress,
+    /// The other persona.
+    pub persona: String,
+    /// Its sigchain.
+    pub chain: Vec<String>,
+    /// What was begun under these keys and waits.
+    pub objects: Vec<Address>,
 }
 
 /// What a data object is used for; its scheme says so.

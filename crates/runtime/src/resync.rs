@@ -79,6 +79,10 @@ fn page_after(
 /// The other side misses something: what is asked for is sealed anew and sent again.
 pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
     let ask: sync::Resync = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    if crate::comparing::may_send(tx, object).is_err() {
+        // They ask again, and are answered once a person has decided.
+        return Ok(Vec::new());
+    }
     let (tag, user) = (own_tag(me), &me.record.user);
     let have = ask.have.get(&tag).copied().unwrap_or(0);
     if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(&tag) {

@@ -4,13 +4,15 @@ use contract::News;
 use message::Address;
 
 use crate::asking;
-use crate::home::{Home, now_ms};
+use crate::config::IssuerLanguage;
+use crate::gate;
+use crate::home::{Home, Ready, now_ms, now_u64};
 use crate::inbox::WaitingEvidence;
 use crate::objects::Follow;
 use crate::patience::{dice, pause_after, pause_when_back};
 use crate::persons::{PINS, is_accepted, system_row};
-use crate::records::{ObjectUse, Side, Standing, kind};
-use crate::sending::{get_object, put_object};
+use crate::records::{Object, ObjectUse, Side, Standing, kind};
+use crate::sending::{get_object, inner_message, put_object, queue_sealed, sealing};
 use crate::trouble::{Failure, Outcome};
 
 /// An issuer's keys are used this long without asking again (trust.md, 2.4).
@@ -44,6 +46,8 @@ impl Home {
                             home.show_unchecked(&url, &failure);
                         }
                     }
+                    // Known by name, with other keys: a person decides, and nothing is lost meanwhile.
+                    Err(failure) if failure.code == "key-change" && home.hold_other_keys(&url) => return,
                     Err(failure) => {
                         tracing::info!(code = failure.code, "an identity was refused");
                         home.refuse(&url, &failure);
@@ -127,7 +131,7 @@ impl Home {
         for issuer in evidence.issuers(table, &domain_issuer) {
             self.learn_issuer_keys(&issuer, KEYS_FRESH_MS, stranger).await?;
         }
-        let policy = identity::Policy::default();
+        let policy = self.state().policy.rules().strictness(identity::Policy::default());
         let mut asked_again = false;
         loop {
             let jwks = self.jwks_book()?;
@@ -149,9 +153,23 @@ impl Home {
                     asked_again = true;
                     self.learn_issuer_keys(&issuer, KEYS_REFETCH_MS, stranger).await?;
                 }
+                Err(identity::VerifyError::ResetPending(pending)) => {
+                    // Contacts wait from when they saw it first, whatever date it bears.
+                    self.saw_reset(&pending)?;
+                    return Err(Failure::new("reset-pending", "a reset waits for its time"));
+                }
                 result => return result.map_err(|e| Failure::new(e.code(), e)),
             }
         }
+    }
+
+    fn saw_reset(&self, pending: &identity::PendingReset) -> Outcome<()> {
+        let state = self.state();
+        state.store()?.write(|tx| {
+            let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+            pins.saw_reset(pending.persona, pending.reset, pending.first_seen);
+            tx.put(kind::PINS, PINS, &pins).map_err(Failure::store)
+        })
     }
 
     /// An identity that does not hold, or that the policy does not let in: the object ends with the
@@ -159,36 +177,49 @@ impl Home {
     fn refuse(&self, url: &Address, failure: &Failure) {
         let mut state = self.state();
         let state = &mut *state;
-        let Some(store) = &state.store else { return };
+        let (Some(store), Some(me)) = (&state.store, &state.me) else { return };
         let done = store.write(|tx| {
             let mut object = get_object(tx, url)?;
             if !matches!(object.standing, Standing::Verifying { .. }) {
                 // They were blocked meanwhile: nobody waits for this any more.
                 return Ok(None);
             }
+            if let (Standing::Verifying { evidence }, true) = (&object.standing, gate::is_about_calling(&failure.code))
+                && object.purpose == ObjectUse::Call
+                && is_accepted(tx, &object.peer)?
+            {
+                tell_not_permitted(tx, me, &object, evidence)?;
+            }
             object.standing = Standing::Closed { reason: failure.code.clone() };
             object.held.clear();
             put_object(tx, &object)?;
             // A stranger whom nobody asked for must not fill the window with their failures.
-            let awaited = matches!(object.side, Side::Reporter(_)) || is_accepted(tx, &object.peer)?;
+            // Nor is the person told each time that their own rule about calls was kept to.
+            let awaited = matches!(object.side, Side::Reporter(_))
+                || (is_accepted(tx, &object.peer)? && !gate::is_about_calling(&failure.code));
             Ok::<_, Failure>(Some((object, awaited)))
         });
         if let Ok(Some((object, awaited))) = done {
             if awaited {
                 self.tell(News::Trouble(failure.into()));
             }
-            self.follow_up(state, vec![Follow::ObjectClosed { url: object.url.clone(), reason: failure.code.clone() }]);
+            if !gate::is_rule(&failure.code) {
+                state.policy.note(now_u64(), gate::unverified(&object.peer, &failure.code));
+            }
+            let closed = Follow::ObjectClosed { url: object.url.clone(), reason: failure.code.clone() };
+            self.follow_up(state, vec![closed, Follow::Pump(object.peer.domain())]);
         }
     }
 
     /// The issuers that may speak for anybody; a domain's own speaks for its names besides.
     pub(crate) fn issuer_table(&self) -> identity::IssuerTable {
+        let listed = self.rooms.config.issuers.iter().map(|listed| identity::IssuerEntry {
+            client_ids: vec![listed.client_id.clone()],
+            ..identity::IssuerEntry::new(&listed.issuer)
+        });
+        let entries = self.state().policy.rules().issuer_entries(listed.collect());
         let mut table = identity::IssuerTable::new();
-        for listed in &self.rooms.config.issuers {
-            let entry = identity::IssuerEntry {
-                client_ids: vec![listed.client_id.clone()],
-                ..identity::IssuerEntry::new(&listed.issuer)
-            };
+        for entry in entries {
             if let Err(error) = table.add(entry) {
                 tracing::warn!(%error, "a listed issuer is left out");
             }
@@ -217,7 +248,11 @@ impl Home {
             let later = || Failure::new("issuer-not-asked", "too many strangers of that domain; it is asked later");
             return if good { Ok(()) } else { Err(later()) };
         }
-        match signin::fetch_jwks(&self.rooms.net, issuer).await {
+        let kind = match self.language_of(issuer) {
+            IssuerLanguage::OpenId => signin::IssuerKind::OpenId,
+            IssuerLanguage::Proxy { .. } => signin::IssuerKind::Proxy,
+        };
+        match signin::fetch_jwks_of(&self.rooms.net, issuer, kind).await {
             Ok(keys) => {
                 let state = self.state();
                 state.store()?.write(|tx| {
@@ -231,6 +266,16 @@ impl Home {
             Err(error) => Err(Failure::new("issuer-unreachable", error)),
         }
     }
+}
+
+/// Tells a contact, who is verified by now, that they may not call.
+fn tell_not_permitted(tx: &store::Tx<'_>, me: &Ready, object: &Object, evidence: &str) -> Outcome<()> {
+    let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+    let Some(inbox) = &waiting.evidence.inbox else { return Ok(()) };
+    let over = serde_json::json!({ "code": 410, "reason": "not-permitted" });
+    let inner = inner_message(message::MessageType::Event, &object.url, "subscription", &over)?;
+    let sealed = seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)?;
+    queue_sealed(tx, inbox, &sealed, true, None)
 }
 
 /// Whether trying again later may help.

@@ -16,6 +16,8 @@ pub const CODE_LIMIT: usize = 64;
 pub enum Kind {
     /// A person.
     Person,
+    /// A person, and a call with them.
+    Call,
     /// A package.
     Module,
     /// Somebody's keys, which are others than before.

@@ -21,6 +21,7 @@ async fn instance(folder: &Path) -> Api {
         suggested_domain: None,
         issuers: Vec::new(),
         audio,
+        organisation: None,
         use_keyring: false,
         device_name: "Computer".into(),
         browser: None,

@@ -1,0 +1,50 @@
+//! What is looked after from time to time: the trail, the organisation's word, renewals, the lock.
+
+use crate::home::Home;
+use crate::rules::READ_AGAIN_MS;
+
+/// How often what was decided is written into the trail, in milliseconds.
+const TRAIL_EVERY_MS: i64 = 2_000;
+
+/// How often it is looked what has to be renewed, in milliseconds.
+const RENEWALS_EVERY_MS: i64 = 5_000;
+
+/// When things were last looked after, in Unix milliseconds.
+#[derive(Default)]
+pub(crate) struct Upkeep {
+    trail_at: i64,
+    renewals_at: i64,
+    /// Whether issuers are being asked for a later word.
+    pub(crate) renewing: bool,
+}
+
+impl Home {
+    /// Looks after what is due. Called several times a second.
+    pub(crate) async fn keep_house(&self, now: i64) {
+        let (lock, read, renew) = {
+            let mut state = self.state();
+            if (now - state.upkeep.trail_at).abs() >= TRAIL_EVERY_MS {
+                state.upkeep.trail_at = now;
+                if let Err(failure) = state.keep_trail(false) {
+                    tracing::warn!(code = failure.code, "the trail could not be written");
+                }
+            }
+            let read = state.store.is_some() && (now - state.organisation.read_at).abs() >= READ_AGAIN_MS;
+            let renew = state.me.is_some() && (now - state.upkeep.renewals_at).abs() >= RENEWALS_EVERY_MS;
+            if renew {
+                state.upkeep.renewals_at = now;
+            }
+            (state.lock_due(now), read, renew)
+        };
+        if read {
+            let document = self.read_organisation().await;
+            self.hear_organisation(&mut self.state(), document);
+        }
+        if renew {
+            self.renew_due(now);
+        }
+        if lock && let Err(failure) = self.lock().await {
+            tracing::warn!(code = failure.code, "the app could not lock itself");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a person and their organisation allow, who is refused by it, and what the trail tells of that.
+#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
+
+mod common;
+
+use common::Stage;
+use contract::{
+    CallStage, CallView, DeviceView, News, PolicySettings, PolicyView, Question, TrailLine, WhoMay, WrittenFile,
+};
+use lab::Person;
+use policy::{Ceiling, Charter, Item, OrgPolicy, PeopleRules};
+use runtime::OrganisationSource;
+use serde_json::Value;
+
+async fn rules(person: &Person) -> PolicySettings {
+    person.ask::<PolicyView>(Question::PolicyGet).await.unwrap().settings
+}
+
+async fn sets(person: &Person, change: impl FnOnce(&mut PolicySettings)) -> Result<PolicyView, contract::ApiError> {
+    let mut settings = rules(person).await;
+    change(&mut settings);
+    person.ask(Question::PolicySet(settings)).await
+}
+
+async fn trail(person: &Person) -> Vec<TrailLine> {
+    person.ask(Question::TrailList).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_call_is_told_so_and_nothing_rings() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    sets(&stage.ben, |rules| rules.who_may_call = WhoMay::Nobody).await.unwrap();
+
+    let call: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    let reason = stage
+        .ana
+        .hears("the end of the call", |news| match news {
+            News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
+            _ => None,
+        })
+        .await;
+    assert_eq!(reason, "not-permitted", "{call:?}");
+    let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
+    assert!(calls.is_empty(), "nothing rings");
+    let refused = |line: &TrailLine| {
+        (line.what.as_str(), line.verdict.as_str(), line.because.as_str()) == ("call", "deny", "nobody")
+    };
+    let lines = trail(&stage.ben).await;
+    let line = lines.iter().find(|line| refused(line)).unwrap_or_else(|| panic!("{lines:?}"));
+    assert_eq!((line.subject.as_str(), line.layer.as_str()), ("ana@a.localhost", "user"));
+
+    // The rule outlives the app, and can be taken back.
+    stage.ben.close().await;
+    stage.ben.open().await;
+    stage.ben.waits_until_online().await;
+    assert_eq!(rules(&stage.ben).await.who_may_call, WhoMay::Nobody);
+    sets(&stage.ben, |rules| rules.who_may_call = WhoMay::Contacts).await.unwrap();
+    let _: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    stage.ben.sees_call(&CallStage::Ringing).await;
+    stage.close().await;
+}
+
+/// Acme's policy in a file.
+struct Acme {
+    folder: tempfile::TempDir,
+    key: keys::SigningKey,
+}
+
+impl Acme {
+    fn new() -> Self {
+        Self { folder: tempfile::TempDir::new().unwrap(), key: keys::SigningKey::generate() }
+    }
+
+    fn source(&self) -> OrganisationSource {
+        OrganisationSource { document: self.folder.path().join("policy"), key: self.key.verifying_key() }
+    }
+
+    fn document(&self, version: u64, blocked: &[&str]) -> String {
+        let charter = Charter {
+            name: "Acme".into(),
+            version,
+            expires: 4_000_000_000,
+            lock: [Item::WhoMayCall, Item::AutoLockAfter].into(),
+            forced_issuer: None,
+            retention_days: None,
+            escrow: Some("Acme's archive keeps a copy of every message.".into()),
+        };
+        let people = PeopleRules { auto_lock_after_s: Some(600), ..PeopleRules::default() };
+        let blocked_domains = blocked.iter().map(|name| name.parse().unwrap()).collect();
+        let rules = Ceiling { blocked_domains, people, ..Ceiling::default() };
+        OrgPolicy { charter, rules }.sign(&self.key).unwrap()
+    }
+
+    fn publish(&self, document: &str) {
+        std::fs::write(self.folder.path().join("policy"), document).unwrap();
+    }
+}
+
+async fn comes_back(person: &mut Person) -> PolicyView {
+    person.close().await;
+    person.open().await;
+    person.waits_until_online().await;
+    person.ask(Question::PolicyGet).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_locks_a_setting_and_blocks_a_domain_and_its_word_does_not_go_backwards() {
+    let acme = Acme::new();
+    let first = acme.document(1, &[]);
+    acme.publish(&first);
+    let source = acme.source();
+    let set = |setup: &lab::person::Setup| lab::person::Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let mut stage = Stage::set(set, |setup| setup.clone()).await;
+    let chat = stage.become_contacts().await;
+
+    // What is locked is shown, and taken stricter but not laxer.
+    let view: PolicyView = stage.ana.ask(Question::PolicyGet).await.unwrap();
+    let organisation = view.organisation.unwrap();
+    assert_eq!((organisation.name.as_str(), organisation.version), ("Acme", 1));
+    assert!(organisation.escrow.unwrap().contains("archive"));
+    assert_eq!(view.locked, ["whoMayCall", "autoLockMinutes"]);
+    assert_eq!(view.settings.auto_lock_minutes, 10);
+    let laxer = sets(&stage.ana, |rules| rules.who_may_call = WhoMay::Anyone).await.unwrap_err();
+    assert_eq!((laxer.code.as_str(), laxer.detail.as_str()), ("locked-by-organisation", "whoMayCall"));
+    let never = sets(&stage.ana, |rules| rules.auto_lock_minutes = 0).await.unwrap_err();
+    assert_eq!(never.code, "locked-by-organisation");
+    let stricter = sets(&stage.ana, |rules| rules.auto_lock_minutes = 5).await.unwrap();
+    assert_eq!(stricter.settings.auto_lock_minutes, 5);
+
+    // The next version blocks Ben's domain: nothing goes there and nothing comes from there.
+    acme.publish(&acme.document(2, &["b.localhost"]));
+    assert_eq!(comes_back(&mut stage.ana).await.organisation.unwrap().version, 2);
+    let call = Question::CallStart { user: "ben@b.localhost".into() };
+    assert_eq!(stage.ana.ask::<Value>(call).await.unwrap_err().code, "organisation");
+    stage.ben.writes(&chat, "Are you there?").await;
+    stage
+        .ana
+        .until("the refusal in the trail", async |ana| {
+            let refused = |line: &TrailLine| line.subject == "ben@b.localhost" && line.layer == "organisation";
+            trail(ana).await.into_iter().find(refused)
+        })
+        .await;
+    assert!(!stage.ana.texts(&chat).await.contains(&"Are you there?".to_owned()));
+
+    // An older one, and one by somebody else, change nothing but what is shown.
+    let forged = Acme::new().document(9, &[]);
+    for (document, code) in [(first, "org-policy-rollback"), (forged, "org-policy-wrong-key")] {
+        acme.publish(&document);
+        let organisation = comes_back(&mut stage.ana).await.organisation.unwrap();
+        assert_eq!((organisation.version, organisation.trouble.unwrap().code.as_str()), (2, code));
+    }
+
+    // A newer one lets Ben in again.
+    acme.publish(&acme.document(3, &[]));
+    let organisation = comes_back(&mut stage.ana).await.organisation.unwrap();
+    assert_eq!((organisation.version, organisation.trouble), (3, None));
+    let _: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    stage.ben.sees_call(&CallStage::Ringing).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_holds_what_was_decided_and_an_export_that_was_touched_is_noticed() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    stage.ben.ask::<Value>(Question::PersonBlock { user: "ana@a.localhost".into() }).await.unwrap();
+    let lines = trail(&stage.ben).await;
+    let told = |what: &str, verdict: &str, subject: &str| {
+        lines
+            .iter()
+            .any(|line| (line.what.as_str(), line.verdict.as_str()) == (what, verdict) && line.subject == subject)
+    };
+    assert!(told("write", "ask", "ana@a.localhost"), "a stranger wrote: {lines:?}");
+    assert!(told("module", "ask", "a.localhost/protocolstub/default"), "her domain's stub: {lines:?}");
+    assert!(told("module", "allow", "a.localhost/protocolstub/default"), "Ben allowed it: {lines:?}");
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let question = Question::TrailExport { folder: Some(folder.path().to_string_lossy().into_owned()) };
+    let file: WrittenFile = stage.ben.ask(question).await.unwrap();
+    assert!(file.path.contains("parlance-trail-20") && file.path.ends_with(".jsonl"), "{}", file.path);
+    let text = std::fs::read_to_string(&file.path).unwrap();
+    let devices: Vec<DeviceView> = stage.ben.ask(Question::DeviceList).await.unwrap();
+    let device = keys::VerifyingKey::parse(&devices[0].device).unwrap();
+    let export = trail::verify_export(&text, &device).unwrap();
+    assert!(export.verdicts.iter().any(|one| one.entry.subject == "ana@a.localhost"));
+    for tampered in [
+        text.replacen("\"allow\"", "\"deny\"", 1),
+        text.split_once('\n').unwrap().1.to_owned(),
+        text.trim_end().rsplit_once('\n').unwrap().0.to_owned(),
+    ] {
+        assert!(trail::verify_export(&tampered, &device).is_err());
+    }
+    stage.close().await;
+}
