@@ -96,7 +96,9 @@ async fn words_and_a_backup_bring_back_the_address_and_what_was_said() {
     stage.ben.writes(&said.chat, "good").await;
     stage.ana.reads(&said.chat, &["I am back", "good"]).await;
     stage.ana.writes(&chat, "I went on").await;
-    stage.ben.reads(&said.chat, &["I am back", "good", "I went on"]).await;
+    // Nor does what Ben writes in the old place go to the computer that is lost.
+    stage.ben.writes(&chat, "in the old place").await;
+    stage.ana.reads(&said.chat, &["I am back", "good", "I went on", "in the old place"]).await;
 
     let change = stage.ben.card(ANA).await.change.unwrap();
     assert_eq!((change.kind, change.stops), (KeyChangeKind::Recovered, false));
