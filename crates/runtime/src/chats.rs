@@ -13,7 +13,7 @@ use crate::members::author_user;
 use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::{claimed_person, name_of};
-use crate::records::{ChildValue, Object, ObjectUse, Person, Standing, kind};
+use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
@@ -129,7 +129,8 @@ impl Home {
                 let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
                 Ok::<_, Failure>((object, newer))
             })?;
-            if !lost(&object) {
+            let outgrown = newer.as_ref().is_some_and(|newer| reaches_more(newer, &object));
+            if !lost(&object) && !outgrown {
                 return Ok(chat.clone());
             }
             if let Some(newer) = newer.filter(|newer| !lost(newer)) {
@@ -267,9 +268,17 @@ impl Home {
     }
 }
 
+/// Whether the newer conversation with a person has a device of theirs that can never come into the older one,
+/// as after a recovery: only who holds a conversation invites.
+fn reaches_more(newer: &Object, older: &Object) -> bool {
+    newer.url != older.url
+        && newer.is_open()
+        && matches!(older.side, Side::Observer(_))
+        && newer.peer_devices().any(|device| older.member(&device.device).is_none())
+}
+
 /// A conversation is shown once we asked, or once the asker is verified.
 fn is_shown(object: &Object) -> bool {
-    use crate::records::Side;
     object.purpose == ObjectUse::Chat
         && match (&object.standing, &object.side) {
             (Standing::Verifying { .. }, Side::Observer(_)) => object.is_unchecked_request(),

@@ -6,7 +6,7 @@ mod common;
 use common::Stage;
 use contract::{
     AppState, ChatSummary, ContactState, KeyChangeKind, PersonCard, Question, RecoveryState, SheetWord, Stage as At,
-    WrittenFile,
+    TrustState, WrittenFile,
 };
 use lab::Person;
 use lab::person::Setup;
@@ -96,7 +96,9 @@ async fn words_and_a_backup_bring_back_the_address_and_what_was_said() {
     stage.ben.writes(&said.chat, "good").await;
     stage.ana.reads(&said.chat, &["I am back", "good"]).await;
     stage.ana.writes(&chat, "I went on").await;
-    stage.ben.reads(&said.chat, &["I am back", "good", "I went on"]).await;
+    // Nor does what Ben writes in the old place go to the computer that is lost.
+    stage.ben.writes(&chat, "in the old place").await;
+    stage.ana.reads(&said.chat, &["I am back", "good", "I went on", "in the old place"]).await;
 
     let change = stage.ben.card(ANA).await.change.unwrap();
     assert_eq!((change.kind, change.stops), (KeyChangeKind::Recovered, false));
@@ -111,6 +113,7 @@ async fn words_alone_bring_back_the_address() {
     let mut stage = Stage::strangers().await;
     let folder = TempDir::new().unwrap();
     stage.become_contacts().await;
+    let _: PersonCard = stage.ben.compared(ANA, true).await;
     let path = sheet(&stage.ana, &folder).await;
     stage.ana.close().await;
     let typed: Vec<String> = words(&path, &(1..=24).collect::<Vec<u8>>()).into_iter().map(|one| one.word).collect();
@@ -129,6 +132,9 @@ async fn words_alone_bring_back_the_address() {
     stage.ben.reads(&chat, &["it is me"]).await;
     stage.ana.sees_contact(BEN, ContactState::Accepted).await;
     assert_eq!(stage.ben.lines().await.iter().filter(|line| *line == "key-recovered").count(), 1);
+    let card = stage.ben.card(ANA).await;
+    assert_eq!((card.compared_at, card.change.unwrap().stops), (None, false), "to be compared again, when they meet");
+    assert_eq!(card.identity.unwrap().state, TrustState::Changed);
     stage.close().await;
 }
 
