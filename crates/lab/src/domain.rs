@@ -11,8 +11,10 @@ use crate::root;
 pub struct Domain {
     /// Its name.
     pub name: message::Domain,
-    /// Its port, the same over restarts.
+    /// Where the world reaches it, the same over restarts.
     pub port: u16,
+    /// Where its node listens, if somebody else listens at `port`.
+    behind: Option<u16>,
     wire: Wire,
     folder: TempDir,
     running: Option<RunningNode>,
@@ -21,19 +23,31 @@ pub struct Domain {
 impl Domain {
     /// Starts a domain that speaks this protocol.
     pub async fn start(name: &str, wire: Wire) -> Self {
+        Self::begin(name, wire, 0, None).await
+    }
+
+    /// The same, where somebody listens at `port` in its place and passes on what they like.
+    pub async fn start_behind(name: &str, wire: Wire, port: u16) -> Self {
+        Self::begin(name, wire, port, Some(0)).await
+    }
+
+    async fn begin(name: &str, wire: Wire, port: u16, behind: Option<u16>) -> Self {
         let name = message::Domain::parse(name).unwrap();
-        let mut domain = Self { name, port: 0, wire, folder: TempDir::new().unwrap(), running: None };
+        let mut domain = Self { name, port, behind, wire, folder: TempDir::new().unwrap(), running: None };
         domain.resume().await;
         domain
     }
 
     /// Starts its node again, with all it has kept.
     pub async fn resume(&mut self) {
-        let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(self.port);
+        let port = self.behind.unwrap_or(self.port);
+        let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(port);
+        config.origin = self.behind.map(|_| node::origin_of(&self.name, self.port));
         config.packages_dir = Some(root().join("hyperties/dist"));
         config.log_routed = Some(self.routed_log());
         let running = Node::start(config).await.unwrap();
-        self.port = running.port();
+        let place = self.behind.as_mut().unwrap_or(&mut self.port);
+        *place = running.port();
         self.running = Some(running);
     }
 
