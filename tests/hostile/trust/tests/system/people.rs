@@ -170,12 +170,18 @@ async fn a_contact_writes_as_herself_in_her_own_conversation() {
     let mut carl = Mallory::join(&street.a, "carl").await;
     let theirs = befriends(&street.ben, &mut carl).await;
     let into = format!("{}/children/", theirs.url);
-    let child = |url: &str, seq: u64| json!({ "resource": format!("{url}/children/x-{seq}"), "seq": seq, "value": { "type": "text", "text": "I am Carl" }, "at": 1 });
-    let mallory = &mut street.mallory;
-    mallory.says_to(&mine, MessageType::Create, "user://a.localhost/carl", &into, child(&theirs.url, 1)).await;
-    is_refused("malformed").await;
+    let child = |url: &str, text: &str| {
+        let resource = format!("{url}/children/x-1");
+        json!({ "resource": resource, "seq": 1, "value": { "type": "text", "text": text }, "at": 1 })
+    };
+    let (mallory, from) = (&mut street.mallory, "user://a.localhost/carl");
+    for url in [&theirs.url, &mine.url] {
+        let body = child(url, "smuggled");
+        mallory.says_to(&mine, MessageType::Create, from, &into, body).await;
+    }
+    assert!(refusals("malformed") >= 2);
     let own = format!("{}/children/", mine.url);
-    mallory.says_to(&mine, MessageType::Create, "user://a.localhost/carl", &own, child(&mine.url, 1)).await;
+    mallory.says_to(&mine, MessageType::Create, from, &own, child(&mine.url, "I am Carl")).await;
     street.ben.reads(&mine.url, &["I am Carl"]).await;
     let view: ChatView = street.ben.ask(Question::ChatOpen { chat: mine.url.clone() }).await.unwrap();
     let texts = view.messages.iter().filter(|message| matches!(message.content, Content::Text { .. }));
