@@ -4,18 +4,14 @@
 
 use keys::SigningKey;
 use openmls::prelude::{
-    Capabilities, Ciphersuite, Credential, CredentialType, CredentialWithKey, ExtensionType, GroupId as MlsId,
     KeyPackage, KeyPackageIn, LeafNodeIndex, LeafNodeParameters, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup,
-    MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider,
-    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProtocolVersion, SenderRatchetConfiguration, StagedWelcome, WireFormatPolicy,
+    MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    WireFormatPolicy,
 };
-use openmls_rust_crypto::OpenMlsRustCrypto;
-use openmls_traits::signatures::{Signer, SignerError};
-use openmls_traits::types::SignatureScheme;
 use seal::*;
 use tls_codec::{DeserializeBytes, Serialize};
 
-const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
+use crate::eve::{Eve, capabilities, join_config};
 
 /// One honest device with its own vault.
 struct Person {
@@ -72,78 +68,6 @@ impl Person {
     fn twin(&self) -> Self {
         Self { vault: self.vault.snapshot(), device: self.device.clone(), dsk: self.dsk.clone() }
     }
-}
-
-/// Somebody who speaks MLS without our rules.
-struct Eve {
-    provider: OpenMlsRustCrypto,
-    key: Key,
-}
-
-struct Key(SigningKey);
-
-impl Signer for Key {
-    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.0.sign(payload).as_bytes().to_vec())
-    }
-
-    fn signature_scheme(&self) -> SignatureScheme {
-        SignatureScheme::ED25519
-    }
-}
-
-impl Eve {
-    fn new() -> Self {
-        Self { provider: OpenMlsRustCrypto::default(), key: Key(SigningKey::generate()) }
-    }
-
-    fn credential(&self) -> CredentialWithKey {
-        CredentialWithKey {
-            credential: Credential::new(CredentialType::Other(CREDENTIAL_TYPE), b"Eve".to_vec()),
-            signature_key: self.key.0.verifying_key().as_bytes().as_slice().into(),
-        }
-    }
-
-    fn package(&self) -> KeyPackage {
-        let builder = KeyPackage::builder().leaf_node_capabilities(capabilities());
-        let bundle = builder.build(SUITE, &self.provider, &self.key, self.credential()).unwrap();
-        bundle.key_package().clone()
-    }
-
-    fn joins(&self, welcome: &[u8], wire: WireFormatPolicy) -> MlsGroup {
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).unwrap();
-        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { panic!("no Welcome") };
-        let staged = StagedWelcome::new_from_welcome(&self.provider, &join_config(wire), welcome, None).unwrap();
-        staged.into_group(&self.provider).unwrap()
-    }
-
-    /// A group of her own under any id.
-    fn group(&self, id: &GroupId) -> MlsGroup {
-        let config = MlsGroupCreateConfig::builder()
-            .ciphersuite(SUITE)
-            .capabilities(capabilities())
-            .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
-            .padding_size(PADDING)
-            .use_ratchet_tree_extension(true)
-            .build();
-        let id = MlsId::from_slice(id.as_bytes());
-        MlsGroup::new_with_group_id(&self.provider, &self.key, &config, id, self.credential()).unwrap()
-    }
-}
-
-fn capabilities() -> Capabilities {
-    let (extensions, credentials) = ([ExtensionType::LastResort], [CredentialType::Other(CREDENTIAL_TYPE)]);
-    Capabilities::new(None, Some(&[SUITE]), Some(&extensions), None, Some(&credentials))
-}
-
-fn join_config(wire: WireFormatPolicy) -> MlsGroupJoinConfig {
-    MlsGroupJoinConfig::builder()
-        .wire_format_policy(wire)
-        .padding_size(PADDING)
-        .max_past_epochs(4)
-        .use_ratchet_tree_extension(true)
-        .sender_ratchet_configuration(SenderRatchetConfiguration::new(64, 1000))
-        .build()
 }
 
 fn chat() -> GroupId {

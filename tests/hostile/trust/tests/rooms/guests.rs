@@ -50,7 +50,7 @@ fn code(verdict: Verdict) -> String {
     match verdict {
         Verdict::Allow => "allow".into(),
         Verdict::Ask { .. } => "ask".into(),
-        Verdict::Deny { because } => because.code.into(),
+        Verdict::Deny { because } => because.code,
     }
 }
 

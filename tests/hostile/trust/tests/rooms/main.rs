@@ -12,8 +12,10 @@ mod sign_in_story;
 
 mod chains;
 mod display;
+mod eve;
 mod groups;
 mod guests;
+mod issuers;
 mod keeping;
 mod media;
 mod sign_in;

@@ -12,11 +12,13 @@ mod wires;
 mod mallory;
 mod stage;
 
+mod calls;
 mod consent;
 mod fetched;
 mod issuer;
 mod node;
 mod people;
+mod registry;
 mod visitors;
 
 /// How long an attacker waits for an answer.

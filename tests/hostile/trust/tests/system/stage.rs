@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::{ChatSummary, ContactState, PersonCard, Question};
 use lab::person::Setup;
 use lab::{Crooked, Domain, Person};
-use node::Wire;
+use node::{Package, Wire};
 use serde_json::Value;
 
 use crate::mallory::{Entry, Mallory, Object};
@@ -122,9 +122,15 @@ pub struct Road {
 
 impl Road {
     pub async fn strangers() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, where the crooked domain publishes these packages to its people.
+    async fn with(packages: &[Package]) -> Self {
         listen();
         let a = Domain::start("a.localhost", Wire::Ws).await;
         let b = Crooked::start("b.localhost").await;
+        packages.iter().for_each(|package| b.domain.node().publish(package).unwrap());
         let setup = Setup::with(&[&a, &b.domain]);
         let mut ana = Person::new("ana", setup.clone()).await;
         let mut ben = Person::new("ben", setup).await;
@@ -135,7 +141,12 @@ impl Road {
 
     /// Both know each other, by way of a Node that was honest so far.
     pub async fn contacts() -> (Self, String) {
-        let mut road = Self::strangers().await;
+        Self::contacts_with(&[]).await
+    }
+
+    /// The same, where the crooked domain publishes these packages to its people.
+    pub async fn contacts_with(packages: &[Package]) -> (Self, String) {
+        let mut road = Self::with(packages).await;
         let chat = road.ana.asks_for_contact("ben@b.localhost").await;
         assert_eq!(road.ben.accepts("ana@a.localhost").await, chat);
         road.ana.sees_contact("ben@b.localhost", ContactState::Accepted).await;
