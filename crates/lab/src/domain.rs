@@ -11,8 +11,10 @@ use crate::root;
 pub struct Domain {
     /// Its name.
     pub name: message::Domain,
-    /// Its port, the same over restarts.
+    /// Where the world reaches it, the same over restarts.
     pub port: u16,
+    /// Where its node listens, if somebody else listens at `port`.
+    behind: Option<u16>,
     wire: Wire,
     folder: TempDir,
     packages: PathBuf,
@@ -27,19 +29,31 @@ impl Domain {
 
     /// Starts a domain that publishes the packages of this folder.
     pub async fn publishing(name: &str, wire: Wire, packages: PathBuf) -> Self {
+        Self::begin(name, wire, packages, (0, None)).await
+    }
+
+    /// A domain where somebody listens at `port` in its place and passes on what they like.
+    pub async fn start_behind(name: &str, wire: Wire, port: u16) -> Self {
+        Self::begin(name, wire, root().join("hyperties/dist"), (port, Some(0))).await
+    }
+
+    async fn begin(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
         let name = message::Domain::parse(name).unwrap();
-        let mut domain = Self { name, port: 0, wire, folder: TempDir::new().unwrap(), packages, running: None };
+        let mut domain = Self { name, port, behind, wire, folder: TempDir::new().unwrap(), packages, running: None };
         domain.resume().await;
         domain
     }
 
     /// Starts its node again, with all it has kept.
     pub async fn resume(&mut self) {
-        let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(self.port);
+        let port = self.behind.unwrap_or(self.port);
+        let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(port);
+        config.origin = self.behind.map(|_| node::origin_of(&self.name, self.port));
         config.packages_dir = Some(self.packages.clone());
         config.log_routed = Some(self.routed_log());
         let running = Node::start(config).await.unwrap();
-        self.port = running.port();
+        let place = self.behind.as_mut().unwrap_or(&mut self.port);
+        *place = running.port();
         self.running = Some(running);
     }
 

@@ -7,10 +7,12 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "test tools fail by panicking")]
 
 pub mod browser;
+pub mod crooked;
 pub mod domain;
 pub mod issuer;
 pub mod person;
 
+pub use crooked::{Crooked, Way};
 pub use domain::Domain;
 pub use issuer::Issuer;
 pub use person::Person;

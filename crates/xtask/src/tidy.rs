@@ -1,4 +1,4 @@
-//! Small habits a machine keeps: first lines, commands and their capabilities, words that must not appear.
+//! Small habits a machine keeps: first lines, commands and their capabilities, words that must not appear, a table that is kept up.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ pub fn check() -> Result<(), Failed> {
         }
     }
     contract_is_generated(&mut faults)?;
+    attacks_are_told(&mut faults);
     if faults.is_empty() {
         eprintln!("   {sources} source files say their job in their first line");
         Ok(())
@@ -38,4 +39,13 @@ fn contract_is_generated(faults: &mut Vec<String>) -> Result<(), Failed> {
         faults.push("ui/src/shell/generated is not what crates/contract generates; commit it".into());
     }
     Ok(())
+}
+
+/// The table of the threat model is written from the tests of `hostile`; what is committed must be that.
+fn attacks_are_told(faults: &mut Vec<String>) {
+    match hostile::page(&root()) {
+        Ok((is, should)) if is == should => {}
+        Ok(_) => faults.push(format!("{} is older than the attacks; {}", hostile::PAGE, hostile::COMMAND)),
+        Err(fault) => faults.push(fault),
+    }
 }

@@ -1,0 +1,433 @@
+//! Attacks on sealed groups, by members, by those who were members, and by strangers.
+//!
+//! Honest people use `seal`. Eve speaks MLS with the library below it, and so without any of our rules.
+
+use keys::SigningKey;
+use openmls::prelude::{
+    KeyPackage, KeyPackageIn, LeafNodeIndex, LeafNodeParameters, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup,
+    MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    WireFormatPolicy,
+};
+use seal::*;
+use tls_codec::{DeserializeBytes, Serialize};
+
+use crate::eve::{Eve, capabilities, join_config};
+
+/// One honest device with its own vault.
+struct Person {
+    vault: MemoryVault,
+    device: Device,
+    dsk: SigningKey,
+}
+
+impl Person {
+    fn new(name: &str) -> Self {
+        let dsk = SigningKey::generate();
+        Self { vault: MemoryVault::new(), device: Device::new(&dsk, name.as_bytes().to_vec()), dsk }
+    }
+
+    fn reporting(name: &str) -> Self {
+        let person = Self::new(name);
+        create(&person.vault, &person.device, &chat()).unwrap();
+        person
+    }
+
+    fn package(&self) -> Vec<u8> {
+        key_package(&self.vault, &self.device, false).unwrap()
+    }
+
+    fn writes(&self, text: &str) -> Vec<u8> {
+        seal(&self.vault, &self.device, &chat(), text.as_bytes()).unwrap()
+    }
+
+    fn opens(&self, sealed: &[u8]) -> Result<Opened, OpenError> {
+        open(&self.vault, &self.device, sealed, &mut |_| Ok(()))
+    }
+
+    fn reads(&self, sealed: &[u8]) -> String {
+        match self.opens(sealed).unwrap().what {
+            What::Application(text) => String::from_utf8(text).unwrap(),
+            other => panic!("not a text: {other:?}"),
+        }
+    }
+
+    fn invites(&self, package: &[u8]) -> Invitation {
+        invite(&self.vault, &self.device, &chat(), package, &mut |_| Ok(())).unwrap()
+    }
+
+    fn joins(&self, welcome: &[u8]) {
+        let pending = inspect_welcome(&self.vault, &self.device, welcome).unwrap();
+        pending.join(&self.vault, &mut |_| Ok(())).unwrap();
+    }
+
+    fn epoch(&self) -> u64 {
+        epoch(&self.vault, &chat()).unwrap()
+    }
+
+    /// The same device as it is now, going another way from here on.
+    fn twin(&self) -> Self {
+        Self { vault: self.vault.snapshot(), device: self.device.clone(), dsk: self.dsk.clone() }
+    }
+}
+
+fn chat() -> GroupId {
+    GroupId::new("comm://a.localhost/one").unwrap()
+}
+
+fn ana_and_ben() -> (Person, Person) {
+    let (ana, ben) = (Person::reporting("Ana"), Person::new("Ben"));
+    ben.joins(&ana.invites(&ben.package()).welcome);
+    (ana, ben)
+}
+
+/// Ana reports, Ben and Eve observe.
+fn with_eve(wire: WireFormatPolicy) -> (Person, Person, Eve, MlsGroup) {
+    let (ana, ben) = ana_and_ben();
+    let eve = Eve::new();
+    let invitation = ana.invites(&eve.package().tls_serialize_detached().unwrap());
+    ben.opens(&invitation.commit).unwrap();
+    let group = eve.joins(&invitation.welcome, wire);
+    (ana, ben, eve, group)
+}
+
+/// Attack: G-01
+/// By: an observer with a program of her own
+/// Does: commits: removes another, renews herself, and adds an accomplice
+/// Holds: nobody merges it, it is named for what it is, and the group goes on
+#[test]
+fn an_observer_that_commits_changes_nothing() {
+    let (ana, ben, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+    let mut commits = Vec::new();
+    let (removal, _, _) = group.remove_members(&eve.provider, &eve.key, &[LeafNodeIndex::new(1)]).unwrap();
+    commits.push(removal.to_bytes().unwrap());
+    group.clear_pending_commit(eve.provider.storage()).unwrap();
+    let update = group.self_update(&eve.provider, &eve.key, LeafNodeParameters::default()).unwrap();
+    commits.push(update.into_commit().to_bytes().unwrap());
+    group.clear_pending_commit(eve.provider.storage()).unwrap();
+    let (add, _, _) = group.add_members(&eve.provider, &eve.key, &[Eve::new().package()]).unwrap();
+    commits.push(add.to_bytes().unwrap());
+    for commit in &commits {
+        for honest in [&ana, &ben] {
+            assert_eq!(honest.opens(commit).unwrap_err(), OpenError::CommitFromObserver { leaf: 2 });
+            assert_eq!((honest.epoch(), members(&honest.vault, &chat()).unwrap().len()), (2, 3));
+        }
+    }
+    assert_eq!(ben.reads(&ana.writes("still here")), "still here");
+}
+
+/// Attack: G-02
+/// By: a stranger with a leaked description of the group
+/// Does: commits herself in from outside
+/// Holds: refused before it touches the group
+#[test]
+fn nobody_commits_in_from_outside() {
+    let (ana, _, eve, group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+    let leaked = group.export_group_info(eve.provider.crypto(), &eve.key, true).unwrap();
+    let info = MlsMessageIn::tls_deserialize_exact_bytes(&leaked.tls_serialize_detached().unwrap()).unwrap();
+    let MlsMessageBodyIn::GroupInfo(info) = info.extract() else { panic!("no group info") };
+    let stranger = Eve::new();
+    let leaf = LeafNodeParameters::builder().with_capabilities(capabilities()).build();
+    let (_, bundle) = MlsGroup::external_commit_builder()
+        .with_config(join_config(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY))
+        .build_group(&stranger.provider, info, stranger.credential())
+        .unwrap()
+        .leaf_node_parameters(leaf)
+        .load_psks(stranger.provider.storage())
+        .unwrap()
+        .build(stranger.provider.rand(), stranger.provider.crypto(), &stranger.key, |_| true)
+        .unwrap()
+        .finalize(&stranger.provider)
+        .unwrap();
+    let commit = bundle.into_commit().to_bytes().unwrap();
+    assert_eq!(ana.opens(&commit).unwrap_err(), OpenError::ExternalCommit);
+    assert_eq!(ana.epoch(), 2);
+}
+
+/// Attack: G-03
+/// By: an observer who was removed, and takes no notice of it
+/// Does: reads what follows with the keys she had, and writes with them
+/// Holds: she reads nothing and is not heard
+#[test]
+fn who_was_removed_reads_nothing_and_is_not_heard() {
+    let (ana, ben, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+    let before = ana.writes("while Eve is here");
+    let commit = remove(&ana.vault, &ana.device, &chat(), &[2]).unwrap();
+    ben.opens(&commit).unwrap();
+    let after = ana.writes("without Eve");
+    assert_eq!(ben.reads(&after), "without Eve");
+    let mut reads = |sealed: &[u8]| {
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(sealed).unwrap();
+        let message = message.try_into_protocol_message().unwrap();
+        group.process_message(&eve.provider, message).is_ok()
+    };
+    assert!(reads(&before) && !reads(&after));
+    let late = group.create_message(&eve.provider, &eve.key, b"I am still here").unwrap().to_bytes().unwrap();
+    assert_eq!(ben.opens(&late).unwrap_err(), OpenError::NotAMember);
+    assert_eq!(ana.opens(&late).unwrap_err(), OpenError::NotAMember);
+}
+
+/// Attack: G-04
+/// By: a Reporter, or a Node that plays one
+/// Does: invites into a group in which somebody sits whom nobody vouches for
+/// Holds: not joined, and nothing is left of it
+#[test]
+fn a_group_with_an_unverified_member_is_not_entered() {
+    let (ana, _) = ana_and_ben();
+    let carl = Person::new("Carl");
+    let welcome = ana.invites(&carl.package()).welcome;
+    let pending = inspect_welcome(&carl.vault, &carl.device, &welcome).unwrap();
+    let mut check = |member: &Member| if member.credential == b"Ben" { Err("no chain".into()) } else { Ok(()) };
+    assert!(matches!(pending.join(&carl.vault, &mut check), Err(JoinError::Unverified { leaf: 1, .. })));
+    assert!(!is_member(&carl.vault, &chat()).unwrap());
+}
+
+/// Attack: G-05
+/// By: a Reporter
+/// Does: adds somebody whom nobody vouches for to a group that exists
+/// Holds: the commit is not merged, the newcomer is no member for us
+#[test]
+fn an_unverified_member_is_not_added() {
+    let (ana, ben) = ana_and_ben();
+    let commit = ana.invites(&Person::new("Mallory").package()).commit;
+    let refused = open(&ben.vault, &ben.device, &commit, &mut |_| Err("no chain".into()));
+    assert!(matches!(refused, Err(OpenError::Unverified { leaf: 2, .. })), "{refused:?}");
+    assert_eq!((ben.epoch(), members(&ben.vault, &chat()).unwrap().len()), (1, 2));
+}
+
+/// Attack: G-06
+/// By: anybody
+/// Does: sends a Welcome of 10 MB, of random bytes, cut short, and with each part bent
+/// Holds: refused, the large one unread
+#[test]
+fn a_malicious_welcome_is_refused() {
+    let (ana, ben) = (Person::reporting("Ana"), Person::new("Ben"));
+    let good = ana.invites(&ben.package()).welcome;
+    let look = |welcome: &[u8]| {
+        let trial = ben.twin();
+        inspect_welcome(&trial.vault, &trial.device, welcome).map(drop)
+    };
+    assert_eq!(look(&good), Ok(()));
+    let mut huge = good.clone();
+    huge.resize(10 * 1024 * 1024, 0);
+    assert_eq!(look(&huge), Err(JoinError::TooLarge));
+    assert_eq!(look(&[0xa5; 5000]), Err(JoinError::Malformed));
+    // A length that promises 1 GiB behind a few bytes.
+    let mut promising = good[..4].to_vec();
+    promising.extend([0x00, 0x01, 0xbf, 0xff, 0xff, 0xff]);
+    assert_eq!(look(&promising), Err(JoinError::Malformed));
+    for at in (0..good.len()).step_by(7) {
+        let mut bent = good.clone();
+        bent[at] ^= 0x20;
+        assert!(look(&bent).is_err(), "byte {at}");
+        assert!(look(&good[..at]).is_err(), "cut at {at}");
+    }
+}
+
+/// Attack: G-07
+/// By: a stranger
+/// Does: invites into a group of 1,001 members
+/// Holds: refused by the count, before anybody is checked
+#[test]
+fn a_crowd_is_not_entered() {
+    let (eve, ben) = (Eve::new(), Person::new("Ben"));
+    let mut group = eve.group(&chat());
+    let mut packages: Vec<KeyPackage> = (1..MEMBER_LIMIT).map(|_| Eve::new().package()).collect();
+    let bens = KeyPackageIn::tls_deserialize_exact_bytes(&ben.package()).unwrap();
+    packages.push(bens.validate(eve.provider.crypto(), ProtocolVersion::Mls10).unwrap());
+    let (_, welcome, _) = group.add_members_without_update(&eve.provider, &eve.key, &packages).unwrap();
+    let welcome = welcome.to_bytes().unwrap();
+    assert!(welcome.len() < WELCOME_LIMIT, "small enough to be read");
+    assert_eq!(inspect_welcome(&ben.vault, &ben.device, &welcome).map(drop), Err(JoinError::Full));
+}
+
+/// Attack: G-08
+/// By: an observer
+/// Does: welcomes somebody in the Reporter's place
+/// Holds: refused, only the Reporter invites
+#[test]
+fn an_observer_does_not_invite() {
+    let (_, _, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+    let carl = Person::new("Carl");
+    let carls = KeyPackageIn::tls_deserialize_exact_bytes(&carl.package()).unwrap();
+    let carls = carls.validate(eve.provider.crypto(), ProtocolVersion::Mls10).unwrap();
+    let (_, welcome, _) = group.add_members(&eve.provider, &eve.key, &[carls]).unwrap();
+    let pending = inspect_welcome(&carl.vault, &carl.device, &welcome.to_bytes().unwrap());
+    assert_eq!(pending.map(drop), Err(JoinError::NotFromReporter));
+}
+
+/// Attack: G-09
+/// By: a stranger who knows a group's name
+/// Does: makes a group of the same name and invites a member of the true one
+/// Holds: refused, the true one goes on
+#[test]
+fn a_group_is_not_replaced_by_its_namesake() {
+    let (ana, ben) = ana_and_ben();
+    let mallory = Person::reporting("Mallory");
+    let welcome = mallory.invites(&ben.package()).welcome;
+    assert_eq!(inspect_welcome(&ben.vault, &ben.device, &welcome).map(drop), Err(JoinError::AlreadyJoined));
+    assert_eq!(ben.reads(&ana.writes("still ours")), "still ours");
+    assert!(ben.opens(&mallory.writes("I am Ana")).is_err());
+}
+
+/// Attack: G-10
+/// By: a Node
+/// Does: puts another group's name on a sealed message of the same people
+/// Holds: refused, the name is signed
+#[test]
+fn a_message_belongs_to_its_group() {
+    let (ana, ben) = ana_and_ben();
+    let other = GroupId::new("comm://a.localhost/two").unwrap();
+    create(&ana.vault, &ana.device, &other).unwrap();
+    let welcome = invite(&ana.vault, &ana.device, &other, &ben.package(), &mut |_| Ok(())).unwrap().welcome;
+    ben.joins(&welcome);
+    let mut sealed = ana.writes("in the first");
+    let at = sealed.windows(chat().as_bytes().len()).position(|part| part == chat().as_bytes()).unwrap();
+    sealed[at..at + other.as_bytes().len()].copy_from_slice(other.as_bytes());
+    assert_eq!(group_of(&sealed).unwrap(), other);
+    assert_eq!(ben.opens(&sealed).unwrap_err(), OpenError::Tampered);
+}
+
+/// Attack: G-11
+/// By: a Node
+/// Does: delivers a message twice, later again, and with each byte changed
+/// Holds: opened once, unchanged
+#[test]
+fn a_message_is_opened_once_and_unchanged() {
+    let (ana, ben) = ana_and_ben();
+    let sealed = ana.writes("pay 10");
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(ben.opens(&changed).is_err(), "byte {at}");
+    }
+    assert_eq!(ben.reads(&sealed), "pay 10");
+    assert_eq!(ben.opens(&sealed).unwrap_err(), OpenError::Replayed);
+    ben.opens(&ana.invites(&Person::new("Carl").package()).commit).unwrap();
+    assert_eq!(ben.opens(&sealed).unwrap_err(), OpenError::Replayed);
+}
+
+/// Attack: G-12
+/// By: a member
+/// Does: sends a message numbered far ahead, to make others compute keys for ever
+/// Holds: refused, and the nearer ones are still read
+#[test]
+fn a_number_far_ahead_is_refused() {
+    let (ana, ben) = ana_and_ben();
+    let next = ana.writes("next");
+    for _ in 0..1001 {
+        ana.writes("unsent");
+    }
+    assert_eq!(ben.opens(&ana.writes("far")).unwrap_err(), OpenError::TooFarAhead);
+    assert_eq!(ben.reads(&next), "next");
+}
+
+/// Attack: G-13
+/// By: an observer
+/// Does: proposes what is the Reporter's: to remove another, to add an accomplice
+/// Holds: refused, nothing waits for the next commit
+#[test]
+fn an_observer_proposes_nothing_about_others() {
+    let (ana, ben, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+    let (removal, _) = group.propose_remove_member(&eve.provider, &eve.key, LeafNodeIndex::new(1)).unwrap();
+    let (add, _) = group.propose_add_member(&eve.provider, &eve.key, &Eve::new().package()).unwrap();
+    for proposal in [removal.to_bytes().unwrap(), add.to_bytes().unwrap()] {
+        for honest in [&ana, &ben] {
+            assert!(matches!(honest.opens(&proposal), Err(OpenError::Forbidden(_))));
+        }
+    }
+    commit_pending(&ana.vault, &ana.device, &chat(), &mut |_| Ok(())).unwrap();
+    assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 3);
+}
+
+/// Attack: G-14
+/// By: an observer
+/// Does: sends handshakes signed but not sealed, for every Node to read
+/// Holds: refused
+#[test]
+fn what_is_not_sealed_is_not_taken() {
+    let (ana, ben, eve, mut group) = with_eve(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY);
+    let (update, _) = group.propose_self_update(&eve.provider, &eve.key, LeafNodeParameters::default()).unwrap();
+    let leave = group.leave_group(&eve.provider, &eve.key).unwrap();
+    for open in [update.to_bytes().unwrap(), leave.to_bytes().unwrap()] {
+        for honest in [&ana, &ben] {
+            assert_eq!(honest.opens(&open).unwrap_err(), OpenError::NotSealed);
+        }
+    }
+}
+
+/// Attack: G-15
+/// By: a Reporter
+/// Does: forks the group: other commits for Ben than for Carl
+/// Holds: neither reads the other branch, and comparing shows it
+#[test]
+fn a_forked_group_is_seen_when_compared() {
+    let (ana, ben) = ana_and_ben();
+    let carl = Person::new("Carl");
+    let invitation = ana.invites(&carl.package());
+    ben.opens(&invitation.commit).unwrap();
+    carl.joins(&invitation.welcome);
+    let compare = |one: &Person, other: &Person| {
+        epoch_authenticator(&one.vault, &chat()).unwrap() == epoch_authenticator(&other.vault, &chat()).unwrap()
+    };
+    assert!(compare(&ben, &carl));
+    let other_ana = ana.twin();
+    ben.opens(&ana.invites(&Person::new("One").package()).commit).unwrap();
+    carl.opens(&other_ana.invites(&Person::new("Two").package()).commit).unwrap();
+    assert!(!compare(&ben, &carl));
+    assert_eq!(ben.opens(&other_ana.writes("for Carl")).unwrap_err(), OpenError::Tampered);
+    assert_eq!(carl.opens(&ana.writes("for Ben")).unwrap_err(), OpenError::Tampered);
+    assert!(carl.opens(&ben.writes("do you read me?")).is_err());
+}
+
+/// Attack: G-16
+/// By: a member of one group
+/// Does: exports secrets to predict those of another group, or of a later epoch
+/// Holds: each epoch has its own
+#[test]
+fn a_secret_is_of_one_group_and_one_epoch() {
+    let (ana, ben) = ana_and_ben();
+    let (other_ana, _) = ana_and_ben();
+    let secret = |person: &Person| export(&person.vault, &chat(), "dfi-sas", b"fingerprints", 32).unwrap();
+    let first = secret(&ana);
+    assert_eq!(first, secret(&ben));
+    assert_ne!(first, secret(&other_ana));
+    ana.invites(&Person::new("Carl").package());
+    assert_ne!(first, secret(&ana));
+}
+
+/// Attack: G-17
+/// By: a registry
+/// Does: hands out key packages that are changed, too large, or of a credential too large
+/// Holds: nobody is invited with them
+#[test]
+fn a_bad_key_package_invites_nobody() {
+    let ana = Person::reporting("Ana");
+    let good = Person::new("Ben").package();
+    let mut refused = vec![vec![0; KEY_PACKAGE_LIMIT + 1], Vec::new(), [&good[..], &[0]].concat()];
+    refused.extend((0..good.len()).step_by(11).map(|at| {
+        let mut bent = good.clone();
+        bent[at] ^= 4;
+        bent
+    }));
+    for package in refused {
+        assert!(invite(&ana.vault, &ana.device, &chat(), &package, &mut |_| Ok(())).is_err());
+    }
+    assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 1);
+    let fat = Device::new(&SigningKey::generate(), vec![0; CREDENTIAL_LIMIT + 1]);
+    assert_eq!(key_package(&MemoryVault::new(), &fat, false), Err(KeyPackageError::CredentialTooLarge));
+}
+
+/// Attack: G-18
+/// By: a thief of a device's disk
+/// Does: reads with it what was written before, from the sealed bytes he kept
+/// Holds: the keys of what was read are gone
+#[test]
+fn a_stolen_device_does_not_read_the_past() {
+    let (ana, ben) = ana_and_ben();
+    let kept = ana.writes("last year");
+    assert_eq!(ben.reads(&kept), "last year");
+    let stolen = ben.twin();
+    assert_eq!(stolen.opens(&kept).unwrap_err(), OpenError::Replayed);
+    forget(&ben.vault, &chat()).unwrap();
+    assert_eq!(ben.opens(&ana.writes("next year")).unwrap_err(), OpenError::UnknownGroup);
+}
