@@ -279,6 +279,7 @@ impl Home {
                     if published.elapsed() >= PUBLISH_EVERY {
                         published = tokio::time::Instant::now();
                         self.publish_later();
+                        self.tidy_groups();
                     }
                 }
                 Err(failure) => {

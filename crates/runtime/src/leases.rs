@@ -11,6 +11,9 @@ use crate::records::{Object, Side, Standing, kind};
 use crate::sending::{LeaseWords, inner_message, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
+/// A lease that ends sooner than this is renewed, in seconds.
+const RENEW_BEFORE_S: i64 = 5 * 86_400;
+
 /// Learns who holds an object from its introduction, which its holder signed.
 pub(crate) fn adopt(tx: &Tx<'_>, url: &Address, said: &LeaseWords) -> Outcome<()> {
     let lease = seal::Lease { holder: said.holder, seq: said.seq, until: said.until };
@@ -89,6 +92,26 @@ pub(crate) fn take_over(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) 
     Ok(true)
 }
 
+/// Holds an object for longer before the lease runs out, so that no other device of ours takes it meanwhile.
+///
+/// Says whether the others have to hear of it.
+fn hold_on(tx: &Tx<'_>, me: &Ready, object: &Object, now: i64) -> Outcome<bool> {
+    let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+    let (group, now_s) = (object.group()?, now / 1000);
+    // Nobody else could take it.
+    if me.live_others().is_empty() || !matches!(object.side, Side::Reporter(_)) {
+        return Ok(false);
+    }
+    let lease = seal::lease(tx, &group).map_err(failed)?;
+    if lease.holder != me.dsk.verifying_key() || lease.until - now_s > RENEW_BEFORE_S {
+        return Ok(false);
+    }
+    let step = seal::renew(tx, &me.device, &group, now_s).map_err(|e| Failure::new(e.code(), e))?;
+    let inner = inner_message(MessageType::Update, &object.url, "lease", &step)?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    Ok(true)
+}
+
 impl Home {
     /// Takes over what lies with devices of ours that are gone, and brings all groups up to date.
     pub(crate) fn tidy_groups(&self) {
@@ -102,7 +125,7 @@ impl Home {
                 if matches!(object.standing, Standing::Closed { .. } | Standing::Copied) {
                     continue;
                 }
-                if take_over(tx, me, &mut object, now_ms())? {
+                if take_over(tx, me, &mut object, now_ms())? || hold_on(tx, me, &object, now_ms())? {
                     follow.extend(pumps(&object));
                 }
                 follow.push(Follow::Reconcile(object.url.clone()));

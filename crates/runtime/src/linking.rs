@@ -4,7 +4,10 @@
 //! only a person who sees the same six digits on both screens lets the device in. Then the chain names it, its
 //! domain admits it, and everything else comes sealed in the object of the own devices.
 
+use std::sync::Arc;
+
 use contract::{DeviceView, LinkCode, LinkState, News, Trouble};
+use keys::sealed_box::{BoxKey, BoxPublic};
 use message::{Address, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,8 +52,8 @@ const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Linking {
     offer: Option<Offer>,
-    /// Whether the device that was let in last may use the root key.
-    full: bool,
+    /// What secrets are sealed to for the device that was let in last, if it may use the root key.
+    full: Option<BoxPublic>,
     /// On a new device.
     pub(crate) joining: Option<Joining>,
 }
@@ -68,12 +71,16 @@ struct Offer {
 struct Request {
     dsk: keys::VerifyingKey,
     name: String,
+    /// What is for this device alone is sealed to this key.
+    secrets: BoxPublic,
 }
 
 /// A new device that asks.
 pub(crate) struct Joining {
     code: Code,
     pub(crate) dsk: keys::SigningKey,
+    /// Opens what the other device seals for us alone.
+    secrets: Arc<BoxKey>,
     attempt: u64,
     /// Known once the domain let us in.
     seated: Option<Seat>,
@@ -136,8 +143,8 @@ pub(crate) fn is_link_request(bytes: &[u8]) -> bool {
 }
 
 impl Linking {
-    pub(crate) fn admits_fully(&self) -> bool {
-        self.full
+    pub(crate) fn admits_fully(&self) -> Option<&BoxPublic> {
+        self.full.as_ref()
     }
 
     pub(crate) fn inbox(&self) -> Option<&Address> {
@@ -224,25 +231,29 @@ impl Home {
     /// Question `device.admit`.
     pub(crate) async fn device_admit(&self, full: bool) -> Outcome<()> {
         let now = now_ms();
+        let (request, chain) = {
+            let state = self.state();
+            let offer = state.linking.offer.as_ref().filter(|offer| offer.until >= now);
+            let request = offer.and_then(|offer| offer.request.clone());
+            let request = request.ok_or_else(|| Failure::new("link-expired", "no device asks any more"))?;
+            let me = state.me()?;
+            let mut chain = me.chain.clone();
+            chain
+                .add_device(&me.irk()?, request.dsk, &request.name, now / 1000 + DEVICE_LIFE_S, now / 1000)
+                .map_err(|e| Failure::new("link-refused", e))?;
+            (request, chain)
+        };
+        // The domain must know the device before it can receive anything; if it is away, one may say yes again.
+        self.publish_longer(&chain).await?;
         {
             let mut state = self.state();
             let state = &mut *state;
-            let offer = state.linking.offer.take();
-            let request = offer.filter(|offer| offer.until >= now).and_then(|offer| offer.request);
-            let request = request.ok_or_else(|| Failure::new("link-expired", "no device asks any more"))?;
-            state.linking.full = full;
-            let me = state.me()?;
-            let irk = me.irk()?;
-            let mut record: Me = me.record.clone();
-            let mut chain = me.chain.clone();
-            chain
-                .add_device(&irk, request.dsk, &request.name, now / 1000 + DEVICE_LIFE_S, now / 1000)
-                .map_err(|e| Failure::new("link-refused", e))?;
+            state.linking.offer = None;
+            state.linking.full = full.then_some(request.secrets);
+            let mut record: Me = state.me()?.record.clone();
             record.chain = chain.texts();
             self.put_me(state, record)?;
         }
-        // The domain must know the device before it can receive anything.
-        self.publish_chain().await?;
         let url = self.make_own_object()?;
         self.reconcile_later(url);
         Ok(())
@@ -338,7 +349,7 @@ impl Home {
     }
 
     pub(crate) fn linking_done(&self, state: &mut State) {
-        state.linking.full = false;
+        state.linking.full = None;
         self.tell(News::Link(LinkState::Done));
     }
 }
@@ -361,8 +372,8 @@ impl Home {
         state.store()?;
         state.set_home_domain(&code.user.domain())?;
         let attempt = state.linking.joining.as_ref().map_or(1, |joining| joining.attempt + 1);
-        let dsk = keys::SigningKey::generate();
-        state.linking.joining = Some(Joining { code, dsk, attempt, seated: None });
+        let (dsk, secrets) = (keys::SigningKey::generate(), Arc::new(BoxKey::generate()));
+        state.linking.joining = Some(Joining { code, dsk, secrets, attempt, seated: None });
         drop(state);
         self.tell(News::Link(LinkState::Reaching));
         let home = self.clone();
@@ -384,18 +395,19 @@ impl Home {
     }
 
     /// What the attempt works with, while it is not given up.
-    fn joining(&self, attempt: u64) -> Outcome<(Code, keys::SigningKey)> {
+    fn joining(&self, attempt: u64) -> Outcome<(Code, keys::SigningKey, BoxPublic)> {
         let state = self.state();
         let joining = state.linking.joining.as_ref().filter(|joining| joining.attempt == attempt);
         let joining = joining.ok_or_else(|| Failure::new("link-refused", "it was given up"))?;
-        Ok((joining.code.clone(), joining.dsk.clone()))
+        Ok((joining.code.clone(), joining.dsk.clone(), joining.secrets.public()))
     }
 
     /// From the code to a seat in the person's domain.
     async fn join_person(&self, attempt: u64) -> Outcome<()> {
-        let (code, dsk) = self.joining(attempt)?;
+        let (code, dsk, secrets) = self.joining(attempt)?;
         let secret = secret_of(&code.secret).ok_or_else(|| Failure::new("wrong-code", "no secret"))?;
-        let request = Request { dsk: dsk.verifying_key(), name: self.rooms.config.device_name.clone() };
+        let name = self.rooms.config.device_name.clone();
+        let request = Request { dsk: dsk.verifying_key(), name, secrets };
         let plain = serde_json::to_vec(&request).map_err(|e| Failure::new("malformed", e))?;
         let sealed = request_key(&secret).seal(&plain, REQUEST_MARK).map_err(|e| Failure::new("sealing-failed", e))?;
         let sealed = [REQUEST_MARK, sealed.as_slice()].concat();
@@ -510,7 +522,9 @@ impl Home {
         let now = now_ms();
         chain.device(&dsk.verifying_key(), now / 1000).map_err(|e| Failure::new("link-refused", e))?;
         chain.device(&code.device, now / 1000).map_err(|e| Failure::new("link-refused", e))?;
-        let irk = bundle
+        let secrets = state.linking.joining.as_ref().and_then(|joining| bundle.secrets_for(&joining.secrets));
+        let secrets = secrets.unwrap_or_default();
+        let irk = secrets
             .irk
             .filter(|irk| crate::first_run::signing_key(irk).is_some_and(|key| key.verifying_key() == chain.irk()));
         if chain.persona().to_string() != code.persona || bundle.user != code.user {
@@ -525,7 +539,7 @@ impl Home {
             chain: bundle.chain,
             tokens: bundle.tokens,
             renewals: bundle.renewals,
-            recovery: bundle.recovery,
+            recovery: secrets.recovery,
             own: Some(own.clone()),
             inbox: seat.inbox.clone(),
             chat: seat.chat.clone(),
@@ -557,8 +571,7 @@ impl Home {
         })?;
         state.me = Some(me);
         state.linking.joining = None;
-        state.policy.set_rules(bundle.rules);
-        state.keep_rules()?;
+        state.take_rules_of_ours(bundle.rules)?;
         self.tell(News::Link(LinkState::Transferring { done: 0, total: 0 }));
         self.resume(state);
         self.follow_up(state, lease);
@@ -585,6 +598,8 @@ impl Ready {
     /// The identity root key, if this device has it.
     pub(crate) fn irk(&self) -> Outcome<keys::SigningKey> {
         let irk = self.record.irk.as_deref().and_then(crate::first_run::signing_key);
+        // A key that another device of ours replaced signs nothing any more.
+        let irk = irk.filter(|irk| irk.verifying_key() == self.chain.irk());
         irk.ok_or_else(|| Failure::new("not-full-device", "this device may not add or revoke devices"))
     }
 

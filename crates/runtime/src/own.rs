@@ -4,10 +4,12 @@
 //! contacts and conversations here, page by page: it says how far it is, and gets what follows. Nothing is
 //! remembered about it by the one that sends, so either side may start again at any time.
 
+use keys::sealed_box::{BoxKey, BoxPublic};
 use message::{Address, Message, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
+use zeroize::Zeroizing;
 
 use crate::home::{Home, Ready, State, now_ms};
 use crate::members::{Author, Chains, Named};
@@ -52,17 +54,35 @@ pub(crate) struct Bundle {
     pub(crate) user: UserAddress,
     pub(crate) name: String,
     pub(crate) issuer: String,
+    /// [`Secrets`] of a device that may use them, sealed to it alone: others of ours may read the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) irk: Option<String>,
+    pub(crate) secrets: Option<String>,
     pub(crate) chain: Vec<String>,
     pub(crate) tokens: Vec<String>,
     #[serde(default)]
     pub(crate) renewals: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) recovery: Option<crate::records::Recovery>,
     /// What the person allowed and forbade, so that they are not asked again.
     #[serde(default)]
     pub(crate) rules: policy::Rules,
+}
+
+/// What only a device gets that may add and revoke others.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    pub(crate) irk: Option<String>,
+    pub(crate) recovery: Option<crate::records::Recovery>,
+}
+
+/// Binds sealed secrets to what they are.
+const SECRETS: &[u8] = b"parlance-device-secrets-v1";
+
+impl Bundle {
+    /// The secrets, if they are for whoever holds this key.
+    pub(crate) fn secrets_for(&self, key: &BoxKey) -> Option<Secrets> {
+        let sealed = keys::from_b64url(self.secrets.as_deref()?).ok()?;
+        let plain = Zeroizing::new(key.open(&sealed, SECRETS, self.user.to_string().as_bytes()).ok()?.to_vec());
+        serde_json::from_slice(&plain).ok()
+    }
 }
 
 /// How far a copy is: what to send next.
@@ -520,8 +540,10 @@ impl Home {
     pub(crate) fn own_step(&self, state: &mut State, step: OwnStep) {
         let done = match step {
             OwnStep::Joined => {
-                let (full, rules) = (state.linking.admits_fully(), state.policy.rules().clone());
-                self.tell_own(state, move |me, _| Ok(Some(("me", MessageType::Update, bundle_of(me, full, rules)))))
+                let (full, rules) = (state.linking.admits_fully().copied(), state.policy.rules().clone());
+                self.tell_own(state, move |me, _| {
+                    Ok(Some(("me", MessageType::Update, bundle_of(me, full.as_ref(), rules)?)))
+                })
             }
             OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
                 let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
@@ -633,17 +655,22 @@ fn conversations_without(tx: &Tx<'_>, device: &str) -> Outcome<Vec<Address>> {
 }
 
 /// Who we are, for a new device; the root key only for those that may use it.
-fn bundle_of(me: &Ready, full: bool, rules: policy::Rules) -> Value {
+fn bundle_of(me: &Ready, full: Option<&BoxPublic>, rules: policy::Rules) -> Outcome<Value> {
+    let secrets = full.map(|key| {
+        let secrets = Secrets { irk: me.record.irk.clone(), recovery: me.record.recovery.clone() };
+        let plain = Zeroizing::new(serde_json::to_vec(&secrets).unwrap_or_default());
+        key.seal(&plain, SECRETS, me.record.user.to_string().as_bytes())
+    });
+    let secrets = secrets.transpose().map_err(|e| Failure::new("sealing-failed", e))?;
     let bundle = Bundle {
         user: me.record.user.clone(),
         name: me.record.name.clone(),
         issuer: me.record.issuer.clone(),
-        irk: me.record.irk.clone().filter(|_| full),
+        secrets: secrets.map(|sealed| keys::b64url(&sealed)),
         chain: me.record.chain.clone(),
         tokens: me.record.tokens.clone(),
         renewals: me.record.renewals.clone(),
-        recovery: me.record.recovery.clone().filter(|_| full),
         rules,
     };
-    json!(bundle)
+    Ok(json!(bundle))
 }

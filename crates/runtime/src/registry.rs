@@ -8,7 +8,7 @@ use crate::home::{Home, body};
 use crate::trouble::{Failure, Outcome};
 
 /// Devices of one person that are dealt with; more are not invited.
-pub(crate) const DEVICES_LIMIT: usize = 16;
+pub(crate) const DEVICES_LIMIT: usize = 32;
 
 /// What a registry says of a person.
 pub(crate) struct RegistryEntry {

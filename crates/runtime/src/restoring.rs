@@ -108,8 +108,8 @@ impl Home {
         }
         // A backup that does not open must not cost an entry of the chain.
         let from_backup = backup.map(|path| self.peek_backup(path, words, user, &chain)).transpose()?;
-        let (chain, tokens, renewals, issuer, called) = match from_backup {
-            Some(before) => (chain, before.tokens, before.renewals, before.issuer, before.name),
+        let (chain, tokens, issuer, called) = match from_backup {
+            Some(before) => (chain, before.tokens, before.issuer, before.name),
             // Nobody keeps the issuer's word for us, so it is asked for again.
             None => self.sign_in_again_as(user, chain, &irk, dsk).await?,
         };
@@ -127,7 +127,7 @@ impl Home {
             dsk: keys::b64url(dsk.to_bytes().as_ref()),
             chain: chain.texts(),
             tokens,
-            renewals,
+            renewals: Vec::new(),
             recovery: Some(Recovery { words: None, ..Recovery::new(words) }),
             own: None,
             inbox,
@@ -147,7 +147,7 @@ impl Home {
             state.me = Some(me);
             let rules: Option<policy::Rules> =
                 state.store()?.read(|tx| tx.get(kind::RULES, "rules")).map_err(Failure::store)?;
-            state.policy.set_rules(rules.unwrap_or_default());
+            state.take_rules_of_ours(rules.unwrap_or_default())?;
         }
         if let Err(failure) = self.publish_key_packages().await {
             tracing::info!(code = failure.code, "key packages are published later");
@@ -175,7 +175,7 @@ impl Home {
         chain: Sigchain,
         irk: &keys::SigningKey,
         dsk: &keys::SigningKey,
-    ) -> Outcome<(Sigchain, Vec<String>, Vec<String>, String, String)> {
+    ) -> Outcome<(Sigchain, Vec<String>, String, String)> {
         let before = chain.attestations().iter().rev().find(|one| !one.withdrawn);
         let issuer = before.map_or_else(|| self.own_issuer(&user.domain()), |one| one.iss.clone());
         let cic = identity::Cic::new(irk.verifying_key(), chain.genesis_hash());
@@ -192,7 +192,7 @@ impl Home {
         let enrolled =
             persona.finish(&signed_in.id_token, now_ms() / 1000).map_err(|e| Failure::new("bad-token", e))?;
         let tokens = vec![enrolled.token.text().to_owned()];
-        Ok((enrolled.chain, tokens, Vec::new(), issuer, user.name().to_owned()))
+        Ok((enrolled.chain, tokens, issuer, user.name().to_owned()))
     }
 
     /// Who a backup is of; it is read whole, so that a broken one is refused before anything happens.
@@ -254,7 +254,8 @@ impl Home {
                 .rotate_irk(&irk, Signer::Irk, next.verifying_key(), now_ms() / 1000)
                 .map_err(|e| Failure::new("bad-chain", e))?;
             let irk = Some(keys::b64url(next.to_bytes().as_ref()));
-            let record = Me { irk, chain: chain.texts(), ..me.record.clone() };
+            // What the key of before signed counts no more; the next renewal is signed anew.
+            let record = Me { irk, chain: chain.texts(), renewals: Vec::new(), ..me.record.clone() };
             // The key of before is worth nothing to us, and much to a thief.
             state.store()?.erase(|tx| tx.put(kind::ME, "me", &record)).map_err(Failure::store)?;
             self.put_me(state, record)?;

@@ -121,6 +121,14 @@ impl State {
         self.policy.set_rules(rules.unwrap_or_default());
     }
 
+    /// Takes the rules that the person set elsewhere; what the organisation says of this device stays.
+    pub(crate) fn take_rules_of_ours(&mut self, rules: Rules) -> Outcome<()> {
+        let ours = self.policy.rules();
+        let (organisation, charter) = (ours.organisation.clone(), ours.charter.clone());
+        self.policy.set_rules(Rules { organisation, charter, ..rules.without_organisation() });
+        self.keep_rules()
+    }
+
     /// Whether the rules are others afterwards.
     fn hear_organisation(&mut self, read: Option<(&VerifyingKey, Outcome<String>)>) -> Outcome<bool> {
         let rules = self.policy.rules();

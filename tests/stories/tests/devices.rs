@@ -3,12 +3,16 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use common::Stage;
 use contract::{
     CallStage, CallView, ChatView, Content, DeviceState, DeviceView, News, PersonCard, Question, TrustMark,
 };
-use lab::Person;
+
 use lab::person::Setup;
+use lab::{Crooked, Person, Way};
 use serde_json::Value;
 
 /// A new device of somebody, not linked yet.
@@ -187,6 +191,54 @@ async fn a_call_rings_on_both_devices_and_is_taken_on_one() {
     tablet.is_in_no_call().await;
     tablet.close().await;
     stage.close().await;
+}
+
+/// Whether a message of the wire carries a change of a group's members, as its unsealed header says.
+fn is_commit(message: &Value) -> bool {
+    let Some(sealed) = message.pointer("/body/sealed").and_then(Value::as_str) else { return false };
+    let bytes = keys::from_b64url(sealed).unwrap();
+    // RFC 9420: version and wire format, the group's id with its length, the epoch, the content type; 3 is a commit.
+    let (length, header) = match bytes.get(4).copied().unwrap_or(0) {
+        short @ 0..64 => (usize::from(short), 1),
+        long @ 64..128 => (usize::from(long & 63) << 8 | usize::from(bytes[5]), 2),
+        _ => return false,
+    };
+    bytes.starts_with(&[0, 1, 0, 2]) && bytes.get(4 + header + length + 8) == Some(&3)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_members_that_got_lost_on_the_way_leaves_no_hole() {
+    let a = Crooked::start("a.localhost").await;
+    let b = lab::Domain::start("b.localhost", node::Wire::Sse).await;
+    let setup = Setup::with(&[&a.domain, &b]);
+    let (mut ana, mut ben) = (Person::new("ana", setup.clone()).await, Person::new("ben", setup.clone()).await);
+    ana.signs_up(&a.domain, None).await;
+    ben.signs_up(&b, None).await;
+    let chat = ben.asks_for_contact("ana@a.localhost").await;
+    ana.accepts("ben@b.localhost").await;
+    ben.sees_contact("ana@a.localhost", contract::ContactState::Accepted).await;
+
+    // Ana's Node passes on rubbish in place of the next change of members: Ben's device is told that it arrived.
+    let lost = Arc::new(AtomicBool::new(false));
+    let spoiled = lost.clone();
+    a.tampers(move |way, mut message| {
+        if way == Way::ToNode && is_commit(&message) && !spoiled.swap(true, Ordering::SeqCst) {
+            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
+        }
+        vec![message]
+    });
+    let mut tablet = Person::new("tablet", setup).await;
+    tablet.becomes_a_device_of(&mut ben, true).await;
+    tablet.sees_members(&chat, 2).await;
+    assert!(lost.load(Ordering::SeqCst), "a change of members was lost");
+    ben.writes(&chat, "written after the change").await;
+    ana.reads(&chat, &["written after the change"]).await;
+    tablet.writes(&chat, "and so was this").await;
+    ana.reads(&chat, &["written after the change", "and so was this"]).await;
+    ana.sees_members(&chat, 2).await;
+    for mut person in [ana, ben, tablet] {
+        person.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
