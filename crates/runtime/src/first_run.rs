@@ -80,6 +80,13 @@ impl FirstRun {
         (self.attempt, cancel)
     }
 
+    /// A sign-in waits for the browser at this address, which can be opened again until it is given up.
+    pub(crate) fn wait_at(&mut self, url: Url) -> CancellationToken {
+        let (_, cancel) = self.begin_attempt();
+        self.url = Some(url);
+        cancel
+    }
+
     /// A passphrase is needed from now on; what was begun is given up.
     pub(crate) fn lock(&mut self) {
         if let Some(cancel) = self.cancel.take() {

@@ -14,7 +14,6 @@ use message::{Code, MessageType, UserAddress};
 use serde_json::{Value, json};
 use signin::SignIn;
 use store::{BackupProgress, Tx};
-use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::first_run::{FirstRun, ready};
@@ -184,11 +183,12 @@ impl Home {
         let pending =
             SignIn::begin(&self.rooms.net, self.issuer_config(&issuer), persona.nonce()).await.map_err(failed)?;
         let url = pending.authorize_url().clone();
+        let cancel = self.state().first_run.wait_at(url.clone());
         self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
         if let Err(failure) = self.open_browser(&url).await {
             tracing::info!(code = failure.code, "no browser opened");
         }
-        let signed_in = pending.finish(CancellationToken::new()).await.map_err(failed)?;
+        let signed_in = pending.finish(cancel).await.map_err(failed)?;
         let enrolled =
             persona.finish(&signed_in.id_token, now_ms() / 1000).map_err(|e| Failure::new("bad-token", e))?;
         let tokens = vec![enrolled.token.text().to_owned()];

@@ -32,6 +32,8 @@ export class Conversation {
     private readonly announcer: Announcer,
     private readonly toasts: Toasts,
     private readonly inSight: () => boolean = () => document.hasFocus(),
+    /** Words went to another conversation than the one that was open. */
+    private readonly onmoved: (chat: string) => void = () => {},
   ) {}
 
   summary = $derived.by((): ChatSummary | null => {
@@ -127,8 +129,10 @@ export class Conversation {
     if (message) {
       // News of the message may have come before the answer, and is newer than it.
       const known = this.messages.some((one) => one.id === message.id);
-      if (this.chat === chat && !known) this.#place(message);
+      if (this.chat === message.chat && !known) this.#place(message);
       if (!known) this.chats.takeMessage(message);
+      // After a recovery, or keys that were accepted, the words go on in a new conversation.
+      if (message.chat !== chat && this.chat === chat) this.onmoved(message.chat);
     } else if (this.sending.trouble) {
       this.#drafts.set(chat, text);
       if (this.chat === chat && this.draft === '') this.draft = text;
@@ -200,6 +204,21 @@ export class Conversation {
     if (this.view?.summary.user !== card.user) return;
     this.view.identity = card.identity;
     this.view.summary.change = card.change;
+    void this.#lookAgain();
+  }
+
+  /** Asks who is in it and what was refused; neither is told unasked. */
+  async #lookAgain(): Promise<void> {
+    const chat = this.chat;
+    if (chat === null) return;
+    try {
+      const { devices, refusals } = await this.shell.ask({ ask: 'chat.open', input: { chat } });
+      if (this.chat !== chat || !this.view) return;
+      this.view.devices = devices;
+      this.view.refusals = refusals;
+    } catch {
+      // What is shown stays until the conversation is opened again.
+    }
   }
 
   gone(chat: string, id: string): void {

@@ -1,5 +1,6 @@
 /** Says a message as one sentence: for the list, the reader and system lines. */
 import type { ChatMessage, TrustMark } from '../shell/shell';
+import { isNotVerified } from '../shared/trouble';
 import { clock, say, sayIfKnown, stopwatch } from '../words/words.svelte';
 
 /** `name` is how the other side is called. */
@@ -16,6 +17,23 @@ export function systemText(code: string, detail: string, name: string): string {
   // Some sentences need the detail and have a second form for when there is none.
   const bare = detail === '' ? sayIfKnown(`system.${code}-bare`, { name }) : null;
   return bare ?? sayIfKnown(`system.${code}`, { detail, length, name }) ?? (detail || say('system.unknown'));
+}
+
+/** Words of the sealing that mean the same to a person. */
+const SAME: Record<string, string> = {
+  'unverified-leaf': 'unverified',
+  'bad-chain': 'unverified',
+  'not-the-leaf': 'unverified',
+  'wrong-person': 'wrong-author',
+  'invalid-message': 'tampered',
+  'too-far-ahead': 'from-the-future',
+  'own-message': 'replayed',
+};
+
+/** Why something of a conversation was refused. */
+export function refusalText(code: string): string {
+  const known = code.startsWith('lease-') || code === 'not-holder' ? 'lease' : (SAME[code] ?? code);
+  return sayIfKnown(`refusal.${known}`) ?? say(isNotVerified(code) ? 'refusal.unverified' : 'refusal.other');
 }
 
 const TONES: Record<string, 'warn' | 'bad'> = {

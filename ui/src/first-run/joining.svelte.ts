@@ -1,5 +1,5 @@
 /** Brings a person back on a new device: by one they have, or by their recovery words. */
-import type { AppState, BackupState, LinkState, Shell } from '../shell/shell';
+import type { AppState, BackupState, LinkState, Shell, SignInState } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import { readAddress } from '../shared/address';
 import { Waiting } from '../shared/waiting.svelte';
@@ -17,6 +17,8 @@ export class Joining {
   wordsFault = $state<string | null>(null);
   backup = $state('');
   progress = $state<BackupState | null>(null);
+  /** Where the issuer is asked to vouch once more, while it is. */
+  signInAt = $state<string | null>(null);
   restoring = new Waiting();
   #turn = 0;
 
@@ -77,10 +79,10 @@ export class Joining {
     this.userFault = user === null ? say('profile.full-address-wrong') : null;
     this.wordsFault = words === '' ? say('restore.words-missing') : null;
     if (user === null || this.wordsFault) return;
-    this.progress = null;
+    this.progress = this.signInAt = null;
     const input = { user, words, backup: this.backup.trim() || null };
     const state = await this.restoring.run(() => this.shell.ask({ ask: 'recovery.restore', input }));
-    this.progress = null;
+    this.progress = this.signInAt = null;
     if (!state) return;
     this.clear();
     this.onstate(state);
@@ -90,6 +92,28 @@ export class Joining {
     if (this.way === 'restore' && this.restoring.busy) this.progress = backup;
   }
 
+  takeSignIn(state: SignInState): void {
+    if (this.way !== 'restore' || !this.restoring.busy) return;
+    this.signInAt = state.state === 'waiting' ? state.url : null;
+  }
+
+  async openAgain(): Promise<void> {
+    try {
+      await this.shell.ask({ ask: 'signin.again' });
+    } catch {
+      // The address can still be copied.
+    }
+  }
+
+  /** Leaves the sign-in: the restore ends with it. */
+  async cancelSignIn(): Promise<void> {
+    try {
+      await this.shell.ask({ ask: 'signin.cancel' });
+    } catch {
+      // It was over already.
+    }
+  }
+
   /** Also forgets the recovery words that were typed. */
   clear(): void {
     this.#turn++;
@@ -97,7 +121,7 @@ export class Joining {
     this.code = this.user = this.words = this.backup = '';
     this.codeFault = this.userFault = this.wordsFault = null;
     this.link = null;
-    this.progress = null;
+    this.progress = this.signInAt = null;
     this.restoring.reset();
   }
 }

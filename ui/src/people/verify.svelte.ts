@@ -12,6 +12,8 @@ export class Verify {
   who = $state<{ user: string; name: string } | null>(null);
   code = $state<SafetyCode | null>(null);
   outcome = $state<Outcome | null>(null);
+  /** The app saw two different codes; the person has not said yet that it is so. */
+  doubted = $state(false);
   theirs = $state('');
   fault = $state<string | null>(null);
   loading = new Waiting();
@@ -47,6 +49,7 @@ export class Verify {
     if (!outcome || this.who?.user !== user) return;
     if (outcome === 'no-code') this.fault = say('verify.no-code');
     else this.outcome = outcome;
+    this.doubted = outcome === 'mismatch';
   }
 
   /** The person compared by eye or ear. */
@@ -56,7 +59,9 @@ export class Verify {
     const card = await this.answering.run(() => this.shell.ask({ ask: 'verify.compared', input: { user, same } }));
     // Who saw two different codes is warned, whatever the app made of it.
     if (this.who?.user === user && (card || !same)) this.outcome = same ? 'match' : 'mismatch';
-    if (card) this.oncard(card);
+    if (!card) return;
+    this.doubted = false;
+    this.oncard(card);
   }
 
   /** Takes a comparison back. */
@@ -78,6 +83,7 @@ export class Verify {
     this.who = null;
     this.code = null;
     this.outcome = null;
+    this.doubted = false;
     this.theirs = '';
     this.fault = null;
     for (const waiting of [this.loading, this.answering, this.deciding]) waiting.reset();

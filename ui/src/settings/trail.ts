@@ -1,5 +1,6 @@
 /** Says a verdict of the policy as a sentence. */
 import type { TrailLine } from '../shell/shell';
+import { isNotVerified } from '../shared/trouble';
 import { say, sayIfKnown } from '../words/words.svelte';
 
 export function trailText(line: TrailLine): string {
@@ -9,8 +10,14 @@ export function trailText(line: TrailLine): string {
   return say('trail.line', { what, verdict });
 }
 
+/** Many ways to fail a check mean the same to a person. */
+function becauseOf(code: string): string {
+  if (code.startsWith('org-policy-')) return 'org-policy';
+  return sayIfKnown(`trail.because-${code}`) === null && isNotVerified(code) ? 'not-verified' : code;
+}
+
 export function trailWhy(line: TrailLine): string {
   const layer = sayIfKnown(`trail.layer-${line.layer}`) ?? say('trail.layer-other');
-  const why = sayIfKnown(`trail.because-${line.because}`);
+  const why = sayIfKnown(`trail.because-${becauseOf(line.because)}`);
   return why ? say('trail.why', { why, layer }) : layer;
 }

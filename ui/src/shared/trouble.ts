@@ -28,6 +28,21 @@ const SAME: Record<string, string> = {
   'no-name': 'invalid-address',
   'too-many-questions': 'too-many',
   'no-network': 'offline',
+  yourself: 'own-address',
+  unknown: 'gone',
+  'unknown-object': 'gone',
+  'not-failed': 'gone',
+  empty: 'gone',
+  'bad-request': 'not-understood',
+  'bad-question': 'not-understood',
+  'bad-object': 'not-understood',
+  'bad-change': 'not-understood',
+  malformed: 'not-understood',
+  'not-sealed': 'not-understood',
+  'not-granted': 'beyond-grants',
+  'not-reporter': 'beyond-grants',
+  'one-person': 'beyond-grants',
+  'wrong-backup': 'not-your-backup',
 };
 
 /** Each way in which an identity can fail its check; to a person they mean the same. */
@@ -39,10 +54,20 @@ const NOT_VERIFIED = new Set(
    bad-display-claim chain-from-the-future foreign-chain foreign-root-key device-unknown device-revoked
    not-the-leaf rolled-back too-few-issuers wrong-author wrong-domain bad-chain token-too-large token-too-deep
    token-duplicate-member token-not-json token-malformed token-forbidden-algorithm
-   token-unsupported-algorithm token-forbidden-header`.split(/\s+/),
+   token-unsupported-algorithm token-forbidden-header chain attestation-over attestation-stale before-reset
+   device-before-reset not-attested withdrawn reset-unfounded unverified-leaf renewal-malformed renewal-token
+   renewal-orphan renewal-differs renewal-not-later renewal-signature`.split(/\s+/),
 );
 
-const known = (code: string): string => SAME[code] ?? (NOT_VERIFIED.has(code) ? 'identity-not-verified' : code);
+const known = (code: string): string => SAME[code] ?? group(code);
+
+function group(code: string): string {
+  if (NOT_VERIFIED.has(code)) return 'identity-not-verified';
+  return code.startsWith('org-policy-') ? 'org-policy' : code;
+}
+
+/** Whether a failed check of an identity is what the code means. */
+export const isNotVerified = (code: string): boolean => NOT_VERIFIED.has(code);
 
 export function sentence(trouble: Trouble): string {
   const code = known(trouble.code);

@@ -4,7 +4,7 @@ import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-t
 import { sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
 import type {
-  Answers, AppState, CallView, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
+  Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
 } from './shell';
 
 export { sceneOf } from './demo-scenes';
@@ -131,7 +131,7 @@ export class DemoShell implements Shell {
         const summary = this.#chat(question.input.chat);
         const person = world.people.find((one) => one.user === summary.user);
         const refusals = summary.mark === 'changed' ? [{ code: 'wrong-author', count: 3, lastAt: Date.now() - 40 * MINUTE }] : [];
-        return { summary, identity: person?.identity ?? null, devices: [], refusals, messages: world.messages[summary.chat], more: false };
+        return { summary, identity: person?.identity ?? null, devices: membersOf(person), refusals, messages: world.messages[summary.chat], more: false };
       }
       case 'chat.older':
         return [];
@@ -308,6 +308,10 @@ export class DemoShell implements Shell {
     }
   }
 }
+
+/** In the demo every device that counts is in every conversation. */
+const membersOf = (person: PersonCard | undefined): ChatDevice[] =>
+  (person?.devices ?? []).filter(({ state }) => state === 'active').map(({ name }) => ({ user: person!.user, name }));
 
 function refuse(code: string): never {
   throw { code, detail: `the demo says ${code}` };

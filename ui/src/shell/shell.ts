@@ -32,6 +32,7 @@ export type { ApiError, AppState, BackupState, CallView, ChatMessage, ChatSummar
 export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
 export type { RecoveryState, SafetyCode, ScanOutcome, Settings, TrailLine, Trouble, WrittenFile };
 export type { CallStage } from './generated/CallStage';
+export type { ChatDevice } from './generated/ChatDevice';
 export type { ConsentChoice } from './generated/ConsentChoice';
 export type { ContactState } from './generated/ContactState';
 export type { DeliveryState } from './generated/DeliveryState';

@@ -62,7 +62,7 @@ export class App {
     this.firstRun = new FirstRun(shell, (state) => this.#takeState(state));
     this.consents = new Consents(shell);
     this.chats = new Chats(shell);
-    this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts);
+    this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts, () => document.hasFocus(), (chat) => this.openChat(chat));
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
@@ -225,6 +225,7 @@ export class App {
         return this.#takeState(news.data);
       case 'signin':
         this.identities.takeSignIn(news.data);
+        this.joining.takeSignIn(news.data);
         return this.firstRun.takeSignIn(news.data);
       case 'chat':
         this.chats.take(news.data);
