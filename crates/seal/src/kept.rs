@@ -4,7 +4,9 @@
 //! takes longer than a thousand messages. Who writes or reads more than once keeps it.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
+use openmls::group::PastEpochDeletion;
 use openmls::prelude::MlsGroup;
 
 use crate::config::PLAINTEXT_LIMIT;
@@ -12,7 +14,7 @@ use crate::desk::{Desk, at_once};
 use crate::group::active;
 use crate::open::{self, Incoming};
 use crate::provider::Provider;
-use crate::{Check, Device, GroupError, GroupId, OpenError, Opened, SealError, Vault, VaultError};
+use crate::{Check, Device, GroupError, GroupId, Member, OpenError, Opened, SealError, Vault, VaultError};
 
 /// What was sealed or opened of several, each by itself.
 pub type Each<T, E> = Vec<Result<T, E>>;
@@ -23,8 +25,36 @@ pub type Each<T, E> = Vec<Result<T, E>>;
 /// transaction** in which it was used, drops it and loads it again.
 pub struct Kept {
     id: GroupId,
-    /// Missing after a message that was refused half-way.
-    mls: Option<MlsGroup>,
+    memory: Memory,
+}
+
+/// What is known of a group between two of its messages.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The group; missing before the first message, and after one that was refused half-way.
+    pub(crate) mls: Option<MlsGroup>,
+    /// Who wrote last.
+    pub(crate) sender: Option<Member>,
+    /// The vault has not got its last keys.
+    owes: bool,
+}
+
+impl Memory {
+    fn of(mls: MlsGroup) -> Self {
+        Self { mls: Some(mls), ..Self::default() }
+    }
+
+    /// Lays the keys into the vault if it has not got them.
+    fn settle(&mut self, vault: &dyn Vault) -> Result<(), VaultError> {
+        if let Some(mls) = self.mls.as_mut().filter(|_| self.owes) {
+            let provider = Provider::new(vault);
+            // The one call of openmls that writes them and nothing else: no epoch ended before 1970.
+            mls.delete_past_epoch_secrets(&provider, PastEpochDeletion::before_timestamp(SystemTime::UNIX_EPOCH))
+                .map_err(|error| provider.failure().unwrap_or_else(|| VaultError::Failed(error.to_string())))?;
+            self.owes = false;
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Kept {
@@ -37,11 +67,11 @@ impl Kept {
     /// Loads a group we are in.
     pub fn load(vault: &dyn Vault, group: &GroupId) -> Result<Self, GroupError> {
         let mls = active(&Provider::new(vault), group)?;
-        Ok(Self { id: group.clone(), mls: Some(mls) })
+        Ok(Self::hold(group.clone(), mls))
     }
 
     pub(crate) fn hold(id: GroupId, mls: MlsGroup) -> Self {
-        Self { id, mls: Some(mls) }
+        Self { id, memory: Memory::of(mls) }
     }
 
     /// The group.
@@ -56,7 +86,8 @@ impl Kept {
         device: &Device,
         plaintexts: &[&[u8]],
     ) -> Result<Vec<Vec<u8>>, SealError> {
-        let held = self.mls.take().filter(|mls| mls.pending_proposals().next().is_none());
+        let Memory { mls, sender, .. } = std::mem::take(&mut self.memory);
+        let held = mls.filter(|mls| mls.pending_proposals().next().is_none());
         at_once(vault, |desk| {
             let provider = Provider::blind_to_proposals(desk);
             let waiting = held.is_none();
@@ -66,7 +97,7 @@ impl Kept {
             };
             let sealed = seal_all(&provider, &mut mls, device, plaintexts)?;
             // One that is blind to proposals must not be used to read.
-            self.mls = if waiting { None } else { Some(mls) };
+            self.memory = Memory { mls: (!waiting).then_some(mls), sender, owes: false };
             Ok(sealed)
         })
     }
@@ -79,7 +110,7 @@ impl Kept {
         messages: &[&[u8]],
         check: Check<'_>,
     ) -> Result<Each<Opened, OpenError>, VaultError> {
-        let mut mls = self.mls.take();
+        let mut memory = std::mem::take(&mut self.memory);
         let opened = at_once(vault, |desk| {
             let one = |bytes: &&[u8]| {
                 let incoming = match Incoming::read(bytes) {
@@ -87,11 +118,13 @@ impl Kept {
                     Ok(_) => return Ok(Err(OpenError::UnknownGroup)),
                     Err(error) => return Ok(Err(error)),
                 };
-                open_next(desk, &mut mls, incoming, check)
+                open_next(desk, &mut memory, incoming, check)
             };
-            messages.iter().map(one).collect()
+            let opened = messages.iter().map(one).collect::<Result<_, VaultError>>()?;
+            memory.settle(desk)?;
+            Ok::<_, VaultError>(opened)
         })?;
-        self.mls = mls;
+        self.memory = memory;
         Ok(opened)
     }
 }
@@ -121,16 +154,18 @@ pub fn open_many(
     messages: &[&[u8]],
     check: Check<'_>,
 ) -> Result<Each<Opened, OpenError>, VaultError> {
-    let mut groups: HashMap<GroupId, Option<MlsGroup>> = HashMap::new();
+    let mut groups: HashMap<GroupId, Memory> = HashMap::new();
     at_once(vault, |desk| {
         let one = |bytes: &&[u8]| match Incoming::read(bytes) {
             Ok(incoming) => {
-                let mls = groups.entry(incoming.group().clone()).or_default();
-                open_next(desk, mls, incoming, check)
+                let memory = groups.entry(incoming.group().clone()).or_default();
+                open_next(desk, memory, incoming, check)
             }
             Err(error) => Ok(Err(error)),
         };
-        messages.iter().map(one).collect()
+        let opened = messages.iter().map(one).collect::<Result<_, VaultError>>()?;
+        groups.values_mut().try_for_each(|memory| memory.settle(desk))?;
+        Ok(opened)
     })
 }
 
@@ -140,7 +175,9 @@ fn seal_all(
     device: &Device,
     plaintexts: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>, SealError> {
-    let seal = |text: &&[u8]| {
+    let last = plaintexts.len().saturating_sub(1);
+    let seal = |(at, text): (usize, &&[u8])| {
+        provider.put_off(at < last);
         if text.len() > PLAINTEXT_LIMIT {
             return Err(SealError::TooLarge);
         }
@@ -149,20 +186,30 @@ fn seal_all(
             .map_err(|error| provider.failure().map_or_else(|| SealError::Mls(error.to_string()), SealError::Vault))?;
         sealed.to_bytes().map_err(|error| SealError::Mls(error.to_string()))
     };
-    plaintexts.iter().map(seal).collect()
+    plaintexts.iter().enumerate().map(seal).collect()
 }
 
 /// Opens the next message of a group that may be in memory already.
 ///
-/// After a refusal desk and memory are as before the message, so that it can be tried again.
+/// After a refusal desk and memory are as before the message, so that it can be tried again. The
+/// keys that a text of the present epoch leaves are laid on the desk later, by [`Memory::settle`];
+/// whatever else comes finds them there, to come back to.
 fn open_next(
     desk: &Desk<'_>,
-    mls: &mut Option<MlsGroup>,
+    memory: &mut Memory,
     incoming: Incoming<'_>,
     check: Check<'_>,
 ) -> Result<Result<Opened, OpenError>, VaultError> {
+    let provider = Provider::new(desk);
+    let text = memory.mls.as_ref().is_some_and(|mls| incoming.is_text_of(mls));
+    if !text {
+        memory.settle(desk)?;
+    }
+    provider.put_off(text);
     let mark = desk.mark();
-    match open::one(desk, mls, incoming, check) {
+    let opened = open::one(desk, &provider, memory, incoming, check);
+    memory.owes |= provider.owes();
+    match opened {
         Err(OpenError::Vault(failure)) => Err(failure),
         Err(refused) => {
             desk.back_to(mark);

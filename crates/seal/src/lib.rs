@@ -31,6 +31,7 @@ mod member;
 mod membership;
 mod note;
 mod open;
+mod peek;
 mod provider;
 mod shelf;
 mod vault;
@@ -58,5 +59,6 @@ pub use member::{Candidate, Check, GroupId, Member};
 pub use membership::{
     Invitation, Renewal, commit_pending, invite, invite_many, propose_leave, propose_refresh, remove,
 };
-pub use open::{Opened, Sealed, What, group_of, is_welcome, open, peek};
+pub use open::{Opened, What, open};
+pub use peek::{Sealed, group_of, is_welcome, peek};
 pub use vault::{MemoryVault, Vault, VaultError};

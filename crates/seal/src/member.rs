@@ -131,6 +131,14 @@ impl Member {
     pub(crate) fn of_mls(member: &openmls::group::Member) -> Result<Self, String> {
         Self::read(member.index.u32(), &member.credential, &member.signature_key)
     }
+
+    /// Whether [`Member::of_mls`] would read this one.
+    pub(crate) fn is(&self, member: &openmls::group::Member) -> bool {
+        self.leaf == member.index.u32()
+            && self.dsk.as_bytes().as_slice() == member.signature_key
+            && member.credential.credential_type() == CredentialType::Other(CREDENTIAL_TYPE)
+            && self.credential == member.credential.serialized_content()
+    }
 }
 
 impl fmt::Debug for Member {

@@ -12,23 +12,10 @@ use tls_codec::DeserializeBytes;
 
 use crate::config::{MEMBER_LIMIT, MESSAGE_LIMIT, PROPOSAL_LIMIT};
 use crate::desk::{Desk, at_once};
+use crate::kept::Memory;
 use crate::member;
 use crate::provider::Provider;
 use crate::{Candidate, Check, Device, GroupError, GroupId, Member, OpenError, Vault, VaultError, lease, note, wishes};
-
-/// What a sealed thing is, read from its unsealed and unproven header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealed {
-    /// An invitation, for [`crate::inspect_welcome`].
-    Welcome,
-    /// A message of a group, for [`open`].
-    Message {
-        /// The group.
-        group: GroupId,
-        /// The epoch it was sealed in.
-        epoch: u64,
-    },
-}
 
 /// A message that was opened.
 #[derive(Debug)]
@@ -79,39 +66,13 @@ impl fmt::Debug for What {
     }
 }
 
-/// Says what a sealed thing is and which group it claims to belong to, opening nothing.
-pub fn peek(bytes: &[u8]) -> Result<Sealed, OpenError> {
-    if bytes.len() > MESSAGE_LIMIT {
-        return Err(OpenError::TooLarge);
-    }
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| OpenError::Malformed)?;
-    if matches!(message.wire_format(), openmls::prelude::WireFormat::Welcome) {
-        return Ok(Sealed::Welcome);
-    }
-    let message = private(message)?;
-    Ok(Sealed::Message { group: id_of(&message)?, epoch: message.epoch().as_u64() })
-}
-
-/// Whether this is an invitation rather than a message; proves nothing.
-pub fn is_welcome(bytes: &[u8]) -> bool {
-    matches!(peek(bytes), Ok(Sealed::Welcome))
-}
-
-/// The group a message claims to belong to.
-pub fn group_of(bytes: &[u8]) -> Result<GroupId, OpenError> {
-    match peek(bytes)? {
-        Sealed::Message { group, .. } => Ok(group),
-        Sealed::Welcome => Err(OpenError::IsWelcome),
-    }
-}
-
 /// Opens a message. A commit is merged when this returns, after `check` accepted every leaf that
 /// is new or renewed. What is refused has changed nothing.
 ///
 /// `_device` is not needed to read; it is asked for so that nobody reads without being someone.
 pub fn open(vault: &dyn Vault, _device: &Device, bytes: &[u8], check: Check<'_>) -> Result<Opened, OpenError> {
     let incoming = Incoming::read(bytes)?;
-    at_once(vault, |desk| one(desk, &mut None, incoming, check))
+    at_once(vault, |desk| one(desk, &Provider::new(desk), &mut Memory::default(), incoming, check))
 }
 
 /// A message of a group, parsed but not opened.
@@ -134,37 +95,52 @@ impl<'b> Incoming<'b> {
     pub(crate) fn group(&self) -> &GroupId {
         &self.group
     }
+
+    /// Whether this is a text of the epoch the group is in.
+    pub(crate) fn is_text_of(&self, group: &MlsGroup) -> bool {
+        self.message.content_type() == ContentType::Application && self.message.epoch() == group.epoch()
+    }
 }
 
 /// Opens one message of a group, which is loaded unless it is in `memory`; there it stays unless
 /// the message was refused after it had changed something.
+///
+/// A provider that puts off writing is for texts of the present epoch only.
 pub(crate) fn one(
     desk: &Desk<'_>,
-    memory: &mut Option<MlsGroup>,
+    provider: &Provider<'_>,
+    memory: &mut Memory,
     incoming: Incoming<'_>,
     check: Check<'_>,
 ) -> Result<Opened, OpenError> {
     let Incoming { bytes, group: id, message } = incoming;
-    let provider = Provider::new(desk);
-    let mut group = match memory.take() {
+    let mut group = match memory.mls.take() {
         Some(group) => group,
         None => provider.load(&id)?.ok_or(OpenError::UnknownGroup)?,
     };
-    let processed = match process(&provider, &mut group, message) {
+    let processed = match process(provider, &mut group, message) {
         Ok(processed) => processed,
         Err(error) => {
             // openmls changes nothing before it has believed a message.
-            *memory = Some(group);
+            memory.mls = Some(group);
             return Err(error);
         }
     };
-    let sender = sender_of(&group, &processed)?;
+    let sender = match sender_of(&group, &processed, memory.sender.as_ref()) {
+        Ok(sender) => sender,
+        Err(error) => {
+            // What the texts before this one used up is nowhere else. No member can bring us here:
+            // every leaf of the present epoch was read when it came in.
+            memory.mls = provider.owes().then_some(group);
+            return Err(error);
+        }
+    };
     let note = note::open(provider.crypto(), &group, processed.aad());
     let what = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(text) => What::Application(text.into_bytes()),
         ProcessedMessageContent::ProposalMessage(proposal) => {
             let holder = holds(desk, &group, &own(&group)?)?;
-            let what = keep(&provider, &mut group, &sender, *proposal, holder, check)?;
+            let what = keep(provider, &mut group, &sender, *proposal, holder, check)?;
             if holder {
                 wishes::add(desk, id.as_bytes(), bytes)?;
             }
@@ -174,11 +150,12 @@ pub(crate) fn one(
             if !holds(desk, &group, &sender)? {
                 return Err(OpenError::CommitFromObserver { leaf: sender.leaf });
             }
-            merge(&provider, &mut group, &sender, *commit, note.map_err(OpenError::Invalid)?, check)?
+            merge(provider, &mut group, &sender, *commit, note.map_err(OpenError::Invalid)?, check)?
         }
         _ => return Err(OpenError::ExternalCommit),
     };
-    *memory = Some(group);
+    memory.mls = Some(group);
+    memory.sender = Some(sender.clone());
     Ok(Opened { group: id, sender, what })
 }
 
@@ -215,7 +192,7 @@ fn own(group: &MlsGroup) -> Result<Member, OpenError> {
 }
 
 /// Takes a sealed message and nothing else.
-fn private(message: MlsMessageIn) -> Result<ProtocolMessage, OpenError> {
+pub(crate) fn private(message: MlsMessageIn) -> Result<ProtocolMessage, OpenError> {
     match message.extract() {
         MlsMessageBodyIn::PrivateMessage(message) => Ok(message.into()),
         MlsMessageBodyIn::PublicMessage(message) => match message.sender() {
@@ -227,7 +204,7 @@ fn private(message: MlsMessageIn) -> Result<ProtocolMessage, OpenError> {
     }
 }
 
-fn id_of(message: &ProtocolMessage) -> Result<GroupId, OpenError> {
+pub(crate) fn id_of(message: &ProtocolMessage) -> Result<GroupId, OpenError> {
     GroupId::new(message.group_id().as_slice()).ok_or(OpenError::Malformed)
 }
 
@@ -248,7 +225,9 @@ fn fits_epoch(epoch: u64, ours: u64, kind: ContentType) -> Result<(), OpenError>
 ///
 /// A text of a past epoch is signed by whoever sat at the leaf then. After a removal another
 /// device may sit there, so the credential of then must be the one of now.
-fn sender_of(group: &MlsGroup, processed: &ProcessedMessage) -> Result<Member, OpenError> {
+///
+/// To read a key takes as long as to open a text, so the sender of the message before is asked first.
+fn sender_of(group: &MlsGroup, processed: &ProcessedMessage, before: Option<&Member>) -> Result<Member, OpenError> {
     let Sender::Member(leaf) = processed.sender() else {
         return Err(OpenError::ExternalCommit);
     };
@@ -257,7 +236,10 @@ fn sender_of(group: &MlsGroup, processed: &ProcessedMessage) -> Result<Member, O
     if renewed_since {
         return Err(OpenError::NotAMember);
     }
-    Member::of_mls(&now).map_err(|reason| OpenError::Unverified { leaf: leaf.u32(), reason })
+    match before.filter(|member| member.is(&now)) {
+        Some(same) => Ok(same.clone()),
+        None => Member::of_mls(&now).map_err(|reason| OpenError::Unverified { leaf: leaf.u32(), reason }),
+    }
 }
 
 /// Keeps a wish to be renewed or let go for the next commit; `ours` if we shall make it.

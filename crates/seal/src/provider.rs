@@ -26,6 +26,16 @@ impl<'v> Provider<'v> {
         Self { crypto: RustCrypto::default(), shelf: Shelf::blind_to_proposals(vault) }
     }
 
+    /// Whether to put off writing the keys of messages; see [`Shelf::put_off`].
+    pub(crate) fn put_off(&self, puts_off: bool) {
+        self.shelf.put_off(puts_off);
+    }
+
+    /// Whether the last keys of messages are in memory only.
+    pub(crate) fn owes(&self) -> bool {
+        self.shelf.owes()
+    }
+
     /// The group, if we have it.
     pub(crate) fn load(&self, group: &GroupId) -> Result<Option<MlsGroup>, VaultError> {
         MlsGroup::load(&self.shelf, &group.to_mls())

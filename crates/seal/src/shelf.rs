@@ -1,6 +1,6 @@
 //! Lays what openmls must remember on the shelves of a vault, as CBOR.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use openmls_traits::storage::{CURRENT_VERSION as V, StorageProvider, traits};
 use serde::Serialize;
@@ -21,16 +21,35 @@ pub(crate) fn name_of_key_package(reference: &impl Serialize) -> Result<Vec<u8>,
 pub(crate) struct Shelf<'v> {
     vault: &'v dyn Vault,
     hide_proposals: bool,
+    puts_off: Cell<bool>,
+    owes: Cell<bool>,
     failure: RefCell<Option<VaultError>>,
 }
 
 impl<'v> Shelf<'v> {
     pub(crate) fn new(vault: &'v dyn Vault) -> Self {
-        Self { vault, hide_proposals: false, failure: RefCell::new(None) }
+        Self {
+            vault,
+            hide_proposals: false,
+            puts_off: Cell::new(false),
+            owes: Cell::new(false),
+            failure: RefCell::new(None),
+        }
     }
 
     pub(crate) fn blind_to_proposals(vault: &'v dyn Vault) -> Self {
         Self { hide_proposals: true, ..Self::new(vault) }
+    }
+
+    /// From now on the keys of messages are written only when this is taken back: between two
+    /// messages of one transaction nobody reads them, and to encode them costs more than a step.
+    pub(crate) fn put_off(&self, puts_off: bool) {
+        self.puts_off.set(puts_off);
+    }
+
+    /// Whether the last keys of messages are in memory only.
+    pub(crate) fn owes(&self) -> bool {
+        self.owes.get()
     }
 
     /// The first failure of the vault itself; openmls hides it in its own errors.
@@ -173,7 +192,8 @@ impl StorageProvider<V> for Shelf<'_> {
         group_id: &A,
         message_secrets: &B,
     ) -> Result<(), VaultError> {
-        self.write("message_secrets", group_id, message_secrets)
+        self.owes.set(self.puts_off.get());
+        if self.owes() { Ok(()) } else { self.write("message_secrets", group_id, message_secrets) }
     }
 
     fn write_resumption_psk_store<A: traits::GroupId<V>, B: traits::ResumptionPskStore<V>>(

@@ -161,6 +161,36 @@ fn a_group_that_is_kept_in_memory_leaves_the_same_in_the_vault() {
     assert_eq!(ana.reads(&sealed), "from Ben");
 }
 
+/// Keys are laid into the vault late; whatever comes between, those that were used are gone from it.
+#[test]
+fn what_was_opened_among_others_is_used_up_in_the_vault_whatever_follows() {
+    let (ana, ben, eve) = ana_ben_and_eve();
+    let attack = eve.commits_without_a_lease(1);
+    let (crossed, texts) = (eve.writes("crossed"), ["a", "b", "c"].map(|text| ana.writes(text)));
+    let invited = ana.invites(&Person::new("Carl").package());
+    let later = ana.writes("d");
+    let refused: [&[&[u8]]; 5] = [&[], &[b"rubbish"], &[&texts[2]], &[&attack], &[&attack, &attack, b"rubbish"]];
+    let commit: [&[&[u8]]; 3] = [&[&invited.commit], &[&invited.commit, &later], &[&invited.commit, &crossed, &later]];
+    for end in refused.into_iter().chain(commit) {
+        let messages: Vec<&[u8]> = texts.iter().map(Vec::as_slice).chain(end.iter().copied()).collect();
+        for in_memory in [false, true] {
+            let ben = ben.snapshot();
+            let opened = if in_memory {
+                let mut kept = Kept::load(&ben.vault, &chat()).unwrap();
+                kept.open_many(&ben.vault, &ben.device, &messages, &mut trusting()).unwrap()
+            } else {
+                open_many(&ben.vault, &ben.device, &messages, &mut trusting()).unwrap()
+            };
+            for (one, message) in opened.iter().zip(&messages) {
+                if let Ok(Opened { what: What::Application(_), .. }) = one {
+                    assert_eq!(ben.opens(message).unwrap_err(), OpenError::Replayed);
+                }
+            }
+            assert!(opened[..3].iter().all(Result::is_ok));
+        }
+    }
+}
+
 #[test]
 fn who_joins_may_keep_the_group_in_memory_at_once() {
     let (ana, _) = ana_and_ben();
