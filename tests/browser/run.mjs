@@ -5,7 +5,7 @@
  * `npm test`; the last line says how many scenes passed. Pictures and logs go into `out`.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,13 +45,13 @@ const world = await World.start(folder, join(OUT, 'logs'));
 const tamperedPort = await tamperedDomain(world);
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS.split(' '), NOWHERE] });
 
-async function person(name, called, domain, issuer, Hands) {
+async function person(name, called, domain, issuer, Hands, account = name) {
   const app = await world.app(name, domain, { [TAMPERED]: tamperedPort });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', locale: 'en' });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   await page.goto(app.url);
-  const one = new Person({ name, called, domain, page, hands: new Hands(page), app, out: OUT, issuer });
+  const one = new Person({ name, account, called, domain, page, hands: new Hands(page), app, out: OUT, issuer });
   people.push(one);
   return one;
 }
@@ -320,6 +320,149 @@ await runner.aside('a block taken back brings what was written meanwhile, and al
   assert.ok(heard[0].includes('Can you still hear me?') && heard[1].includes('And now?'), heard.join(' | '));
   await ben.write('Now I do.');
   await ana.message('Now I do.').waitFor();
+});
+
+let tablet;
+
+/** A device of somebody, among their devices. */
+const deviceOf = (one, other) => one.page.locator(`[data-testid="device"][data-this="${other}"]`);
+const textsOf = async (locator) => (await locator.allTextContents()).map((text) => text.trim());
+
+await runner.scene('Ana links a tablet: both screens show the same six digits, and her history is there', async () => {
+  tablet = await person('ana-tablet', 'Ana Adams', A, `http://${A}`, Mouse, 'ana');
+  await tablet.protect();
+  await tablet.at('welcome-screen').waitFor();
+  await tablet.press('welcome-link');
+  await tablet.judgeBoth('s2-join');
+  await ana.settings('appearance');
+  await ana.press('theme-system');
+  await ana.settings('devices');
+  await ana.press('device-link');
+  const code = await ana.at('link-code').textContent();
+  await ana.judgeBoth('s22-link');
+  await tablet.fill('join-code', code);
+  await tablet.press('join-do');
+  await tablet.at('join-check').waitFor();
+  await ana.at('link-check').waitFor();
+  const digits = await ana.at('link-check').getAttribute('data-digits');
+  assert.match(digits, /^\d{6}$/);
+  assert.equal(await tablet.at('join-check').getAttribute('data-digits'), digits);
+  await ana.judgeBoth('s22-asked');
+  await tablet.judgeBoth('s2-join-waiting');
+  await ana.press('link-admit');
+  await ana.at('link-done').waitFor();
+  await ana.judgeBoth('s22-done');
+  await ana.press('link-finish');
+  await deviceOf(ana, false).waitFor();
+  await ana.judgeBoth('s21-devices');
+  await tablet.online();
+  await tablet.open(ben);
+  for (const words of ['Hello Ben, this is Ana.', 'Hello Ana!', 'And now?']) await tablet.message(words).waitFor();
+});
+
+await runner.scene('what Ben writes reaches both of them, and what the tablet writes reaches Ben and her other device', async () => {
+  await ben.open(ana);
+  await ben.write('Hello to all your devices.');
+  await tablet.message('Hello to all your devices.').waitFor();
+  await ana.open(ben);
+  await ana.message('Hello to all your devices.').waitFor();
+  await tablet.write('Written on the tablet.');
+  for (const one of [ben, ana]) await one.message('Written on the tablet.').waitFor();
+  await tablet.judgeBoth('s4-second-device');
+  // Who is in it is told by the sealed group, not by what Ana says of herself.
+  await ben.press('conversation-info');
+  const hers = ben.page.locator(`[data-testid="context-member"][data-user="${ana.address}"]`);
+  await hers.nth(1).waitFor();
+  assert.equal(await hers.count(), 2);
+  await ben.judgeBoth('s6-members');
+  await ben.press('context-close');
+});
+
+await runner.scene('Ana and Ben read twelve words to each other, and are marked as verified on every device', async () => {
+  const codes = [];
+  for (const one of [ana, ben]) {
+    await one.press('conversation-info');
+    await one.press('context-compare');
+    await one.at('verify-words').waitFor();
+    codes.push(await textsOf(one.at('verify-words').locator('li')));
+    await one.judgeBoth('s9-words');
+  }
+  assert.equal(codes[0].length, 12);
+  assert.deepEqual(codes[0], codes[1]);
+  for (const one of [ana, ben]) {
+    await one.press('verify-same');
+    await one.at('verify-match').waitFor();
+    await one.judgeBoth('s9-match');
+    await one.press('verify-done');
+    await one.press('context-close');
+  }
+  for (const one of [ana, ben, tablet]) await one.page.locator('[data-testid="conversation-identity"][data-state="verified"]').waitFor();
+  await ben.write('Now I am sure.');
+  for (const one of [ana, tablet]) {
+    await one.page.locator('[data-testid="message"][data-mark="verified"]').filter({ hasText: 'Now I am sure.' }).waitFor();
+    await one.judgeBoth('s4-verified');
+  }
+});
+
+await runner.aside('a code that does not fit is said to be so before anybody acts on it', async () => {
+  await ana.press('conversation-info');
+  await ana.press('context-compare');
+  await ana.press('verify-tab-qr');
+  await ana.at('verify-qr').waitFor();
+  await ana.judgeBoth('s9-qr');
+  await ana.fill('verify-paste', 'no code at all');
+  await ana.press('verify-check');
+  await ana.at('verify-paste-fault').waitFor();
+  await ana.page.keyboard.press('Escape');
+  await ana.at('verify-dialog').waitFor({ state: 'hidden' });
+  await ana.press('context-close');
+});
+
+await runner.scene('Ana locks her app, and only her passphrase opens it', async () => {
+  await ana.page.keyboard.press('Control+l');
+  await ana.at('unlock-screen').waitFor();
+  assert.equal(await ana.at('app').count(), 0, 'nothing of the app is left in the page');
+  await ana.judgeBoth('s2-locked');
+  await ben.write('Are you locked?');
+  await ana.unlock(ana.passphrase);
+  await ana.online();
+  await ana.open(ben);
+  await ana.message('Are you locked?').waitFor();
+});
+
+await runner.scene('Ana keeps her recovery words: the sheet is written, and three words prove it', async () => {
+  await ana.settings('security');
+  await ana.press('recovery-sheet');
+  const told = await ana.at('recovery-sheet-path').textContent();
+  const path = /(\/\S+\.txt)/.exec(told)?.[1];
+  assert.ok(path, told);
+  assert.equal(statSync(path).mode & 0o777, 0o600, 'nobody else may read the sheet');
+  const words = new Map([...readFileSync(path, 'utf8').matchAll(/^\s*(\d+)\. (\w+)$/gm)].map(([, place, word]) => [place, word]));
+  assert.equal(words.size, 24);
+  await ana.judgeBoth('s21-recovery');
+  const asked = await ana.page.locator('input[data-testid^="recovery-word-"]').all();
+  assert.ok(asked.length >= 3, 'some words are asked for');
+  for (const field of asked) await ana.hands.write(field, words.get((await field.getAttribute('data-testid')).split('-').at(-1)));
+  await ana.press('recovery-confirm-do');
+  await ana.at('recovery-kept').waitFor();
+  await ana.judgeBoth('s21-recovery-kept');
+});
+
+await runner.scene('Ana takes the tablet out: it reads nothing that is written from then on', async () => {
+  await ana.settings('devices');
+  await ana.hands.press(deviceOf(ana, false).getByTestId('device-revoke'));
+  await ana.at('device-revoke-dialog').waitFor();
+  await ana.judgeBoth('s21-revoke');
+  await ana.press('device-revoke-dialog-do');
+  await ana.page.locator('[data-testid="device"][data-state="revoked"]').waitFor();
+  await ana.judgeBoth('s21-revoked');
+  await ben.page.locator('[data-testid="system-line"][data-code="device-revoked"]').waitFor();
+  await ben.write('Only for the device that is left.');
+  await ana.open(ben);
+  await ana.message('Only for the device that is left.').waitFor();
+  await ben.judgeBoth('s4-device-revoked');
+  assert.equal(await tablet.message('Only for the device that is left.').count(), 0, 'the tablet read on');
+  await tablet.judgeBoth('s4-revoked-itself');
 });
 
 await runner.aside('no page had an error', async () => {

@@ -89,8 +89,14 @@ fn organisation_of(document: Option<String>, key: Option<String>) -> Result<Opti
 
 /// The name of this computer, for the list of a person's devices.
 fn device_name() -> String {
-    let name = std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME"));
-    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Computer".into())
+    let set = |name: &str| std::env::var(name).ok();
+    // Shells keep HOSTNAME to themselves, so that on Linux the kernel is asked.
+    let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = set("HOSTNAME").or_else(|| set("COMPUTERNAME")).or_else(kernel).unwrap_or_default();
+    match name.trim() {
+        "" => "Computer".into(),
+        name => name.into(),
+    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ import { judge, pictureOf } from './judge.mjs';
 export const PATIENCE = 30_000;
 
 export class Person {
-  constructor({ name, called, domain, page, hands, app, out, issuer }) {
+  /** `account` is the name at the domain; somebody with two devices has two apps and one account. */
+  constructor({ name, account = name, called, domain, page, hands, app, out, issuer }) {
     Object.assign(this, { name, called, domain, page, hands, app, out, issuer });
-    this.address = `${name}@${domain}`;
+    this.address = `${account}@${domain}`;
     this.passphrase = `${name} likes long walks`;
     this.faults = [];
     page.on('pageerror', (error) => this.faults.push(`page error: ${error.message}`));
@@ -50,6 +51,15 @@ export class Person {
   /** Takes a picture of a screen and lets axe judge it. */
   judge(screen) {
     return judge(this.page, screen, pictureOf(this.out, screen, this.name));
+  }
+
+  /** The same by day and by night; needs the theme that follows the system. */
+  async judgeBoth(screen) {
+    for (const colorScheme of ['dark', 'light']) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.page.locator(`html[data-theme="${colorScheme}"]`).waitFor();
+      await this.judge(`${screen}-${colorScheme}`);
+    }
   }
 
   async protect() {

@@ -44,6 +44,8 @@ export class World {
     const localhost = Object.entries({ ...this.ports, ...ports }).map(([name, port]) => `${name}=${port}`).join(',');
     const env = {
       HOME: home,
+      // What the device is called among the devices of its owner.
+      HOSTNAME: person,
       PARLANCE_HOME: join(home, 'parlance'),
       PARLANCE_LOCALHOST: localhost,
       PARLANCE_DOMAIN: domain,
