@@ -28,7 +28,7 @@ impl Person {
 
     fn reporting(name: &str) -> Self {
         let person = Self::new(name);
-        create(&person.vault, &person.device, &chat()).unwrap();
+        create(&person.vault, &person.device, &chat(), NOW).unwrap();
         person
     }
 
@@ -60,6 +60,13 @@ impl Person {
         pending.join(&self.vault, &mut |_| Ok(())).unwrap();
     }
 
+    /// Whether this device's own rules keep it from changing the members.
+    fn commits_nothing(&self) -> bool {
+        let package = Person::new("somebody").package();
+        invite(&self.vault, &self.device, &chat(), &package, &mut |_| Ok(()))
+            .is_err_and(|e| e == InviteError::NotHolder)
+    }
+
     fn epoch(&self) -> u64 {
         epoch(&self.vault, &chat()).unwrap()
     }
@@ -69,6 +76,9 @@ impl Person {
         Self { vault: self.vault.snapshot(), device: self.device.clone(), dsk: self.dsk.clone() }
     }
 }
+
+/// Now, in these stories.
+const NOW: i64 = 1_800_000_000;
 
 fn chat() -> GroupId {
     GroupId::new("comm://a.localhost/one").unwrap()
@@ -151,7 +161,7 @@ fn nobody_commits_in_from_outside() {
 fn who_was_removed_reads_nothing_and_is_not_heard() {
     let (ana, ben, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
     let before = ana.writes("while Eve is here");
-    let commit = remove(&ana.vault, &ana.device, &chat(), &[2]).unwrap();
+    let commit = remove(&ana.vault, &ana.device, &chat(), &[2], b"").unwrap();
     ben.opens(&commit).unwrap();
     let after = ana.writes("without Eve");
     assert_eq!(ben.reads(&after), "without Eve");
@@ -176,7 +186,7 @@ fn a_group_with_an_unverified_member_is_not_entered() {
     let carl = Person::new("Carl");
     let welcome = ana.invites(&carl.package()).welcome;
     let pending = inspect_welcome(&carl.vault, &carl.device, &welcome).unwrap();
-    let mut check = |member: &Member| if member.credential == b"Ben" { Err("no chain".into()) } else { Ok(()) };
+    let mut check = |member: &Candidate<'_>| if member.credential == b"Ben" { Err("no chain".into()) } else { Ok(()) };
     assert!(matches!(pending.join(&carl.vault, &mut check), Err(JoinError::Unverified { leaf: 1, .. })));
     assert!(!is_member(&carl.vault, &chat()).unwrap());
 }
@@ -242,17 +252,24 @@ fn a_crowd_is_not_entered() {
 
 /// Attack: G-08
 /// By: an observer
-/// Does: welcomes somebody in the Reporter's place
-/// Holds: refused, only the Reporter invites
+/// Does: welcomes somebody in the place of who holds the lease
+/// Holds: nobody else takes her commit: who comes that way is alone with her, and knows who invited
 #[test]
-fn an_observer_does_not_invite() {
-    let (_, _, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
+fn an_observer_invites_nobody_into_the_conversation() {
+    let (ana, ben, eve, mut group) = with_eve(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY);
     let carl = Person::new("Carl");
     let carls = KeyPackageIn::tls_deserialize_exact_bytes(&carl.package()).unwrap();
     let carls = carls.validate(eve.provider.crypto(), ProtocolVersion::Mls10).unwrap();
-    let (_, welcome, _) = group.add_members(&eve.provider, &eve.key, &[carls]).unwrap();
-    let pending = inspect_welcome(&carl.vault, &carl.device, &welcome.to_bytes().unwrap());
-    assert_eq!(pending.map(drop), Err(JoinError::NotFromReporter));
+    let (commit, welcome, _) = group.add_members(&eve.provider, &eve.key, &[carls]).unwrap();
+    let pending = inspect_welcome(&carl.vault, &carl.device, &welcome.to_bytes().unwrap()).unwrap();
+    assert_eq!(pending.inviter().credential, b"Eve");
+    pending.join(&carl.vault, &mut |_| Ok(())).unwrap();
+    for honest in [&ana, &ben] {
+        let refused = honest.opens(&commit.to_bytes().unwrap()).unwrap_err();
+        assert_eq!(refused, OpenError::CommitFromObserver { leaf: 2 });
+        assert!(honest.opens(&carl.writes("am I among you?")).is_err());
+    }
+    assert!(carl.opens(&ana.writes("for Ben and Eve")).is_err());
 }
 
 /// Attack: G-09
@@ -277,7 +294,7 @@ fn a_group_is_not_replaced_by_its_namesake() {
 fn a_message_belongs_to_its_group() {
     let (ana, ben) = ana_and_ben();
     let other = GroupId::new("comm://a.localhost/two").unwrap();
-    create(&ana.vault, &ana.device, &other).unwrap();
+    create(&ana.vault, &ana.device, &other, NOW).unwrap();
     let welcome = invite(&ana.vault, &ana.device, &other, &ben.package(), &mut |_| Ok(())).unwrap().welcome;
     ben.joins(&welcome);
     let mut sealed = ana.writes("in the first");
@@ -335,7 +352,7 @@ fn an_observer_proposes_nothing_about_others() {
             assert!(matches!(honest.opens(&proposal), Err(OpenError::Forbidden(_))));
         }
     }
-    commit_pending(&ana.vault, &ana.device, &chat(), &mut |_| Ok(())).unwrap();
+    commit_pending(&ana.vault, &ana.device, &chat(), b"", &mut |_| Ok(())).unwrap();
     assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 3);
 }
 
@@ -430,4 +447,165 @@ fn a_stolen_device_does_not_read_the_past() {
     assert_eq!(stolen.opens(&kept).unwrap_err(), OpenError::Replayed);
     forget(&ben.vault, &chat()).unwrap();
     assert_eq!(ben.opens(&ana.writes("next year")).unwrap_err(), OpenError::UnknownGroup);
+}
+
+/// Devices are of one persona if their credentials begin alike: "Ana's phone", "Ana's laptop".
+fn is_kin(one: &Member, other: &Member) -> bool {
+    let persona = |member: &Member| member.credential.split(|byte| *byte == b'\'').next().map(<[u8]>::to_vec);
+    persona(one) == persona(other)
+}
+
+/// What somebody makes of a step of the lease that `by` signed.
+fn takes(at: &Person, step: &LeaseMove, by: &Person, now: i64) -> Result<Lease, LeaseError> {
+    let judge = LeaseJudge { same_persona: &is_kin, is_dead: &|_| false, now };
+    move_lease(&at.vault, &chat(), step, &by.device.verifying_key(), &judge)
+}
+
+fn step(to: &Person, seq: u64, hand_over: bool) -> LeaseMove {
+    LeaseMove { holder: to.device.verifying_key(), seq, until: NOW + LEASE_LIFE_S, hand_over }
+}
+
+/// Ana's phone holds the lease; her laptop and Ben's are in the group as well.
+fn phone_laptop_and_ben() -> (Person, Person, Person) {
+    let (phone, laptop, ben) = (Person::reporting("Ana's phone"), Person::new("Ana's laptop"), Person::new("Ben's"));
+    let packages = [laptop.package(), ben.package()];
+    let packages: Vec<&[u8]> = packages.iter().map(Vec::as_slice).collect();
+    let invited = invite_many(&phone.vault, &phone.device, &chat(), &packages, b"", &mut |_| Ok(())).unwrap();
+    let said = lease(&phone.vault, &chat()).unwrap();
+    for joiner in [&laptop, &ben] {
+        joiner.joins(&invited.welcome);
+        adopt_lease(&joiner.vault, &chat(), &said, NOW).unwrap();
+    }
+    (phone, laptop, ben)
+}
+
+/// Attack: G-20
+/// By: a member of another persona, and a stranger
+/// Does: takes the lease for themselves while it lasts and after it ran out, and gives it to an accomplice
+/// Holds: refused by everybody; the holder commits as before
+#[test]
+fn a_lease_is_not_stolen_by_another_persona() {
+    let (phone, laptop, ben) = phone_laptop_and_ben();
+    let stranger = Person::new("Ana's brother's");
+    let before = lease(&laptop.vault, &chat()).unwrap();
+    for now in [NOW, NOW + LEASE_LIFE_S + LEASE_SKEW_S + 1, NOW + 50 * LEASE_LIFE_S] {
+        for honest in [&phone, &laptop] {
+            assert_eq!(takes(honest, &step(&ben, 1, false), &ben, now), Err(LeaseError::OtherPersona));
+            assert_eq!(takes(honest, &step(&ben, 1, true), &ben, now), Err(LeaseError::OtherPersona));
+            assert_eq!(takes(honest, &step(&stranger, 1, true), &stranger, now), Err(LeaseError::NotAMember));
+            assert_eq!(takes(honest, &step(&stranger, 1, true), &phone, now), Err(LeaseError::NotAMember));
+        }
+    }
+    assert_eq!(lease(&laptop.vault, &chat()).unwrap(), before);
+    laptop.opens(&phone.invites(&Person::new("Carl's").package()).commit).unwrap();
+}
+
+/// Attack: G-21
+/// By: a Node, and a holder of before
+/// Does: replays a step of the lease, skips one, and holds it for a hundred years
+/// Holds: refused; steps are made in turn, once, and for a week
+#[test]
+fn a_lease_moves_in_turn_and_for_a_week() {
+    let (phone, laptop, ben) = phone_laptop_and_ben();
+    let handed = step(&laptop, 1, false);
+    takes(&ben, &handed, &phone, NOW).unwrap();
+    let back = step(&phone, 2, false);
+    takes(&ben, &back, &laptop, NOW).unwrap();
+    let ours = lease(&ben.vault, &chat()).unwrap();
+    for by in [&phone, &laptop] {
+        assert_eq!(takes(&ben, &handed, by, NOW), Err(LeaseError::Stale { seq: 1, ours: 2 }));
+        assert_eq!(takes(&ben, &back, by, NOW), Err(LeaseError::Stale { seq: 2, ours: 2 }));
+    }
+    assert_eq!(takes(&ben, &step(&phone, 4, false), &phone, NOW), Err(LeaseError::Ahead { seq: 4, ours: 2 }));
+    let last = LeaseMove { until: i64::MAX, ..step(&phone, 3, false) };
+    assert_eq!(takes(&ben, &last, &phone, NOW), Err(LeaseError::TooLong));
+    let never = LeaseMove { seq: u64::MAX, ..last };
+    assert!(takes(&ben, &never, &phone, NOW).is_err());
+    assert_eq!(lease(&ben.vault, &chat()).unwrap(), ours);
+}
+
+/// Attack: G-22
+/// By: another device of the holder's persona, perhaps a stolen one
+/// Does: takes the lease before it ran out
+/// Holds: refused until it ran out by the clock of whoever judges, and two minutes more
+#[test]
+fn a_lease_that_lasts_is_not_taken() {
+    let (phone, laptop, ben) = phone_laptop_and_ben();
+    let until = NOW + LEASE_LIFE_S;
+    for now in [NOW - LEASE_LIFE_S, NOW, until, until + LEASE_SKEW_S] {
+        let early = LeaseMove { until: now + LEASE_LIFE_S, ..step(&laptop, 1, false) };
+        for honest in [&phone, &ben] {
+            assert_eq!(takes(honest, &early, &laptop, now), Err(LeaseError::StillHeld { until }));
+        }
+    }
+    assert!(takes(&ben, &step(&laptop, 1, false), &laptop, until + LEASE_SKEW_S + 1).is_ok(), "the honest case");
+}
+
+/// Attack: G-23
+/// By: a member who holds one object of hers
+/// Does: shows a genuine step of that object's lease in another one
+/// Holds: each object has a lease of its own; the step is judged by the other one and refused
+#[test]
+fn a_lease_is_of_one_object() {
+    let (_, laptop, ben) = phone_laptop_and_ben();
+    let hers = GroupId::new("comm://b.localhost/hers").unwrap();
+    create(&ben.vault, &ben.device, &hers, NOW).unwrap();
+    let welcome = invite(&ben.vault, &ben.device, &hers, &laptop.package(), &mut |_| Ok(())).unwrap().welcome;
+    laptop.joins(&welcome);
+    let genuine = renew(&ben.vault, &ben.device, &hers, NOW).unwrap();
+    let judge = LeaseJudge { same_persona: &is_kin, is_dead: &|_| false, now: NOW };
+    let by = ben.device.verifying_key();
+    assert_eq!(move_lease(&laptop.vault, &chat(), &genuine, &by, &judge), Err(LeaseError::OtherPersona));
+    assert!(move_lease(&laptop.vault, &hers, &genuine, &by, &judge).is_ok(), "the honest case");
+    assert!(ben.commits_nothing());
+}
+
+/// Attack: G-24
+/// By: an observer
+/// Does: signs a hand-over of the lease: to herself, to another, and with the holder's name in it
+/// Holds: refused; the holder alone hands it over, and what counts is who signed
+#[test]
+fn an_observer_hands_nothing_over() {
+    let (phone, laptop, ben) = phone_laptop_and_ben();
+    let carl = Person::new("Carl's");
+    let invited = phone.invites(&carl.package());
+    for member in [&laptop, &ben] {
+        member.opens(&invited.commit).unwrap();
+    }
+    for hand_over in [false, true] {
+        assert_eq!(takes(&laptop, &step(&ben, 1, hand_over), &ben, NOW), Err(LeaseError::OtherPersona));
+        assert_eq!(takes(&laptop, &step(&carl, 1, hand_over), &ben, NOW), Err(LeaseError::NotHolder));
+        assert_eq!(takes(&laptop, &step(&laptop, 1, hand_over), &ben, NOW), Err(LeaseError::NotHolder));
+        assert_eq!(takes(&laptop, &step(&phone, 1, hand_over), &ben, NOW), Err(LeaseError::NotHolder));
+    }
+    assert!(takes(&laptop, &step(&ben, 1, true), &phone, NOW).is_ok(), "the honest case");
+}
+
+/// Attack: G-25
+/// By: a holder of before, and one that was removed
+/// Does: commits all the same: adds an accomplice, removes the new holder
+/// Holds: refused by everybody who knows that the lease went on
+#[test]
+fn who_lost_the_lease_commits_nothing() {
+    let (phone, laptop, ben) = phone_laptop_and_ben();
+    let thief = phone.twin();
+    let handed = step(&laptop, 1, false);
+    for honest in [&phone, &laptop, &ben] {
+        takes(honest, &handed, &phone, NOW).unwrap();
+    }
+    assert!(phone.commits_nothing());
+    let accomplice = thief.invites(&Person::new("Eve's").package()).commit;
+    let removal = remove(&phone.twin().vault, &phone.device, &chat(), &[1], b"");
+    assert_eq!(removal.unwrap_err(), InviteError::NotHolder);
+    for honest in [&laptop, &ben] {
+        assert_eq!(honest.opens(&accomplice).unwrap_err(), OpenError::CommitFromObserver { leaf: 0 });
+    }
+    let before = phone.twin();
+    ben.opens(&remove(&laptop.vault, &laptop.device, &chat(), &[0], b"").unwrap()).unwrap();
+    let late = seal(&before.vault, &before.device, &chat(), b"I hold it").unwrap();
+    for honest in [&laptop, &ben] {
+        assert_eq!(honest.opens(&late).unwrap_err(), OpenError::NotAMember);
+        assert_eq!(takes(honest, &step(&phone, 2, false), &phone, NOW), Err(LeaseError::NotAMember));
+        assert!(honest.opens(&accomplice).is_err());
+    }
 }

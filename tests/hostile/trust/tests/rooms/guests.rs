@@ -2,7 +2,7 @@
 
 use bus::{Action, Bus, Party, Place, PortKind};
 use message::{Address, AddressPattern, Body, Domain, Grants, Message, MessageType, UserAddress, Verdict};
-use policy::{Case, Consent, Identity, ModuleName, ModuleWish, Peer, Policy, Rules, Wish};
+use policy::{Assurance, Case, Consent, Identity, ModuleName, ModuleWish, Peer, Policy, Rules, Wish};
 use sandbox::{GuestSpec, MemoryShelf, Shelf};
 use serde_json::json;
 
@@ -245,11 +245,14 @@ fn nobody_is_worn_out_by_questions() {
     assert_eq!(asked, policy::MODULE_PROMPTS_PER_DOMAIN);
     let knocks = |n: usize, identity| {
         let user = UserAddress::parse(&format!("u{n}@b.example")).unwrap();
-        Peer { user, identity }
+        Peer::new(user, identity)
     };
     let mut rules = policy();
-    let asked =
-        (0..100).filter(|n| code(rules.judge_peer(NOW, &knocks(*n, Identity::Verified), Wish::Write)) == "ask").count();
+    let asked = (0..100)
+        .filter(|n| {
+            code(rules.judge_peer(NOW, &knocks(*n, Identity::Verified(Assurance::default())), Wish::Write)) == "ask"
+        })
+        .count();
     assert_eq!(asked, policy::CONTACT_PROMPTS_PER_DOMAIN);
     let mut rules = policy();
     let unproven =

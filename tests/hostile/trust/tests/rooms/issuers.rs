@@ -164,3 +164,70 @@ fn a_tenant_is_not_another_tenant() {
         assert_eq!(told(tid), Err(VerifyError::WrongTenant));
     }
 }
+
+/// A renewal by hand: what the root key says of an id_token and the token it shall renew.
+fn renewal(token: &str, id_token: &str, irk: &keys::SigningKey) -> String {
+    let signed = format!("{}.{id_token}", Digest::of(token.as_bytes()));
+    format!("{signed}.{}", irk.sign(format!("parlance-renewal-v1\n{signed}").as_bytes()))
+}
+
+/// What a stranger says 60 days later to a renewal with this claim.
+fn renewed(name: &str, value: Value) -> Result<VerifiedIdentity, VerifyError> {
+    let mut story = Story::new();
+    let evidence = story.evidence();
+    story.now = NOW + 60 * DAY;
+    story.claims.remove("nonce");
+    for (name, value) in [("iat", json!(story.now - HOUR)), ("exp", json!(story.now + HOUR)), (name, value)] {
+        story.claims.insert(name.into(), value);
+    }
+    let renewals = vec![renewal(&evidence.tokens[0], &story.id_token(), &story.irk)];
+    story.verify(&Evidence { renewals, ..evidence })
+}
+
+/// Attack: T-60
+/// By: a thief of a root key whose issuer vouches no more, with accounts of her own
+/// Does: renews Ben's token with a word about another subject, for another client, of another issuer, or an older one
+/// Holds: refused; a renewal is of the same subject, client and issuer, and later
+#[test]
+fn a_renewal_is_of_the_same_subject_and_later() {
+    assert!(renewed("extra", json!(1)).is_ok_and(|ben| ben.is_fresh()), "the honest case");
+    for (name, value) in [
+        ("sub", json!("mallory-1")),
+        ("aud", json!("another-client")),
+        ("iss", json!("https://second.example")),
+        ("nonce", json!("of another sign-in")),
+    ] {
+        assert_eq!(renewed(name, value), Err(VerifyError::Renewal(RenewalError::Differs(name))), "{name}");
+    }
+    for at in [NOW - HOUR, NOW - 2 * HOUR] {
+        let mut story = Story::new();
+        let evidence = story.evidence();
+        story.claims.insert("iat".into(), json!(at));
+        story.claims.insert("exp".into(), json!(at + HOUR));
+        let renewals = vec![renewal(&evidence.tokens[0], &story.id_token(), &story.irk)];
+        let shown = Evidence { renewals, ..evidence };
+        assert_eq!(story.verify(&shown), Err(VerifyError::Renewal(RenewalError::NotLater)));
+    }
+}
+
+/// Attack: T-61
+/// By: a thief of a device, who gets id_tokens for the refresh token found there
+/// Does: signs a renewal with the device's key, and with a key that was never Ben's; puts it beside another token
+/// Holds: refused; the root key alone says that a word renews, and which
+#[test]
+fn only_the_root_key_renews() {
+    let mut story = Story::new();
+    let evidence = story.evidence();
+    let id_token = {
+        story.claims.insert("iat".into(), json!(NOW - 60));
+        story.id_token()
+    };
+    for key in [story.device.clone(), keys::SigningKey::generate()] {
+        let renewals = vec![renewal(&evidence.tokens[0], &id_token, &key)];
+        let shown = Evidence { renewals, ..evidence.clone() };
+        assert_eq!(story.verify(&shown), Err(VerifyError::Renewal(RenewalError::WrongSignature)));
+    }
+    let renewals = vec![renewal("another token", &id_token, &story.irk)];
+    let shown = Evidence { renewals, ..evidence };
+    assert_eq!(story.verify(&shown), Err(VerifyError::Renewal(RenewalError::Orphan)));
+}

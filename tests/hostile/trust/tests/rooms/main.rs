@@ -18,5 +18,6 @@ mod guests;
 mod issuers;
 mod keeping;
 mod media;
+mod rules;
 mod sign_in;
 mod tokens;

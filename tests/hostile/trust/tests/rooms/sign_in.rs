@@ -238,7 +238,7 @@ async fn an_issuer_leads_nobody_elsewhere() {
 /// Holds: the core does not enrol with it
 #[test]
 fn a_proxy_that_returns_another_persons_token_enrols_nobody() {
-    let persona = || NewPersona::create("laptop", 1_800_086_400, 1_800_000_000).unwrap();
+    let persona = || NewPersona::create("laptop", 1_800_086_400, None, 1_800_000_000).unwrap();
     let token = |nonce: &str| {
         let claims = json!({ "iss": "https://i.example", "sub": "ben", "iat": 1_800_000_000, "nonce": nonce });
         format!("{}.{}.AAAA", b64url(br#"{"alg":"ES256","kid":"k"}"#), b64url(claims.to_string().as_bytes()))
