@@ -14,8 +14,10 @@ mod stage;
 
 mod calls;
 mod consent;
+mod devices;
 mod fetched;
 mod issuer;
+mod linking;
 mod node;
 mod people;
 mod registry;

@@ -1,6 +1,6 @@
 //! Mallory: a person with a true account and a program of her own, which follows no rule.
 
-use identity::{DeviceCredential, Enrolled, NewPersona};
+use identity::{DeviceCredential, Enrolled, NewPersona, Sigchain};
 use keys::SigningKey;
 use lab::Domain;
 use message::{Address, Body, Code, Message, MessageType};
@@ -9,6 +9,7 @@ use seal::{Device, GroupId, MemoryVault};
 use serde_json::{Value, json};
 
 use crate::oidc;
+use crate::stage::BEN;
 use crate::wires::{Heard, Link};
 
 pub fn now() -> i64 {
@@ -121,8 +122,9 @@ impl Session {
     }
 }
 
-/// What a registry says of somebody.
+/// What a registry says of somebody with one device.
 pub struct Entry {
+    pub device: String,
     pub inbox: String,
     pub key_package: Vec<u8>,
 }
@@ -140,7 +142,7 @@ pub struct Mallory {
 impl Mallory {
     /// Signs in at the domain's own issuer and takes an account there.
     pub async fn join(domain: &Domain, name: &str) -> Self {
-        let persona = NewPersona::create("a laptop", now() + 86_400, now() - 5).unwrap();
+        let persona = NewPersona::create("a laptop", now() + 86_400, None, now() - 5).unwrap();
         let token = oidc::sign_in(domain.node(), "create", name, "correct horse battery", &persona.nonce()).await;
         let cic = persona.cic.text().to_owned();
         let me = persona.finish(&token, now()).unwrap();
@@ -172,8 +174,33 @@ impl Mallory {
     pub async fn looks_up(&mut self, user: &str) -> Entry {
         let entry = self.session.registry(MessageType::Read, json!({ "resource": user })).await;
         assert_eq!(entry.code, Code::OK, "{:?}", entry.value);
-        let text = |name: &str| entry.value[name].as_str().unwrap().to_owned();
-        Entry { inbox: text("inbox"), key_package: keys::from_b64url(&text("keyPackage")).unwrap() }
+        let device = &entry.value["devices"][0];
+        let text = |name: &str| device[name].as_str().unwrap().to_owned();
+        Entry {
+            device: text("device"),
+            inbox: text("inbox"),
+            key_package: keys::from_b64url(&text("keyPackage")).unwrap(),
+        }
+    }
+
+    /// Somebody's history, as their registry has it.
+    pub async fn history(&mut self, user: &str) -> Sigchain {
+        let entry = self.session.registry(MessageType::Read, json!({ "resource": user, "packages": false })).await;
+        let texts: Vec<String> = serde_json::from_value(entry.value["chain"].clone()).unwrap();
+        Sigchain::parse(&texts).unwrap()
+    }
+
+    /// Another device of hers, which her history names from now on.
+    pub fn another_device(&mut self, name: &str) -> Second {
+        let key = SigningKey::generate();
+        self.me.chain.add_device(&self.me.irk, key.verifying_key(), name, now() + 86_400, now()).unwrap();
+        let credential = DeviceCredential::of(&self.me.chain, &key.verifying_key(), &[], now()).unwrap();
+        Second { device: Device::new(&key, credential.encode()), vault: MemoryVault::new(), key }
+    }
+
+    /// Tells a member of an object how somebody's history goes on.
+    pub async fn tells(&mut self, object: &Object, user: &str, entries: &[String]) -> Code {
+        self.says(object, MessageType::Update, "/identity", json!({ "user": user, "entries": entries })).await
     }
 
     /// Her address, as people write it.
@@ -222,20 +249,35 @@ impl Mallory {
     /// The same, from any leaf.
     pub fn object_of(&self, device: &Device, url: &str, victim: &Entry) -> Object {
         let group = GroupId::new(url).unwrap();
-        seal::create(&self.vault, device, &group).unwrap();
+        seal::create(&self.vault, device, &group, now()).unwrap();
         let welcome = seal::invite(&self.vault, device, &group, &victim.key_package, &mut |_| Ok(())).unwrap().welcome;
         Object { url: url.to_owned(), group, welcome, inbox: victim.inbox.clone() }
     }
 
     /// Introduces herself in an object with these words.
     pub async fn introduces(&mut self, object: &Object, introduction: Value) -> Code {
-        let body = json!({ "introduction": introduction, "schema": "comm", "version": 0, "value": { "type": "chat" } });
+        let lease = seal::lease(&self.vault, &object.group).unwrap();
+        let body = json!({
+            "introduction": introduction,
+            "schema": "comm",
+            "version": 0,
+            "value": { "type": "chat" },
+            "with": BEN,
+            "members": [{ "device": self.me.device.verifying_key(), "user": self.user, "inbox": self.inbox }],
+            "lease": { "holder": lease.holder, "seq": lease.seq, "until": lease.until },
+        });
         self.says(object, MessageType::Create, "/subscription", body).await
+    }
+
+    /// How a child of hers is named in an object.
+    pub fn child(&self, url: &str, seq: u64) -> String {
+        let device = self.me.device.verifying_key().to_string();
+        format!("{url}/children/{}-{seq}", keys::base32(&keys::sha256(device.as_bytes())[..16]))
     }
 
     /// Writes a text.
     pub async fn writes(&mut self, object: &Object, seq: u64, text: &str) -> Code {
-        let resource = format!("{}/children/mallory-{seq}", object.url);
+        let resource = self.child(&object.url, seq);
         let child =
             json!({ "resource": resource, "seq": seq, "value": { "type": "text", "text": text }, "at": now() * 1000 });
         self.says(object, MessageType::Create, "/children/", child).await
@@ -263,6 +305,35 @@ impl Mallory {
         let inner = Message { id: 0, kind, from, to, body: Body::of(&body).unwrap() };
         let sealed = seal::seal(&self.vault, &self.device, &object.group, inner.to_json().as_bytes()).unwrap();
         self.session.delivers(&object.inbox, &sealed).await
+    }
+}
+
+/// A second device of somebody's.
+pub struct Second {
+    pub key: SigningKey,
+    pub device: Device,
+    pub vault: MemoryVault,
+}
+
+impl Second {
+    /// Seals anything for an object.
+    pub fn says(&self, object: &Object, from: &str, kind: MessageType, part: &str, body: &Value) -> Vec<u8> {
+        let (from, to) = (Address::parse(from).unwrap(), Address::parse(&format!("{}{part}", object.url)).unwrap());
+        let inner = Message { id: 0, kind, from, to, body: Body::of(body).unwrap() };
+        seal::seal(&self.vault, &self.device, &object.group, inner.to_json().as_bytes()).unwrap()
+    }
+
+    /// A text, sealed.
+    pub fn writes(&self, object: &Object, user: &str, seq: u64, text: &str) -> Vec<u8> {
+        let device = self.key.verifying_key().to_string();
+        let tag = keys::base32(&keys::sha256(device.as_bytes())[..16]);
+        let child = json!({
+            "resource": format!("{}/children/{tag}-{seq}", object.url),
+            "seq": seq,
+            "value": { "type": "text", "text": text },
+            "at": now() * 1000,
+        });
+        self.says(object, user, MessageType::Create, "/children/", &child)
     }
 }
 

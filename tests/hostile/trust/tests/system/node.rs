@@ -285,7 +285,7 @@ async fn carl_inbox(road: &Road) -> String {
     let mut visitor = Session::visit(&road.b.domain).await;
     let read = json!({ "resource": "user://b.localhost/carl" });
     let entry = visitor.registry(message::MessageType::Read, read).await;
-    entry.value["inbox"].as_str().unwrap().to_owned()
+    entry.value["devices"][0]["inbox"].as_str().unwrap().to_owned()
 }
 
 /// Attack: N-14

@@ -12,7 +12,7 @@ use crate::stage::{Road, is_refused};
 
 /// Whether this answers a question to the registry about somebody.
 fn is_entry(way: Way, message: &Value) -> bool {
-    way == Way::ToApp && message["type"] == "response" && message["body"]["value"]["keyPackage"].is_string()
+    way == Way::ToApp && message["type"] == "response" && message["body"]["value"]["devices"].is_array()
 }
 
 /// Attack: N-07
@@ -26,7 +26,7 @@ async fn a_key_package_of_somebody_else_is_noticed() {
     let package = keys::b64url(&seal::key_package(&mallory.vault, &mallory.device, true).unwrap());
     road.b.tampers(move |way, mut message| {
         if is_entry(way, &message) {
-            message["body"]["value"]["keyPackage"] = json!(package);
+            message["body"]["value"]["devices"][0]["keyPackage"] = json!(package);
         }
         vec![message]
     });
@@ -126,10 +126,10 @@ async fn a_wounded_registry_entry_invites_nobody() {
             let value = &mut message["body"]["value"];
             match now.load(Ordering::SeqCst) {
                 0 => value["chain"] = json!([value["chain"][0].clone()]),
-                1 => value["inbox"] = json!("hyperty://evil.localhost/inbox"),
+                1 => value["devices"][0]["inbox"] = json!("hyperty://evil.localhost/inbox"),
                 2 => value["user"] = json!("user://b.localhost/ana"),
                 3 => value["persona"] = json!("aaaa"),
-                4 => value["keyPackage"] = json!("not a key package"),
+                4 => value["devices"][0]["keyPackage"] = json!("not a key package"),
                 _ => *value = json!([]),
             }
         }
@@ -171,6 +171,36 @@ async fn an_acceptance_is_checked_against_the_registry() {
     road.ana.sees_contact("ben@b.localhost", ContactState::Request).await;
     armed.store(false, Ordering::SeqCst);
     road.ana.ask::<Value>(Question::PersonAccept { user: "ben@b.localhost".into() }).await.unwrap();
+    road.close().await;
+}
+
+/// Attack: N-16
+/// By: a registry
+/// Does: adds a device of its own to Ben's, with a key package and an inbox; sends what is for Ben's device there
+/// Holds: a device that Ben's history does not name is not invited, and what goes astray stays sealed
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_adds_no_device_and_reads_nothing_it_leads_astray() {
+    let mut road = Road::strangers().await;
+    let mut eve = Mallory::join(&road.b.domain, "eve").await;
+    let package = keys::b64url(&seal::key_package(&eve.vault, &eve.device, true).unwrap());
+    let (device, inbox) = (eve.me.device.verifying_key(), eve.inbox.clone());
+    road.b.tampers(move |way, mut message| {
+        if is_entry(way, &message) {
+            let devices = &mut message["body"]["value"]["devices"];
+            devices[0]["inbox"] = json!(inbox);
+            let added = json!({ "device": device, "inbox": inbox, "keyPackage": package });
+            devices.as_array_mut().unwrap().push(added);
+        }
+        vec![message]
+    });
+    let chat = asks(&mut road.ana, "ben@b.localhost").await.unwrap();
+    let welcome = eve.takes().await;
+    assert!(seal::inspect_welcome(&eve.vault, &eve.device, &welcome).is_err(), "it is for Ben's device alone");
+    let introduction = eve.takes().await;
+    assert!(seal::open(&eve.vault, &eve.device, &introduction, &mut |_| Ok(())).is_err());
+    let chats: Vec<ChatSummary> = road.ana.ask(Question::ChatList).await.unwrap();
+    assert!(chats.iter().any(|one| one.chat == chat && one.contact != ContactState::Accepted));
+    road.b.is_honest();
     road.close().await;
 }
 

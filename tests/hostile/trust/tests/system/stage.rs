@@ -94,6 +94,11 @@ impl Street {
 
 /// Somebody with a program of their own asks, honestly, and Ben accepts.
 pub async fn befriends(ben: &Person, who: &mut Mallory) -> Object {
+    is_answered(ben, who).await.0
+}
+
+/// The same, with what Ben shows of himself.
+pub async fn is_answered(ben: &Person, who: &mut Mallory) -> (Object, Value) {
     let target = who.looks_up(BEN).await;
     let object = who.welcomes("comm", &target).await;
     let introduction = who.introduction();
@@ -107,7 +112,7 @@ pub async fn befriends(ben: &Person, who: &mut Mallory) -> Object {
         let seal::What::Application(text) = opened.what else { continue };
         let inner: Value = serde_json::from_slice(&text).unwrap();
         if inner["type"] == "subscribe" {
-            return object;
+            return (object, inner["body"]["introduction"].clone());
         }
     }
 }

@@ -164,8 +164,8 @@ async fn a_registry_keeps_the_longer_history() {
 async fn a_name_is_not_taken_with_a_borrowed_commitment() {
     let domain = domain().await;
     domain.node().add_user("ana", "correct horse battery").await.unwrap();
-    let thief = identity::NewPersona::create("laptop", now() + 86_400, now()).unwrap();
-    let anas = identity::NewPersona::create("laptop", now() + 86_400, now()).unwrap();
+    let thief = identity::NewPersona::create("laptop", now() + 86_400, None, now()).unwrap();
+    let anas = identity::NewPersona::create("laptop", now() + 86_400, None, now()).unwrap();
     crate::oidc::sign_in(domain.node(), "sign-in", "ana", "correct horse battery", &anas.nonce()).await;
     let mut session = Session::open(&domain, Role::Member, &thief.device).await;
     let account = "domain://registry.a.localhost/account";
