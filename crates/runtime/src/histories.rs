@@ -135,7 +135,17 @@ pub(crate) fn on_identity(
         return Err(Failure::new("wrong-author", "the message is by a device that was not verified"));
     }
     if told.user == me.record.user {
-        return on_own_chain(tx, me, &told.entries);
+        let ours = object.member(&author.device).is_some_and(|member| member.user == me.record.user);
+        if ours {
+            return on_own_chain(tx, me, &told.entries);
+        }
+        // Of our own history nobody else is believed: anybody can write a reset that no issuer stands behind.
+        // If it goes on at all, our own domain knows it.
+        let news = go_on(&me.record.chain, &told.entries)
+            .is_ok_and(|chain| chain.is_none_or(|chain| chain.entries().len() > me.record.chain.len()));
+        let user = me.record.user.clone();
+        let url = object.url.clone();
+        return Ok(if news { vec![Follow::RefreshChain { user, url }] } else { Vec::new() });
     }
     if told.user != object.peer || object.peer_persona.is_none() {
         return Err(Failure::new("malformed", "a history of somebody who is not here"));
@@ -245,7 +255,7 @@ fn tell_devices(
     Ok(follow)
 }
 
-/// Our chain as another device of ours, or somebody who heard it, tells it.
+/// Our chain as another device of ours or our own domain tells it.
 pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outcome<Vec<Follow>> {
     let Some(chain) = go_on(&me.record.chain, entries)? else {
         return Ok(vec![Follow::MyselfChanged]);

@@ -110,6 +110,11 @@ impl Home {
         }
         let bytes = keys::from_b64url(&sealed.sealed).map_err(|e| Failure::new("malformed", e))?;
         if linking::is_link_request(&bytes) {
+            // Only a device that asks our own domain for a place may ask for one among ours.
+            let from = &message.from;
+            if from.scheme() != "runtime" || from.domain() != message.to.domain() || !from.path().starts_with("d-") {
+                return Err(Failure::new("link-refused", "a device asks through our own domain"));
+            }
             return self.on_link_request(state, &bytes);
         }
         if state.me.is_none() {
@@ -171,6 +176,10 @@ fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64
         None => check_alone(leaf, now / 1000),
     })
     .map_err(|e| Failure::new(e.code(), e))?;
+    if chains.as_ref().is_some_and(|chains| chains.is_put_out(&opened.sender, now / 1000)) {
+        // Its leaf may still be in the group for a moment; its word is not.
+        return Err(Failure::new("device-revoked", "the device was put out by its owner"));
+    }
     let author = Author {
         device: opened.sender.dsk.to_string(),
         is_holder: seal::lease(tx, &group).map_err(|e| Failure::new(e.code(), e))?.holder == opened.sender.dsk,

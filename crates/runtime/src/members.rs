@@ -81,9 +81,21 @@ impl Chains {
         self.known.iter().map(|(user, chain)| (user.clone(), live(chain))).collect()
     }
 
-    /// Whether a leaf's device may no longer speak: revoked, expired, or gone from its chain.
+    /// Whether a leaf's device may no longer speak: revoked, expired, or of nobody we know.
+    ///
+    /// Only its own persona's chain is asked: a device's key can be written into anybody's.
     pub(crate) fn is_dead(&self, leaf: &seal::Member, now_s: i64) -> bool {
-        self.known.iter().all(|(_, chain)| chain.device(&leaf.dsk, now_s).is_err())
+        self.own_chain_of(leaf).is_none_or(|chain| chain.device(&leaf.dsk, now_s).is_err())
+    }
+
+    /// Whether the chain of a leaf's persona, if it is known here, takes its word away.
+    pub(crate) fn is_put_out(&self, leaf: &seal::Member, now_s: i64) -> bool {
+        self.own_chain_of(leaf).is_some_and(|chain| chain.device(&leaf.dsk, now_s).is_err())
+    }
+
+    fn own_chain_of(&self, leaf: &seal::Member) -> Option<&identity::Sigchain> {
+        let persona = identity::DeviceCredential::decode(&leaf.credential).ok()?.persona();
+        self.known.iter().find(|(_, chain)| chain.persona() == persona).map(|(_, chain)| chain)
     }
 }
 
