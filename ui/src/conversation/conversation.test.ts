@@ -46,6 +46,26 @@ describe('a conversation', () => {
     expect(chats.find(BEN)?.last?.id).toBe(conversation.messages.at(-1)?.id);
   });
 
+  it('follows words that went to a new conversation', async () => {
+    const shell = new DemoShell();
+    const moved: string[] = [];
+    const chats = new Chats(shell);
+    const conversation = new Conversation(shell, chats, new Announcer(), new Toasts(), () => true, (chat) => moved.push(chat));
+    await chats.load();
+    await conversation.open(BEN);
+    const before = conversation.messages.length;
+    const ask = shell.ask.bind(shell);
+    // After a recovery the app writes into another conversation than the one it was told.
+    vi.spyOn(shell, 'ask').mockImplementation(async (question) => {
+      const answer = await ask(question);
+      return question.ask === 'chat.send' ? ({ ...(answer as object), id: 'm-new', chat: DMITRI } as never) : answer;
+    });
+    conversation.type('After a recovery');
+    await conversation.send();
+    expect(moved).toEqual([DMITRI]);
+    expect(conversation.messages).toHaveLength(before);
+  });
+
   it('never loses what could not be sent', async () => {
     const { conversation, shell } = await opened();
     shell.world.refuse['chat.send'] = { code: 'shell-lost', detail: '' };

@@ -54,6 +54,21 @@ describe('comparing codes', () => {
     expect(await shown(outcome)).toBeVisible();
   });
 
+  it('says to the app that a pasted code differs only when the person says so', async () => {
+    const { shell, user } = await show('', person('ben@b.localhost'));
+    const told = { ask: 'verify.compared', input: { user: 'ben@b.localhost', same: false } };
+    await user.click(await shown('person-compare'));
+    await user.click(await shown('verify-tab-qr'));
+    await user.type(screen.getByTestId('verify-paste'), `${sampleSafetyCode.qr}X`);
+    await user.click(screen.getByTestId('verify-check'));
+    expect(await shown('verify-mismatch')).toBeVisible();
+    expect(shell.asked).not.toContainEqual(told);
+    await user.click(screen.getByTestId('verify-differ'));
+    await gone('verify-differ');
+    expect(shell.asked).toContainEqual(told);
+    expect(screen.getByTestId('verify-mismatch')).toBeVisible();
+  });
+
   it('is done by keyboard alone: arrows change the way, Esc closes one layer', async () => {
     const { user } = await show('', person('ben@b.localhost'));
     (await shown('person-compare')).focus();
@@ -133,7 +148,7 @@ describe('the mark of a message', () => {
     await screen.findAllByTestId('message-mark');
     expect(marks()).toContain('changed');
     await user.click(screen.getByTestId('conversation-info'));
-    expect(await shown('refusal')).toHaveTextContent('3 messages were refused: they were not from whom they claimed');
+    expect(await shown('refusal')).toHaveTextContent('3 messages were refused: the author is not who was claimed');
     expect(screen.getByTestId('refusal-code')).toHaveTextContent('wrong-author');
   });
 });
