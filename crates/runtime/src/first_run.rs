@@ -544,6 +544,15 @@ impl Home {
     }
 }
 
+/// Why this device counts no more.
+fn over(error: &identity::CredentialError) -> &'static str {
+    use identity::{CredentialError::Device, DeviceError};
+    match error {
+        Device(DeviceError::Revoked | DeviceError::BeforeReset) => "device-revoked",
+        _ => "device-expired",
+    }
+}
+
 /// Makes a record of the store usable.
 pub(crate) fn ready(record: Me) -> Outcome<Ready> {
     let damaged = |what: &str| Failure::new("database-damaged", format!("{what} cannot be read"));
@@ -555,7 +564,7 @@ pub(crate) fn ready(record: Me) -> Outcome<Ready> {
         .map(|text| identity::PkToken::parse(text).map(|token| token.hash()).map_err(|_| damaged("a token")))
         .collect::<Outcome<_>>()?;
     let credential = DeviceCredential::of(&chain, &dsk.verifying_key(), &hashes, now_ms() / 1000)
-        .map_err(|e| Failure::new("device-expired", e))?;
+        .map_err(|e| Failure::new(over(&e), e))?;
     let device = seal::Device::new(&dsk, credential.encode());
     Ok(Ready { record, chain, device, dsk })
 }

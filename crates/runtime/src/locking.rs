@@ -5,6 +5,7 @@ use message::UserAddress;
 use store::{KeyError, KeySource, KeyringPlace, MasterKey, PASSPHRASE_MINIMUM};
 
 use crate::home::{Home, State, now_ms};
+use crate::records::{Me, kind};
 use crate::trouble::{Failure, Outcome};
 
 /// What the calls still have to say has this long to leave.
@@ -148,7 +149,7 @@ impl Home {
         let _one_at_a_time = self.rooms.opening.lock().await;
         let revoked = {
             let mut state = self.state();
-            if state.me()?.record.user != typed {
+            if owner(&state)? != typed {
                 return Err(Failure::new("not-your-address", "type your own address to erase this profile"));
             }
             self.revoke_this_device(&mut state)
@@ -175,6 +176,10 @@ impl Home {
     ///
     /// Nothing of it is kept here: the profile goes with it.
     fn revoke_this_device(&self, state: &mut State) -> bool {
+        // What was taken out already must not go on with a history that others know better.
+        if state.damaged.is_some() {
+            return false;
+        }
         let Some(me) = &mut state.me else { return false };
         let Ok(irk) = me.irk() else { return false };
         if me.live_others().is_empty() {
@@ -193,6 +198,15 @@ impl Home {
         }
         true
     }
+}
+
+/// Whose profile it is, also on a device that counts no more.
+fn owner(state: &State) -> Outcome<UserAddress> {
+    if let Some(me) = &state.me {
+        return Ok(me.record.user.clone());
+    }
+    let record: Option<Me> = state.store()?.read(|tx| tx.get(kind::ME, "me")).map_err(Failure::store)?;
+    Ok(record.ok_or_else(Failure::not_ready)?.user)
 }
 
 /// How a master key is kept, in the words of the contract.

@@ -101,6 +101,30 @@ describe('a new device', () => {
     expect(await shown('app')).toBeVisible();
   });
 
+  it('that was taken out says so, and is erased', async () => {
+    const { shell, user } = await show('');
+    await shown('app');
+    shell.world.app = { ...shell.world.app, stage: 'damaged', openTrouble: { code: 'device-revoked', detail: '' } };
+    shell.tell({ news: 'app', data: shell.world.app });
+    await user.type(await shown('taken-out-address'), 'ana@a.localhost');
+    expect(screen.queryByTestId('app')).toBeNull();
+    await user.click(screen.getByTestId('taken-out-erase'));
+    expect(shell.asked).toContainEqual({ ask: 'app.erase', input: { user: 'ana@a.localhost' } });
+  });
+
+  it('without a backup is told that the browser asks once more', async () => {
+    const { shell, user } = await show('welcome');
+    shell.world.hang.push('recovery.restore');
+    await user.click(await shown('welcome-restore'));
+    await user.type(await shown('restore-user'), 'ana@a.localhost');
+    await user.type(screen.getByTestId('restore-words'), 'twenty four words');
+    await user.click(screen.getByTestId('restore-do'));
+    shell.signIn({ state: 'waiting', url: 'https://a.localhost/authorize' });
+    expect((await shown('restore-signin-copy')).dataset.url).toBe('https://a.localhost/authorize');
+    await user.click(screen.getByTestId('restore-signin-cancel'));
+    expect(shell.asked).toContainEqual({ ask: 'signin.cancel' });
+  });
+
   it('is told what to do when the code ran out', async () => {
     const { shell, user } = await show('welcome');
     await user.click(await shown('welcome-link'));
