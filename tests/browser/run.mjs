@@ -462,12 +462,6 @@ await runner.scene('Ana takes the tablet out: it reads nothing that is written f
   await ana.message('Only for the device that is left.').waitFor();
   await ben.judgeBoth('s4-device-revoked');
   assert.equal(await tablet.message('Only for the device that is left.').count(), 0, 'the tablet read on');
-  // The tablet says so, and lets go of what it kept.
-  await tablet.at('taken-out-screen').waitFor();
-  await tablet.judgeBoth('s1-taken-out');
-  await tablet.fill('taken-out-address', tablet.address);
-  await tablet.press('taken-out-erase');
-  await tablet.at('protect-screen').waitFor();
 });
 
 await runner.aside('no page had an error', async () => {
