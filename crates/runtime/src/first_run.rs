@@ -394,6 +394,7 @@ impl Home {
         IssuerConfig {
             client_id: client_id.unwrap_or_else(|| identity::CLIENT_ID.to_owned()),
             client_secret: listed.and_then(|listed| listed.client_secret.clone()).map(message::Private),
+            redirect_ports: listed.map(|listed| listed.redirect_ports.clone()).unwrap_or_default(),
             ..IssuerConfig::new(issuer)
         }
     }
