@@ -170,6 +170,12 @@ impl Home {
         self.update_registry(&publisher, &[]).await.map(|_| ())
     }
 
+    /// Tells it how our chain would go on; it may know another way already.
+    pub(crate) async fn publish_as_ours(&self, chain: &identity::Sigchain) -> Outcome<()> {
+        let publisher = Publisher { chain: chain.texts(), ..Publisher::of(self.state().me()?) };
+        self.update_registry(&publisher, &[]).await.map(|_| ())
+    }
+
     /// Does so for a device that may not know yet who its person is.
     pub(crate) async fn publish_as(&self, publisher: &Publisher) -> Outcome<()> {
         let _one_at_a_time = self.rooms.publishing.lock().await;
