@@ -174,7 +174,7 @@ impl Home {
         let record = Restarting::of(user, issuer, &enrolled, &cic)?;
         self.check_restart(&record, &enrolled).await?;
         {
-            let mut state = self.state();
+            let state = self.state();
             if !state.first_run.is_attempt(attempt) || state.me.is_some() {
                 return Err(Failure::new("signin-cancelled", "another sign-in was started"));
             }
