@@ -310,6 +310,16 @@ pub enum Question {
     /// Replaces the root key, as after a theft; devices that stay are kept. → `null`
     #[serde(rename = "identity.rotate")]
     IdentityRotate,
+    /// When every device and the words are lost: signs in at the issuer that vouched before and asks for the address
+    /// back. It comes after three days, unless a device of before says no; [`AppState::restart`] shows it.
+    /// Progress comes as [`News::SignIn`]. → `null`
+    #[serde(rename = "identity.restart")]
+    IdentityRestart {
+        /// The address, `name@domain`.
+        user: String,
+        /// The issuer's URL.
+        issuer: String,
+    },
 
     /// Who vouches for us. → `MyIssuer[]`
     #[serde(rename = "identity.issuers")]
@@ -419,6 +429,22 @@ pub struct AppState {
     pub version: String,
     /// Whether the own domain's node is connected.
     pub online: bool,
+    /// The identity that is begun anew and waits for its time; the stage is `welcome` meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub restart: Option<RestartView>,
+}
+
+/// An identity that comes back after the loss of every device and of the recovery words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartView {
+    /// The address that comes back.
+    pub user: String,
+    /// When, in Unix milliseconds, if no device of before says no.
+    #[ts(type = "number")]
+    pub until: i64,
 }
 
 /// What to show first.

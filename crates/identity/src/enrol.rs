@@ -86,10 +86,14 @@ impl NewPersona {
 /// A known persona whose owner lost every key and signs in anew, at an issuer that vouched for it before.
 #[derive(Debug)]
 pub struct Restart {
-    irk: SigningKey,
-    device: SigningKey,
-    chain: Sigchain,
-    cic: Cic,
+    /// The new identity root key.
+    pub irk: SigningKey,
+    /// This device's key.
+    pub device: SigningKey,
+    /// The history as it is known.
+    pub chain: Sigchain,
+    /// What the issuer will be asked to commit to.
+    pub cic: Cic,
 }
 
 impl Restart {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
 use url::Url;
 
 /// What the person types into every password field.
@@ -25,7 +26,9 @@ pub async fn sign_in(authorize: Url, name: String) {
     if page.html.contains("<h1>Pass office</h1>") {
         return desk(&mut tab, &authorize, &name).await;
     }
-    if page.location.is_some() {
+    if page.location.as_ref().is_some_and(|to| to.path() == "/login.html") {
+        glewlwyd(&mut tab, page, &name).await
+    } else if page.location.is_some() {
         independent(&mut tab, page, &name).await
     } else {
         embedded(&mut tab, &authorize, page, &name).await
@@ -74,6 +77,21 @@ async fn independent(tab: &mut Tab, page: Page, name: &str) {
     tab.get(&back).await;
 }
 
+/// Does what Glewlwyd's pages do: name and password, then what the app may know, and back.
+async fn glewlwyd(tab: &mut Tab, page: Page, name: &str) {
+    let login = page.location.unwrap();
+    let way_on = login.query_pairs().find(|(name, _)| name == "callback_url").unwrap().1.into_owned();
+    // Whoever is not Ben is Alice there.
+    let name = if name == "ben" { "ben" } else { "alice" };
+    let person = json!({ "username": name, "password": "password" });
+    tab.send(Method::POST, &login.join("/api/auth/").unwrap(), &person).await;
+    let grant = login.join("/api/auth/grant/parlance").unwrap();
+    tab.send(Method::PUT, &grant, &json!({ "scope": "openid" })).await;
+    let back = tab.get(&Url::parse(&format!("{way_on}&g_continue")).unwrap()).await;
+    let back = back.location.unwrap_or_else(|| panic!("the issuer did not sign {name} in: {}", back.html));
+    tab.get(&back).await;
+}
+
 #[derive(Default)]
 struct Tab {
     cookies: BTreeMap<(String, String), String>,
@@ -107,6 +125,18 @@ impl Tab {
             .header("cookie", self.cookies(url))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
+        let response = request.send().await.unwrap();
+        self.read(url, response).await
+    }
+
+    /// Sends JSON, as an issuer's own pages do it.
+    async fn send(&mut self, method: Method, url: &Url, json: &Value) -> Page {
+        let request = client()
+            .request(method, reachable(url))
+            .header("host", host(url))
+            .header("cookie", self.cookies(url))
+            .header("content-type", "application/json")
+            .body(json.to_string());
         let response = request.send().await.unwrap();
         self.read(url, response).await
     }

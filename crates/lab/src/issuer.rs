@@ -1,4 +1,4 @@
-//! An independent, certified issuer: npm's oidc-provider in a process of its own.
+//! Independent issuers by others, each in a process of its own: npm's oidc-provider, and Debian's Glewlwyd.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,20 +11,27 @@ pub struct Issuer {
     child: Child,
     /// Its URL.
     pub url: String,
+    /// Ports it leads back to, if not to every one.
+    pub ports: Vec<u16>,
 }
 
 impl Issuer {
     /// Starts one on a free loopback port.
     pub fn start() -> Self {
-        Self::of("op.mjs", "idp.test")
+        Self::of(&["op.mjs", "0", "idp.test"])
     }
 
     /// Starts one that speaks no OpenID Connect, under this host name of the machine.
     pub fn pass_office(host: &str) -> Self {
-        Self::of("pass-office.mjs", host)
+        Self::of(&["pass-office.mjs", "0", host])
     }
 
-    fn of(program: &str, domain: &str) -> Self {
+    /// Starts Glewlwyd, which knows Alice and Ben and compares redirect addresses byte for byte.
+    pub fn glewlwyd() -> Self {
+        Self::of(&["glewlwyd.mjs"])
+    }
+
+    fn of(arguments: &[&str]) -> Self {
         let folder = root().join("tests/issuer");
         // Tests of several processes may come here at the same time.
         let lock = File::create(std::env::temp_dir().join("parlance-test-issuer.lock")).unwrap();
@@ -36,7 +43,7 @@ impl Issuer {
         }
         drop(lock);
         let mut child = Command::new("node")
-            .args([program, "0", domain])
+            .args(arguments)
             .current_dir(&folder)
             .env("FOLLOW_STDIN", "1")
             .stdin(Stdio::piped())
@@ -45,13 +52,20 @@ impl Issuer {
             .spawn()
             .expect("Node.js is installed");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.find_map(|line| line.unwrap().strip_prefix("OP ").map(str::to_owned)).expect("it starts");
-        Self { child, url }
+        let mut ports = Vec::new();
+        let url = lines.find_map(|line| {
+            let line = line.unwrap();
+            if let Some(list) = line.strip_prefix("PORTS ") {
+                ports = list.split(',').map(|port| port.parse().unwrap()).collect();
+            }
+            line.strip_prefix("OP ").map(str::to_owned)
+        });
+        Self { child, url: url.expect("it starts; see `./dev setup --test` for what it needs"), ports }
     }
 
-    /// Ends it now.
+    /// Ends it now: its end of the pipe closes, so it tidies up and goes.
     pub fn stop(&mut self) {
-        let _ = self.child.kill();
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
-use crate::{Domain, browser};
+use crate::{Domain, Issuer, browser};
 
 /// Longest a person of a story waits for anything; generous, because test machines are slow.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,8 +27,8 @@ pub struct Setup {
     pub ports: BTreeMap<message::Domain, u16>,
     /// Issuers everybody knows.
     pub issuers: Vec<String>,
-    /// Issuers that are reached by a package.
-    pub proxied: Vec<ListedIssuer>,
+    /// Issuers with something special about how they are reached.
+    pub special: Vec<ListedIssuer>,
     /// Whoever has a say on their device.
     pub organisation: Option<OrganisationSource>,
     /// Where their voice comes from.
@@ -43,7 +43,7 @@ impl Setup {
         Self {
             ports: domains.iter().map(|domain| (domain.name.clone(), domain.port)).collect(),
             issuers: Vec::new(),
-            proxied: Vec::new(),
+            special: Vec::new(),
             organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
@@ -52,12 +52,26 @@ impl Setup {
 
     /// The same, knowing an issuer whose language the package `domain/package` speaks.
     pub fn reaching(mut self, issuer: &str, domain: &Domain, package: &str) -> Self {
-        self.proxied.push(ListedIssuer {
+        self.special.push(ListedIssuer {
             issuer: issuer.to_owned(),
             name: "Pass office".into(),
             client_id: "parlance".into(),
             client_secret: None,
+            redirect_ports: Vec::new(),
             language: IssuerLanguage::Proxy { domain: domain.name.clone(), package: package.to_owned() },
+        });
+        self
+    }
+
+    /// The same, knowing an issuer that leads back only to the ports it lists.
+    pub fn knowing_with_ports(mut self, issuer: &Issuer) -> Self {
+        self.special.push(ListedIssuer {
+            issuer: issuer.url.clone(),
+            name: "Another independent issuer".into(),
+            client_id: "parlance".into(),
+            client_secret: None,
+            redirect_ports: issuer.ports.clone(),
+            language: IssuerLanguage::OpenId,
         });
         self
     }
@@ -107,9 +121,10 @@ impl Person {
                     name: "Independent issuer".into(),
                     client_id: "parlance".into(),
                     client_secret: None,
+                    redirect_ports: Vec::new(),
                     language: IssuerLanguage::OpenId,
                 })
-                .chain(self.setup.proxied.clone())
+                .chain(self.setup.special.clone())
                 .collect(),
             audio: AudioConfig {
                 microphone: self.setup.microphone.clone(),

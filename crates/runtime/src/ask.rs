@@ -145,6 +145,7 @@ impl Home {
                 json(self.restore(&person(&user)?, &words, backup.as_deref()).await?)
             }
             Question::IdentityRotate => json(self.identity_rotate().await?),
+            Question::IdentityRestart { user, issuer } => json(self.identity_restart(&person(&user)?, &issuer)?),
         }
     }
 
@@ -170,6 +171,7 @@ impl Home {
             suggested_domain: self.rooms.config.suggested_domain.as_ref().map(ToString::to_string),
             version: env!("CARGO_PKG_VERSION").into(),
             online,
+            restart: state.restart_view(),
         }
     }
 

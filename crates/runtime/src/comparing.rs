@@ -12,6 +12,7 @@ use crate::own::OwnStep;
 use crate::persons::{PINS, flush};
 use crate::records::{Me, Member, Object, ObjectUse, Person, kind};
 use crate::sending::{get_person, pumps, put_person};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// One side of a comparison: a persona and the root key it has now.
@@ -44,10 +45,11 @@ fn all_named(tx: &Tx<'_>, object: &Object, person: &Person) -> Outcome<bool> {
         return Ok(false);
     }
     let me: Option<Me> = tx.get(kind::ME, "me").map_err(Failure::store)?;
-    let own = me.map(|me| me.chain).unwrap_or_default();
-    let chains: Vec<Sigchain> =
-        [&own, &person.chain].into_iter().filter_map(|texts| Sigchain::parse(texts).ok()).collect();
-    Ok(are_named(&chains, &object.members, now_ms() / 1000))
+    let (pins, now_s) = (settling::pins(tx)?, now_ms() / 1000);
+    let own = me.and_then(|me| settling::own(&me, now_s).ok());
+    let theirs = settling::theirs(&person.chain, &pins, now_s).ok();
+    let chains: Vec<Sigchain> = own.into_iter().chain(theirs).collect();
+    Ok(are_named(&chains, &object.members, now_s))
 }
 
 /// Whether some chain names every one of these devices now.
@@ -155,8 +157,8 @@ impl Home {
     fn sides(&self, user: &UserAddress) -> Outcome<(Side, Side)> {
         let state = self.state();
         let me = state.me()?;
-        let person = state.store()?.read(|tx| get_person(tx, user))?;
-        Ok(((me.chain.persona(), me.chain.irk()), side_of(&person)?))
+        let theirs = state.store()?.read(|tx| side_of(tx, &get_person(tx, user)?))?;
+        Ok(((me.chain.persona(), me.chain.irk()), theirs))
     }
 
     fn decide(&self, user: &UserAddress, decision: Decision) -> Outcome<PersonCard> {
@@ -171,12 +173,13 @@ impl Home {
 }
 
 /// The keys that are compared: those that wait for a decision, if some do.
-fn side_of(person: &Person) -> Outcome<Side> {
+fn side_of(tx: &Tx<'_>, person: &Person) -> Outcome<Side> {
     let chain = person.next.as_ref().map_or(&person.chain, |next| &next.chain);
     if person.identity.is_none() || chain.is_empty() {
         return Err(Failure::new("not-checked-yet", "nobody vouched for this person yet"));
     }
-    let chain = Sigchain::parse(chain).map_err(|e| Failure::new("database-damaged", e))?;
+    let chain = settling::theirs(chain, &settling::pins(tx)?, now_ms() / 1000)
+        .map_err(|e| Failure::new("database-damaged", e))?;
     Ok((chain.persona(), chain.irk()))
 }
 
@@ -186,7 +189,7 @@ fn decided(tx: &Tx<'_>, me: &Ready, user: &UserAddress, decision: Decision, now:
     let mut follow = Vec::new();
     match decision {
         Decision::Same => {
-            side_of(&person)?;
+            side_of(tx, &person)?;
             follow.extend(key_changes::line(tx, &person, "compared", "", now)?);
             follow.extend(key_changes::take_next(tx, &mut person)?);
             person.change = None;

@@ -69,6 +69,8 @@ pub struct ListedIssuer {
     pub client_id: String,
     /// Some issuers want a (non-secret) secret of native apps too.
     pub client_secret: Option<String>,
+    /// Loopback ports its registration lists, if it compares them; empty for any.
+    pub redirect_ports: Vec<u16>,
     /// How it is spoken with.
     pub language: IssuerLanguage,
 }
@@ -119,6 +121,7 @@ impl ListedIssuer {
                     name: name.trim().to_owned(),
                     client_id: "parlance".into(),
                     client_secret: None,
+                    redirect_ports: Vec::new(),
                     language,
                 })
             })

@@ -20,6 +20,7 @@ use crate::persons::host_of;
 use crate::records::{Me, Object, Recovery, kind};
 use crate::renewals::Renewing;
 use crate::sending::pumps;
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Longest name of a person.
@@ -30,6 +31,9 @@ const PASSPHRASE_LIMIT: usize = 4096;
 
 /// How often the registry is looked after while we are connected.
 const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How often we look what our own domain says about us, besides at the start.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What is known before there is an account.
 #[derive(Default)]
@@ -85,6 +89,18 @@ impl FirstRun {
         let (_, cancel) = self.begin_attempt();
         self.url = Some(url);
         cancel
+    }
+
+    /// The same at a domain; nothing is left of what was begun before.
+    pub(crate) fn begin_at(&mut self, domain: Domain) -> (u64, CancellationToken) {
+        let (attempt, cancel) = self.begin_attempt();
+        *self = Self { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..Self::default() };
+        (attempt, cancel)
+    }
+
+    /// Whether no other sign-in was begun meanwhile.
+    pub(crate) fn is_attempt(&self, attempt: u64) -> bool {
+        self.attempt == attempt
     }
 
     /// A passphrase is needed from now on; what was begun is given up.
@@ -229,7 +245,10 @@ impl Home {
                 None
             }
         };
-        let Some(record) = record else { return };
+        let Some(record) = record else {
+            self.go_on_restarting(state);
+            return;
+        };
         match ready(record) {
             Ok(me) => {
                 let domain = me.domain();
@@ -279,10 +298,15 @@ impl Home {
     async fn stay_home(self, domain: Domain) {
         let mut pause = 1;
         let mut published = tokio::time::Instant::now();
+        let mut looked: Option<tokio::time::Instant> = None;
         loop {
             match self.domain_ready(&domain, None).await {
                 Ok(_) => {
                     pause = 1;
+                    if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+                        looked = Some(tokio::time::Instant::now());
+                        self.look_at_ourselves();
+                    }
                     if published.elapsed() >= PUBLISH_EVERY {
                         published = tokio::time::Instant::now();
                         self.publish_later();
@@ -330,12 +354,10 @@ impl Home {
         if state.me.is_some() {
             return Err(Failure::new("already-set-up", "this profile has an account already"));
         }
-        state.store()?;
+        state.nothing_restarts()?;
         self.may_sign_in_at(&state, &issuer)?;
         state.set_home_domain(&domain)?;
-        let (attempt, cancel) = state.first_run.begin_attempt();
-        state.first_run =
-            FirstRun { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..FirstRun::default() };
+        let (attempt, cancel) = state.first_run.begin_at(domain);
         drop(state);
         let home = self.clone();
         self.rooms.tasks.start("sign-in", async move {
@@ -402,6 +424,7 @@ impl Home {
         IssuerConfig {
             client_id: client_id.unwrap_or_else(|| identity::CLIENT_ID.to_owned()),
             client_secret: listed.and_then(|listed| listed.client_secret.clone()).map(message::Private),
+            redirect_ports: listed.map(|listed| listed.redirect_ports.clone()).unwrap_or_default(),
             ..IssuerConfig::new(issuer)
         }
     }
@@ -489,6 +512,7 @@ impl Home {
                 irk: Some(keys::b64url(signed.enrolled.irk.to_bytes().as_ref())),
                 dsk: keys::b64url(signed.enrolled.device.to_bytes().as_ref()),
                 chain: signed.enrolled.chain.texts(),
+                resets: settling::OwnResets::new(),
                 tokens: vec![signed.enrolled.token.text().to_owned()],
                 renewals: Vec::new(),
                 recovery: Some(Recovery::new(&signed.words)),
@@ -557,7 +581,7 @@ fn over(error: &identity::CredentialError) -> &'static str {
 pub(crate) fn ready(record: Me) -> Outcome<Ready> {
     let damaged = |what: &str| Failure::new("database-damaged", format!("{what} cannot be read"));
     let dsk = signing_key(&record.dsk).ok_or_else(|| damaged("the device key"))?;
-    let chain = identity::Sigchain::parse(&record.chain).map_err(|_| damaged("the sigchain"))?;
+    let chain = settling::own(&record, now_ms() / 1000).map_err(|_| damaged("the sigchain"))?;
     let hashes: Vec<identity::Digest> = record
         .tokens
         .iter()

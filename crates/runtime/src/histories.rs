@@ -13,6 +13,7 @@ use crate::persons::{PINS, system_row};
 use crate::records::{Me, Object, ObjectUse, Person, Standing, kind};
 use crate::registry::Packages;
 use crate::sending::{get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Newest entries that are told unasked; who lacks more asks the registry.
@@ -49,8 +50,8 @@ pub(crate) fn saw_chain(person: &mut Person, chain: &identity::Sigchain) -> Outc
 }
 
 /// A person's devices as their chain names them, the newest first.
-pub(crate) fn devices_of(chain: &[String], now_s: i64) -> Vec<PersonDevice> {
-    let Ok(chain) = identity::Sigchain::parse(chain) else { return Vec::new() };
+pub(crate) fn devices_of(chain: &[String], pins: &identity::PinBook, now_s: i64) -> Vec<PersonDevice> {
+    let Ok(chain) = settling::theirs(chain, pins, now_s) else { return Vec::new() };
     let mut devices: Vec<PersonDevice> = chain
         .devices()
         .map(|device| PersonDevice {
@@ -153,10 +154,11 @@ pub(crate) fn on_identity(
     let Some(mut person) = tx.get::<Person>(kind::PERSON, told.user.address().as_str()).map_err(Failure::store)? else {
         return Ok(Vec::new());
     };
-    let Some(chain) = go_on(&person.chain, &told.entries)? else {
+    let Some(mut chain) = go_on(&person.chain, &told.entries)? else {
         // What is told does not join on: the registry has what is between.
         return Ok(vec![Follow::RefreshChain { user: told.user, url: object.url.clone() }]);
     };
+    settling::settle(&mut chain, &settling::pins(tx)?, now / 1000);
     let mut follow = person_went_on(tx, &mut person, &chain, now)?;
     if object.is_open() && !told.tokens.is_empty() {
         let evidence = identity::Evidence {
@@ -195,21 +197,21 @@ pub(crate) fn person_went_on(
     chain: &identity::Sigchain,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let before = devices_of(&person.chain, now / 1000);
+    let mut pins = settling::pins(tx)?;
+    let before = devices_of(&person.chain, &pins, now / 1000);
     if chain.entries().len() <= person.chain.len() {
         return Ok(Vec::new());
     }
     if chain.updated_at() > now / 1000 + identity::CLOCK_SKEW_S {
         return Err(Failure::new("chain-from-the-future", "the history is ahead of the clock"));
     }
-    let told = key_changes::differences(&person.chain, chain);
+    let told = key_changes::differences(&person.chain, chain, &pins, now / 1000);
     saw_chain(person, chain)?;
     key_changes::mark(tx, person, &told, now)?;
-    let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
     pins.saw_head(chain.persona(), chain.head());
     tx.put(kind::PINS, PINS, &pins)?;
     put_person(tx, person)?;
-    let after = devices_of(&person.chain, now / 1000);
+    let after = devices_of(&person.chain, &pins, now / 1000);
     let mut follow = vec![Follow::PersonShown(person.user.clone())];
     for (code, detail) in told.iter().map(key_changes::Told::line) {
         follow.extend(key_changes::line(tx, person, code, &detail, now)?);
@@ -257,6 +259,7 @@ fn tell_devices(
 
 /// Our chain as another device of ours or our own domain tells it.
 pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outcome<Vec<Follow>> {
+    let now_s = now_ms() / 1000;
     let Some(chain) = go_on(&me.record.chain, entries)? else {
         return Ok(vec![Follow::MyselfChanged]);
     };
@@ -264,7 +267,11 @@ pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outco
         return Ok(Vec::new());
     }
     let mut record: Me = me.record.clone();
-    record.chain = key_changes::with_vetoes(chain, &me.dsk, now_ms() / 1000).texts();
+    // What is new here begins to wait now, whatever date it bears.
+    for reset in chain.resets() {
+        record.resets.entry(reset.hash).or_insert(now_s);
+    }
+    record.chain = chain.texts();
     tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
     Ok(vec![Follow::MyselfChanged])
 }

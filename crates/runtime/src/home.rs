@@ -268,6 +268,7 @@ impl Home {
             ("runtime", "ua") => self.on_app_event(state, &message),
             ("runtime", "media") => self.on_media_request(state, message),
             ("runtime", "guests") => self.on_stub_status(state, &message),
+            ("runtime", _) if is_word_of_our_domain(state, &message) => self.on_account_word(&message),
             ("comm" | "connection" | "ctxt", _) => self.on_object(state, message),
             ("hyperty", _) => self.on_inbox(state, message),
             _ => self.answer(state, &message, &Response::code(Code::NOT_FOUND)),
@@ -364,6 +365,15 @@ impl State {
         let domain = self.me.as_ref().map(Ready::domain).or_else(early).ok_or_else(Failure::not_ready)?;
         Address::new("runtime", &domain, part).map_err(|e| Failure::new("bad-address", e))
     }
+}
+
+/// Whether our own domain tells our session something about the account.
+fn is_word_of_our_domain(state: &State, message: &Message) -> bool {
+    let Some(domain) = state.home_domain() else { return false };
+    let account = Address::parse(&format!("domain://account.{domain}")).ok();
+    message.kind == MessageType::Event
+        && account.as_ref() == Some(&message.from)
+        && state.links.session(&domain).as_ref() == Some(&message.to)
 }
 
 /// Stands in until the person has chosen a domain.

@@ -16,6 +16,7 @@ use crate::objects::Follow;
 use crate::persons::{PINS, host_of, system_row};
 use crate::records::{NextKeys, Object, ObjectUse, Person, Standing, kind};
 use crate::sending::{get_object, put_object, put_person};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Why a conversation ended whose person went on with other keys.
@@ -53,8 +54,8 @@ impl Told {
 }
 
 /// What a history says that the known beginning of it did not.
-pub(crate) fn differences(before: &[String], after: &Sigchain) -> Vec<Told> {
-    let Ok(before) = Sigchain::parse(before) else { return Vec::new() };
+pub(crate) fn differences(before: &[String], after: &Sigchain, pins: &identity::PinBook, now_s: i64) -> Vec<Told> {
+    let Ok(before) = settling::theirs(before, pins, now_s) else { return Vec::new() };
     let issuers = |chain: &Sigchain| {
         let vouching = chain.attestations().iter().filter(|one| !one.withdrawn);
         vouching.map(|one| one.iss.clone()).collect::<std::collections::BTreeSet<_>>()
@@ -274,20 +275,22 @@ mod tests {
     #[test]
     fn a_rotation_and_a_recovery_are_told_apart_and_once() {
         let (irk, rk, _, mut chain) = chain();
+        let pins = identity::PinBook::new();
         let (one, two) = (keys::SigningKey::generate(), keys::SigningKey::generate());
         let first = chain.texts();
         chain.rotate_irk(&irk, Signer::Irk, one.verifying_key(), 2).unwrap();
-        assert_eq!(differences(&first, &chain), [Told::Rotated]);
+        assert_eq!(differences(&first, &chain, &pins, 10), [Told::Rotated]);
         let second = chain.texts();
         chain.rotate_irk(&rk, Signer::Rk, two.verifying_key(), 3).unwrap();
-        assert_eq!(differences(&second, &chain), [Told::Recovered]);
-        assert_eq!(differences(&first, &chain), [Told::Rotated, Told::Recovered]);
-        assert_eq!(differences(&chain.texts(), &chain), []);
+        assert_eq!(differences(&second, &chain, &pins, 10), [Told::Recovered]);
+        assert_eq!(differences(&first, &chain, &pins, 10), [Told::Rotated, Told::Recovered]);
+        assert_eq!(differences(&chain.texts(), &chain, &pins, 10), []);
     }
 
     #[test]
     fn issuers_that_come_and_go_are_told() {
         let (irk, _, _, mut chain) = chain();
+        let pins = identity::PinBook::new();
         let before = chain.texts();
         let attest = identity::Attest {
             pkt_hash: identity::Digest([7; 32]),
@@ -296,11 +299,11 @@ mod tests {
             until: 86_400,
         };
         chain.attest(&irk, attest, 2).unwrap();
-        assert_eq!(differences(&before, &chain), [Told::Linked("https://idp.example".into())]);
+        assert_eq!(differences(&before, &chain, &pins, 10), [Told::Linked("https://idp.example".into())]);
         let before = chain.texts();
         let link = identity::IdpLink { iss: "https://idp.example".into(), sub: "ana".into() };
         chain.unlink_idp(&irk, link, 3).unwrap();
-        let told = differences(&before, &chain);
+        let told = differences(&before, &chain, &pins, 10);
         assert_eq!(told, [Told::Unlinked("https://idp.example".into())]);
         assert_eq!(told[0].line(), ("issuer-unlinked", "idp.example".to_owned()));
     }

@@ -170,8 +170,8 @@ impl Home {
         self.update_registry(&publisher, &[]).await.map(|_| ())
     }
 
-    /// Tells the registry a chain that is longer than the one we keep.
-    pub(crate) async fn publish_longer(&self, chain: &identity::Sigchain) -> Outcome<()> {
+    /// Tells it how our chain would go on; it may know another way already.
+    pub(crate) async fn publish_as_ours(&self, chain: &identity::Sigchain) -> Outcome<()> {
         let publisher = Publisher { chain: chain.texts(), ..Publisher::of(self.state().me()?) };
         self.update_registry(&publisher, &[]).await.map(|_| ())
     }

@@ -22,6 +22,7 @@ use crate::own::{Bundle, COPY, Cursor};
 use crate::records::{Me, Member, Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
 use crate::sending::{inner_message, pumps, put_object, seal_and_queue};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// How long a code works.
@@ -244,7 +245,7 @@ impl Home {
             (request, chain)
         };
         // The domain must know the device before it can receive anything; if it is away, one may say yes again.
-        self.publish_longer(&chain).await?;
+        self.publish_as_ours(&chain).await?;
         {
             let mut state = self.state();
             let state = &mut *state;
@@ -332,6 +333,7 @@ impl Home {
             Ok(me) => {
                 state.me = Some(me);
                 self.publish_later();
+                self.refuse_resets_later(state);
                 self.tell(News::Mine);
                 let home = self.clone();
                 self.rooms.tasks.start("groups", async move { home.tidy_groups() });
@@ -369,7 +371,7 @@ impl Home {
         if state.me.is_some() {
             return Err(Failure::new("already-set-up", "this profile has an account already"));
         }
-        state.store()?;
+        state.nothing_restarts()?;
         state.set_home_domain(&code.user.domain())?;
         let attempt = state.linking.joining.as_ref().map_or(1, |joining| joining.attempt + 1);
         let (dsk, secrets) = (keys::SigningKey::generate(), Arc::new(BoxKey::generate()));
@@ -451,15 +453,19 @@ impl Home {
         let until = now_ms() + CODE_LIFE_MS;
         while now_ms() < until {
             self.joining(attempt)?;
-            let to = format!("domain://account.{domain}");
-            if let Ok(answer) = self.ask_node(&domain, MessageType::Read, &to, body(&json!({}))).await
-                && answer.value.get("admitted").and_then(Value::as_bool) == Some(true)
-            {
+            if let Ok(true) = self.is_admitted(&domain).await {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;
         }
         Err(Failure::new("link-expired", "nobody let this device in"))
+    }
+
+    /// Whether our domain counts this device as somebody's.
+    pub(crate) async fn is_admitted(&self, domain: &message::Domain) -> Outcome<bool> {
+        let to = format!("domain://account.{domain}");
+        let answer = self.ask_node(domain, MessageType::Read, &to, body(&json!({}))).await?;
+        Ok(answer.value.get("admitted").and_then(Value::as_bool) == Some(true))
     }
 
     /// The chain that names us; it must be that of the code's persona.
@@ -517,7 +523,9 @@ impl Home {
 
     /// We know who we are: the profile is complete, and the history is asked for.
     fn become_person(&self, state: &mut State, code: &Code, seat: &Seat, own: Address, bundle: Bundle) -> Outcome<()> {
-        let chain = identity::Sigchain::parse(&bundle.chain).map_err(|e| Failure::new("bad-chain", e))?;
+        let mut chain = identity::Sigchain::parse(&bundle.chain).map_err(|e| Failure::new("bad-chain", e))?;
+        let resets = settling::dated(&chain);
+        settling::settle_own(&mut chain, &resets, now_ms() / 1000);
         let dsk = state.linking.joining.as_ref().map(|joining| joining.dsk.clone()).ok_or_else(Failure::not_ready)?;
         let now = now_ms();
         chain.device(&dsk.verifying_key(), now / 1000).map_err(|e| Failure::new("link-refused", e))?;
@@ -537,6 +545,7 @@ impl Home {
             irk,
             dsk: keys::b64url(dsk.to_bytes().as_ref()),
             chain: bundle.chain,
+            resets,
             tokens: bundle.tokens,
             renewals: bundle.renewals,
             recovery: secrets.recovery,

@@ -4,8 +4,9 @@ use message::{Address, UserAddress};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
-use crate::home::Ready;
+use crate::home::{Ready, now_ms};
 use crate::records::{Member, Object, Person, kind};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Who wrote a sealed message, as the group's signature says.
@@ -41,11 +42,19 @@ pub(crate) struct Chains {
 impl Chains {
     /// Ours, and the other side's as far as it was seen.
     pub(crate) fn of(tx: &Tx<'_>, me: &Ready, peer: &UserAddress) -> Outcome<Self> {
-        let mut known = vec![(me.record.user.clone(), me.chain.clone())];
+        Self::at(tx, me, peer, now_ms() / 1000)
+    }
+
+    /// The same, as they stand at a time.
+    pub(crate) fn at(tx: &Tx<'_>, me: &Ready, peer: &UserAddress, now_s: i64) -> Outcome<Self> {
+        let mut own = me.chain.clone();
+        settling::settle_own(&mut own, &me.record.resets, now_s);
+        let mut known = vec![(me.record.user.clone(), own)];
         if *peer != me.record.user {
             let person: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
             let chain = person.filter(|person| !person.chain.is_empty());
-            if let Some(chain) = chain.and_then(|person| identity::Sigchain::parse(&person.chain).ok()) {
+            let pins = settling::pins(tx)?;
+            if let Some(chain) = chain.and_then(|person| settling::theirs(&person.chain, &pins, now_s).ok()) {
                 known.push((peer.clone(), chain));
             }
         }

@@ -16,6 +16,7 @@ use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::records::{Me, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{Introduced, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Rows of history in one page.
@@ -261,7 +262,7 @@ fn on_bundle(tx: &Tx<'_>, me: &Ready, bundle: &Bundle) -> Outcome<Vec<Follow>> {
     let mut record: Me = tx.get(kind::ME, "me")?.ok_or_else(Failure::not_ready)?;
     let newer = bundle.tokens != record.tokens || bundle.renewals != record.renewals;
     // Tokens count only with the history that names them.
-    let chain = identity::Sigchain::parse(&record.chain).map_err(|e| Failure::new("database-damaged", e))?;
+    let chain = settling::own(&record, now_ms() / 1000).map_err(|e| Failure::new("database-damaged", e))?;
     let named =
         |text: &String| identity::PkToken::parse(text).is_ok_and(|token| chain.attestation(&token.hash()).is_some());
     if newer && bundle.tokens.iter().all(named) && bundle.tokens.len() <= identity::TOKENS_LIMIT {

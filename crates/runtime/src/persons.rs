@@ -19,6 +19,7 @@ use crate::sending::{
     acceptance_message, below, child_message, get_object, get_person, inner_message, own_tag, pumps, put_object,
     put_person, seal_and_queue,
 };
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// The one record of pins.
@@ -112,7 +113,8 @@ impl Home {
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
             let mut told = key_changes::resets(&pins, verified);
             pins.remember(verified, now / 1000);
-            let chain = identity::Sigchain::parse(&waiting.evidence.chain).map_err(|e| Failure::new("bad-chain", e))?;
+            let chain = settling::theirs(&waiting.evidence.chain, &pins, now / 1000)
+                .map_err(|e| Failure::new("bad-chain", e))?;
             object.peer_persona = Some(verified.persona().to_string());
             object.unchecked = None;
             // Every device in the group belongs to one of the two, or nobody comes in.
@@ -127,7 +129,7 @@ impl Home {
             let mut person = get_or_new(tx, verified.user())?;
             person.name = display_name(&waiting.name, verified);
             person.persona = Some(verified.persona().to_string());
-            told.extend(key_changes::differences(&person.chain, &chain));
+            told.extend(key_changes::differences(&person.chain, &chain, &pins, now / 1000));
             let grew = !person.chain.is_empty() && chain.entries().len() > person.chain.len();
             saw_chain(&mut person, &chain)?;
             key_changes::mark(tx, &mut person, &told, now)?;
@@ -182,13 +184,14 @@ impl Home {
 }
 
 fn card_of(state: &State, person: &Person) -> PersonCard {
+    let pins = state.store().and_then(|store| store.read(settling::pins)).unwrap_or_default();
     PersonCard {
         user: person.user.handle(),
         name: name_of(person),
         contact: person.contact,
         identity: person.identity.clone(),
         issuers: person.issuers.clone(),
-        devices: devices_of(&person.chain, now_ms() / 1000),
+        devices: devices_of(&person.chain, &pins, now_ms() / 1000),
         compared_at: person.compared_at,
         change: person.change.clone(),
         reached_by: state.links.reached_by(&person.user.domain()),

@@ -37,6 +37,8 @@ pub mod kind {
     pub const RENEWING: &str = "renewing/1";
     /// The newest version that was seen of an organisation's policy, by the key it is signed with.
     pub const ORGANISATION: &str = "organisation/1";
+    /// The one identity that is begun anew ([`crate::resetting::Restarting`]), until its time has come.
+    pub const RESTART: &str = "restart/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }
@@ -56,6 +58,9 @@ pub struct Me {
     pub dsk: String,
     /// The sigchain, entry by entry.
     pub chain: Vec<String>,
+    /// When resets in it were first seen here, in Unix seconds.
+    #[serde(default)]
+    pub resets: crate::settling::OwnResets,
     /// PK tokens.
     pub tokens: Vec<String>,
     /// Later words of the same issuers, signed by the root key.

@@ -4,7 +4,8 @@ use message::{Address, Code, MessageType, UserAddress};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::home::{Home, body};
+use crate::home::{Home, body, now_ms};
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Devices of one person that are dealt with; more are not invited.
@@ -76,12 +77,31 @@ impl Home {
         if entry.user != *user || entry.devices.iter().any(|device| device.inbox.domain() != domain) {
             return Err(Failure::new("malformed", "the registry answered for somebody else"));
         }
-        let chain = identity::Sigchain::parse(&entry.chain).map_err(|e| Failure::new("bad-chain", e))?;
+        let mut chain = identity::Sigchain::parse(&entry.chain).map_err(|e| Failure::new("bad-chain", e))?;
         if chain.persona().to_string() != entry.persona {
             return Err(Failure::new("bad-chain", "the registry names another persona than its chain"));
         }
+        self.settle_found(user, &mut chain)?;
         let devices = entry.devices.into_iter().take(DEVICES_LIMIT).map(Device::read).collect::<Outcome<_>>()?;
         Ok(RegistryEntry { persona: entry.persona, chain, devices })
+    }
+}
+
+impl Home {
+    /// What a registry says is settled by what was seen here.
+    fn settle_found(&self, user: &UserAddress, chain: &mut identity::Sigchain) -> Outcome<()> {
+        let now_s = now_ms() / 1000;
+        let state = self.state();
+        match &state.me {
+            Some(me) if me.record.user == *user => settling::settle_own(chain, &me.record.resets, now_s),
+            Some(_) => settling::settle(chain, &state.store()?.read(settling::pins)?, now_s),
+            // Who has no account yet looks at nobody but themselves.
+            None => {
+                let seen = settling::dated(chain);
+                settling::settle_own(chain, &seen, now_s);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use crate::linking::DEVICE_LIFE_S;
 use crate::records::{Me, Recovery, kind};
 use crate::recovery::{KINDS, backup_failure, fail_queued, running, words_of};
 use crate::registry::Packages;
+use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Largest sheet that is read.
@@ -72,7 +73,7 @@ impl Home {
             if state.me.is_some() {
                 return Err(Failure::new("already-set-up", "this profile has an account already"));
             }
-            state.store()?;
+            state.nothing_restarts()?;
             state.set_home_domain(&user.domain())?;
             self.end_stub(state, &user.domain());
             state.first_run = FirstRun::for_restoring(user.domain());
@@ -125,6 +126,7 @@ impl Home {
             irk: Some(keys::b64url(irk.to_bytes().as_ref())),
             dsk: keys::b64url(dsk.to_bytes().as_ref()),
             chain: chain.texts(),
+            resets: settling::dated(&chain),
             tokens,
             renewals: Vec::new(),
             recovery: Some(Recovery { words: None, ..Recovery::new(words) }),

@@ -278,7 +278,7 @@ fn tell_not_permitted(tx: &store::Tx<'_>, me: &Ready, object: &Object, evidence:
     queue_sealed(tx, inbox, &sealed, true, None)
 }
 
-/// Whether trying again later may help.
+/// Whether trying again later may help. A reset has its time.
 fn is_temporary(failure: &Failure) -> bool {
-    matches!(failure.code.as_str(), "issuer-unreachable" | "issuer-not-asked")
+    matches!(failure.code.as_str(), "issuer-unreachable" | "issuer-not-asked" | "reset-pending")
 }

@@ -221,3 +221,44 @@ async fn an_issuer_without_openid_connect_vouches_through_the_package_of_its_dom
         person.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_vouched_for_by_issuers_of_two_makes_verify_each_other() {
+    let (one, other) = (Issuer::start(), Issuer::glewlwyd());
+    let a = Domain::start("a.localhost", Wire::Ws).await;
+    let b = Domain::start("b.localhost", Wire::Sse).await;
+    let setup = Setup::with(&[&a, &b]).knowing(&one.url).knowing_with_ports(&other);
+    let (mut ana, mut ben) = (Person::new("ana", setup.clone()).await, Person::new("ben", setup).await);
+    ana.signs_up(&a, Some(&one.url)).await;
+    ben.signs_up(&b, Some(&other.url)).await;
+
+    let chat = ana.asks_for_contact("ben@b.localhost").await;
+    assert_eq!(ben.accepts("ana@a.localhost").await, chat);
+    ana.sees_contact("ben@b.localhost", ContactState::Accepted).await;
+    ana.writes(&chat, "who says who you are?").await;
+    ben.reads(&chat, &["who says who you are?"]).await;
+    ben.writes(&chat, "somebody else than for you").await;
+    ana.reads(&chat, &["who says who you are?", "somebody else than for you"]).await;
+    for (person, user, issuer) in [(&ana, "ben@b.localhost", &other), (&ben, "ana@a.localhost", &one)] {
+        let line = person.card(user).await.identity.unwrap();
+        assert_eq!(line.issuer, issuer.url, "{user}");
+    }
+
+    let _: CallView = ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    let ringing = ben.sees_call(&CallStage::Ringing).await;
+    ben.ask::<Value>(Question::CallAccept { call: ringing.call }).await.unwrap();
+    for person in [&ana, &ben] {
+        person
+            .until("a connected call", async |person| {
+                let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
+                calls.iter().any(|call| matches!(call.stage, CallStage::Connected)).then_some(())
+            })
+            .await;
+    }
+    let call = ana.ask::<Vec<CallView>>(Question::CallList).await.unwrap().remove(0).call;
+    ana.ask::<Value>(Question::CallHangup { call }).await.unwrap();
+    ben.is_in_no_call().await;
+    for mut person in [ana, ben] {
+        person.close().await;
+    }
+}

@@ -94,6 +94,7 @@ export function answerTrust(host: TrustHost, question: Question): unknown {
     case 'link.join':
     case 'link.cancel':
     case 'identity.rotate':
+    case 'identity.restart':
     case 'identity.link':
     case 'app.present':
       return null;

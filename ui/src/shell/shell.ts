@@ -113,6 +113,7 @@ export interface Answers {
   'recovery.restore': AppState;
   'backup.write': WrittenFile;
   'identity.rotate': null;
+  'identity.restart': null;
   'identity.issuers': MyIssuer[];
   'identity.link': null;
   'identity.unlink': MyIssuer[];

@@ -200,7 +200,15 @@ words: string,
 /**
  * Path of a backup.
  */
-backup: string | null, } } | { "ask": "identity.rotate" } | { "ask": "identity.issuers" } | { "ask": "identity.link", "input": { 
+backup: string | null, } } | { "ask": "identity.rotate" } | { "ask": "identity.restart", "input": { 
+/**
+ * The address, `name@domain`.
+ */
+user: string, 
+/**
+ * The issuer's URL.
+ */
+issuer: string, } } | { "ask": "identity.issuers" } | { "ask": "identity.link", "input": { 
 /**
  * The issuer's URL.
  */
