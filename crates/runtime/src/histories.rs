@@ -142,8 +142,8 @@ pub(crate) fn on_identity(
         }
         // Of our own history nobody else is believed: anybody can write a reset that no issuer stands behind.
         // If it goes on at all, our own domain knows it.
-        let news = go_on(&me.record.chain, &told.entries)
-            .is_ok_and(|chain| chain.is_none_or(|chain| chain.entries().len() > me.record.chain.len()));
+        let told = go_on(&me.record.chain, &told.entries)?;
+        let news = told.is_none_or(|chain| chain.entries().len() > me.record.chain.len());
         let user = me.record.user.clone();
         let url = object.url.clone();
         return Ok(if news { vec![Follow::RefreshChain { user, url }] } else { Vec::new() });

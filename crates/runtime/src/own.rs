@@ -626,8 +626,13 @@ impl Home {
                 let mut object = get_object(tx, &url)?;
                 let inbox = own_object(tx, me)?.and_then(|own| own.member(device).and_then(|one| one.inbox.clone()));
                 let inbox = inbox.ok_or_else(|| Failure::new("not-found", "where the device receives is not known"))?;
-                let one =
-                    crate::registry::RegistryDevice { device: device.to_owned(), inbox, key_package: Some(package) };
+                let key = keys::VerifyingKey::parse(device).map_err(|e| Failure::new("malformed", e))?;
+                let one = crate::registry::RegistryDevice {
+                    device: device.to_owned(),
+                    key,
+                    inbox,
+                    key_package: Some(package),
+                };
                 crate::histories::relay_chain(tx, me, &object, &me.record.user)?;
                 crate::objects::invite_devices(tx, me, &mut object, std::iter::once(&one), now_ms())?;
                 put_object(tx, &object)?;

@@ -22,6 +22,7 @@ pub(crate) struct RegistryEntry {
 pub(crate) struct RegistryDevice {
     /// Its key, as text.
     pub(crate) device: String,
+    pub(crate) key: keys::VerifyingKey,
     pub(crate) inbox: Address,
     /// With what it can be invited, if that was asked for.
     pub(crate) key_package: Option<Vec<u8>>,
@@ -82,7 +83,10 @@ impl Home {
             return Err(Failure::new("bad-chain", "the registry names another persona than its chain"));
         }
         self.settle_found(user, &mut chain)?;
-        let devices = entry.devices.into_iter().take(DEVICES_LIMIT).map(Device::read).collect::<Outcome<_>>()?;
+        let devices = entry.devices.into_iter().take(DEVICES_LIMIT).map(Device::read);
+        let mut devices = devices.collect::<Outcome<Vec<RegistryDevice>>>()?;
+        // What the person's own history does not name is nobody's device.
+        devices.retain(|one| chain.device(&one.key, now_ms() / 1000).is_ok());
         Ok(RegistryEntry { persona: entry.persona, chain, devices })
     }
 }
@@ -111,6 +115,6 @@ impl Device {
         let key = keys::VerifyingKey::parse(&self.device).map_err(|error| malformed(&error))?;
         let key_package = self.key_package.map(|text| keys::from_b64url(&text));
         let key_package = key_package.transpose().map_err(|error| malformed(&error))?;
-        Ok(RegistryDevice { device: key.to_string(), inbox: self.inbox, key_package })
+        Ok(RegistryDevice { device: key.to_string(), key, inbox: self.inbox, key_package })
     }
 }

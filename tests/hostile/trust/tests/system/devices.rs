@@ -97,7 +97,7 @@ async fn a_revoked_device_is_not_heard() {
     let step = json!({ "holder": gone, "seq": 1, "until": now() + 86_400 });
     let step = phone.says(&object, &user, MessageType::Update, "/lease", &step);
     street.mallory.session.delivers(&object.inbox, &step).await;
-    is_refused("device-dead").await;
+    is_refused("device-revoked").await;
     let late = phone.writes(&object, &user, 2, "it was not lost at all");
     street.mallory.session.delivers(&object.inbox, &late).await;
     assert_eq!(street.mallory.writes(&object, 1, "from the laptop").await, Code::OK);

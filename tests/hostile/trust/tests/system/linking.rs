@@ -16,7 +16,8 @@ const MARK: &[u8] = b"PLNK1";
 /// What a new device sends, sealed with a secret that it may only guess.
 fn request(secret: &[u8], dsk: &SigningKey) -> Vec<u8> {
     let key = keys::sha256(&[b"parlance-link-request-v1\n".as_slice(), secret].concat());
-    let plain = json!({ "dsk": dsk.verifying_key(), "name": "a phone" }).to_string();
+    let secrets = keys::sealed_box::BoxKey::generate().public();
+    let plain = json!({ "dsk": dsk.verifying_key(), "name": "a phone", "secrets": secrets }).to_string();
     let sealed = SealKey::from_bytes(&key).seal(plain.as_bytes(), MARK).unwrap();
     [MARK, sealed.as_slice()].concat()
 }

@@ -151,13 +151,14 @@ async fn a_wounded_registry_entry_invites_nobody() {
 async fn an_acceptance_is_checked_against_the_registry() {
     let mut road = Road::strangers().await;
     let eve = Mallory::join(&road.b.domain, "eve").await;
-    let persona = json!(eve.me.chain.persona());
+    let (persona, chain) = (json!(eve.me.chain.persona()), json!(eve.me.chain.texts()));
     let armed = Arc::new(AtomicBool::new(true));
     let on = armed.clone();
     // Here Ben asks Ana, so that the crooked domain is the one that is asked back.
     road.b.tampers(move |way, mut message| {
         if is_entry(way, &message) && on.load(Ordering::SeqCst) {
             message["body"]["value"]["persona"] = persona.clone();
+            message["body"]["value"]["chain"] = chain.clone();
         }
         vec![message]
     });
