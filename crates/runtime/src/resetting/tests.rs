@@ -110,7 +110,7 @@ fn for_a_contact_the_devices_of_before_count_until_three_days_after_the_reset_wa
             crate::sending::put_person(tx, &person)
         })
         .unwrap();
-    assert_eq!(live(seen + 30 * DAY).unwrap(), [old.clone()], "no issuer was seen behind it");
+    assert_eq!(live(seen + 30 * DAY).unwrap(), std::slice::from_ref(&old), "no issuer was seen behind it");
     store
         .write(|tx| {
             let mut pins = settling::pins(tx)?;
