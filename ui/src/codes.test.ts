@@ -13,7 +13,7 @@ import { say, sayIfKnown } from './words/words.svelte';
 const CRATES = join(process.cwd(), '../crates');
 const read = (path: string): string => readFileSync(join(CRATES, path), 'utf8');
 const all = (text: string, pattern: RegExp): string[] => [...new Set([...text.matchAll(pattern)].map((found) => found[1]!))].sort();
-const runtime = readdirSync(join(CRATES, 'runtime/src')).map((file) => read(`runtime/src/${file}`).split('#[cfg(test)]')[0]!).join('\n');
+const runtime = readdirSync(join(CRATES, 'runtime/src'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.rs') && !file.endsWith('tests.rs')).map((file) => read(`runtime/src/${file}`).split('#[cfg(test)]')[0]!).join('\n');
 
 const RAW = 'raw fact';
 /** What the app says to itself only: a transaction that only looks. */
