@@ -5,11 +5,12 @@
 // All it keeps is in a folder of its own that goes with it. Users are alice and ben, with the password "password".
 // Environment: ALG (RS256 | ES256 | EdDSA) signs id_tokens, FOLLOW_STDIN=1 ends it with whoever started it.
 import { execFileSync, spawn } from 'node:child_process';
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newJwk } from './new-key.mjs';
 
 const SCHEMA = '/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3';
 const PLUGIN = 'oidc';
@@ -69,7 +70,7 @@ function signingKey() {
     ES256: ['ec', { namedCurve: 'P-256' }],
     EdDSA: ['ed25519', {}],
   }[alg];
-  const jwk = generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' });
+  const jwk = newJwk(type, options);
   return { keys: [{ ...jwk, alg, use: 'sig', kid: randomUUID() }] };
 }
 

@@ -5,9 +5,10 @@
 //             nonce    the same, and wants a nonce of its own in every proof (RFC 9449, section 8)
 //             silent   offers it and gives plain tokens
 //             foreign  binds a key that nobody showed it
-import { createHash, createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPrivateKey, randomBytes } from 'node:crypto';
 import { CompactSign, decodeJwt, decodeProtectedHeader } from 'jose';
 import { errors } from 'oidc-provider';
+import { newKey, publicJwk } from './new-key.mjs';
 
 const mode = process.env.KEY_BINDING;
 export const offersBinding = Boolean(mode);
@@ -39,7 +40,7 @@ export function bindKeys(provider, jwks) {
   IdToken.prototype.issue = async function issue(options) {
     const jwk = options?.use === 'idtoken' && this.ctx?.oidc.route === 'token' ? boundKey(this.ctx) : undefined;
     if (!jwk) return plain.call(this, options);
-    const foreign = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+    const foreign = publicJwk(newKey('ed25519'));
     this.set('cnf', { jwk: mode === 'foreign' ? foreign : jwk });
     const token = await plain.call(this, options);
     // The same claims once more, under a header that says what they are.

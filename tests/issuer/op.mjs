@@ -6,9 +6,10 @@
 // CLIENT_SECRET makes the client a confidential one, NO_REVOCATION=1 leaves the revocation endpoint out,
 // KEY_BINDING offers to bind keys to id_tokens (see key-binding.mjs).
 import { createServer } from 'node:http';
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 import { bindKeys, offersBinding, proofOptions } from './key-binding.mjs';
+import { newJwk } from './new-key.mjs';
 
 const domain = process.argv[3] || 'idp.test';
 const server = createServer();
@@ -17,7 +18,7 @@ await new Promise((ready) => server.listen(Number(process.argv[2] || 0), '127.0.
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const key = (type, options, alg) => ({
-  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
+  ...newJwk(type, options),
   use: 'sig',
   alg,
   kid: randomUUID(),

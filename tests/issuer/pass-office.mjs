@@ -8,15 +8,16 @@
 //   GET  /.well-known/jwks.json         -> its key
 // PORT 0 picks a free port. Prints "OP <issuer>" when it listens. PINs come from a sheet of paper: ben's are
 // 100001, 100002…, alice's 200001…, and each is good once.
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, randomBytes, sign } from 'node:crypto';
 import { createServer } from 'node:http';
+import { newKey, publicJwk } from './new-key.mjs';
 
 const TICKET_LIFE = 10 * 60_000;
 const TICKETS = 1_000;
 const ATTEMPTS = 5;
 
-const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-const jwk = { ...publicKey.export({ format: 'jwk' }), alg: 'EdDSA', use: 'sig', kid: randomBytes(8).toString('hex') };
+const privateKey = newKey('ed25519');
+const jwk = { ...publicJwk(privateKey), alg: 'EdDSA', use: 'sig', kid: randomBytes(8).toString('hex') };
 const sheet = (first) => new Set(Array.from({ length: 50 }, (_, index) => String(first + index)));
 const sheets = new Map([['ben', sheet(100_001)], ['alice', sheet(200_001)]]);
 const tickets = new Map();
