@@ -48,6 +48,7 @@ impl Memory {
     fn settle(&mut self, vault: &dyn Vault) -> Result<(), VaultError> {
         if let Some(mls) = self.mls.as_mut().filter(|_| self.owes) {
             let provider = Provider::new(vault);
+            provider.present_only(true);
             // The one call of openmls that writes them and nothing else: no epoch ended before 1970.
             mls.delete_past_epoch_secrets(&provider, PastEpochDeletion::before_timestamp(SystemTime::UNIX_EPOCH))
                 .map_err(|error| provider.failure().unwrap_or_else(|| VaultError::Failed(error.to_string())))?;
@@ -176,6 +177,7 @@ fn seal_all(
     plaintexts: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>, SealError> {
     let last = plaintexts.len().saturating_sub(1);
+    provider.present_only(true);
     let seal = |(at, text): (usize, &&[u8])| {
         provider.put_off(at < last);
         if text.len() > PLAINTEXT_LIMIT {

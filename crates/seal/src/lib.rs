@@ -33,6 +33,7 @@ mod note;
 mod open;
 mod peek;
 mod provider;
+mod secrets;
 mod shelf;
 mod vault;
 mod wishes;

@@ -118,6 +118,7 @@ pub(crate) fn one(
         Some(group) => group,
         None => provider.load(&id)?.ok_or(OpenError::UnknownGroup)?,
     };
+    provider.present_only(message.content_type() == ContentType::Application && message.epoch() == group.epoch());
     let processed = match process(provider, &mut group, message) {
         Ok(processed) => processed,
         Err(error) => {

@@ -31,6 +31,11 @@ impl<'v> Provider<'v> {
         self.shelf.put_off(puts_off);
     }
 
+    /// Whether what happens touches no past epoch; see [`Shelf::present_only`].
+    pub(crate) fn present_only(&self, present_only: bool) {
+        self.shelf.present_only(present_only);
+    }
+
     /// Whether the last keys of messages are in memory only.
     pub(crate) fn owes(&self) -> bool {
         self.shelf.owes()

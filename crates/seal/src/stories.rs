@@ -10,6 +10,7 @@ use people::*;
 mod lease;
 mod many;
 mod membership;
+mod past;
 mod people;
 
 #[test]
