@@ -464,6 +464,42 @@ await runner.scene('Ana takes the tablet out: it reads nothing that is written f
   assert.equal(await tablet.message('Only for the device that is left.').count(), 0, 'the tablet read on');
 });
 
+await runner.scene('the tablet says that it was taken out, and erases itself', async () => {
+  await tablet.at('taken-out-screen').waitFor();
+  await tablet.judgeBoth('s1-taken-out');
+  await tablet.fill('taken-out-address', tablet.address);
+  await tablet.press('taken-out-erase');
+  await tablet.at('protect-screen').waitFor();
+});
+
+await runner.scene('somebody with her password begins anew as Ana: her device asks her, and she says no', async () => {
+  const stranger = await person('ana-stranger', 'Ana Adams', A, `http://${A}`, Keyboard, 'ana');
+  await stranger.protect();
+  await stranger.at('welcome-screen').waitFor();
+  await stranger.press('welcome-restore');
+  await stranger.press('restore-anew');
+  await stranger.judgeBoth('s2-anew');
+  await stranger.fill('anew-user', stranger.address);
+  await stranger.press('anew-next');
+  await stranger.hands.choose(stranger.page.locator(`[data-testid="issuer-card"] input[value^="${stranger.issuer}"]`));
+  await stranger.press('anew-understood');
+  await stranger.press('anew-start');
+  await stranger.at('anew-signin-copy').waitFor();
+  await stranger.signInAs(browser, 'ana', ana.passphrase);
+  await stranger.at('anew-left').waitFor();
+  await stranger.judgeBoth('s2-anew-waiting');
+
+  await ana.at('banner-reset').waitFor();
+  await ana.judgeBoth('s3-reset-asked');
+  await ana.press('banner-reset-veto');
+  await ana.at('banner-reset').waitFor({ state: 'hidden' });
+  await stranger.at('anew-ended-screen').waitFor();
+  await stranger.judgeBoth('s2-anew-vetoed');
+  await ana.open(ben);
+  await ana.write('It was not me.');
+  await ben.message('It was not me.').waitFor();
+});
+
 await runner.aside('no page had an error', async () => {
   for (const one of people) {
     // The refused token of the other page and the failed look-ups are no errors of these pages.

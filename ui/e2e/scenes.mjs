@@ -55,6 +55,19 @@ async function toJoin(page, ...states) {
   await click(page, 'join-do');
   for (const state of states) await linkGoes(state)(page);
 }
+async function toAnewIssuer(page) {
+  await click(page, 'welcome-restore');
+  await click(page, 'restore-anew');
+  await page.getByTestId('anew-user').fill('ana@a.localhost');
+  await click(page, 'anew-next');
+  await page.getByTestId('issuer-card').first().waitFor();
+}
+async function toAnewSignIn(page) {
+  await toAnewIssuer(page);
+  await page.getByTestId('anew-understood').check();
+  await click(page, 'anew-start');
+  await page.getByTestId('anew-signin-copy').waitFor();
+}
 const failed = (code) => ({ state: 'failed', trouble: { code, detail: 'as it is' } });
 /** Scrolls down to a card that a picture would cut off. */
 const see = (testid) => async (page) => {
@@ -93,6 +106,28 @@ export const scenes = [
     await click(page, 'restore-do');
   }, shows: 'restore-trouble' },
   { name: 's2-restore-faults', demo: 'welcome', act: async (page) => { await click(page, 'welcome-restore'); await click(page, 'restore-do'); }, shows: 'restore-words-fault' },
+  { name: 's2-anew', demo: 'welcome', act: async (page) => { await click(page, 'welcome-restore'); await click(page, 'restore-anew'); }, shows: 'anew-costs' },
+  { name: 's2-anew-fault', demo: 'welcome', act: async (page) => { await click(page, 'welcome-link'); await click(page, 'join-anew'); await click(page, 'anew-next'); }, shows: 'anew-user-fault', brief: true },
+  { name: 's2-anew-issuer', demo: 'welcome', act: (page) => toAnewIssuer(page), shows: 'issuer-card' },
+  { name: 's2-anew-not-understood', demo: 'welcome', act: async (page) => { await toAnewIssuer(page); await click(page, 'anew-start'); }, shows: 'anew-understood-fault', brief: true },
+  { name: 's2-anew-signin', demo: 'welcome', act: (page) => toAnewSignIn(page), shows: 'anew-signin-copy' },
+  ...['other-issuer', 'wrong-account', 'reset-refused'].map((code) => ({ name: `s2-anew-failed-${code}`, demo: 'welcome', act: async (page) => {
+    await toAnewSignIn(page);
+    await demo(page, '(d, s, code) => d.signIn({ state: "failed", trouble: { code, detail: "as it is" } })', code);
+  }, shows: 'anew-signin-trouble', brief: code !== 'other-issuer' })),
+  { name: 's2-anew-waiting', demo: 'restart:71', shows: 'anew-left' },
+  { name: 's2-anew-waiting-last', demo: 'restart:0.5', shows: 'anew-left', brief: true },
+  { name: 's2-anew-give-up', demo: 'restart:71', act: (page) => click(page, 'anew-give-up'), shows: 'anew-give-up-dialog' },
+  ...['reset-vetoed', 'reset-lost'].map((code) => ({ name: `s2-anew-${code}`, demo: 'restart:12', act: async (page) => {
+    await page.getByTestId('anew-left').waitFor();
+    await demo(page, '(d, s, code) => d.restartEnds(code)', code);
+  }, shows: 'anew-ended-screen', brief: code !== 'reset-vetoed' })),
+  { name: 's2-anew-back', demo: 'restart:1', act: async (page) => {
+    await page.getByTestId('anew-left').waitFor();
+    await demo(page, '(d) => d.restart(null)');
+  }, shows: 'app', brief: true },
+  ...['device-revoked', 'device-expired', 'device-replaced'].map((code) => ({ name: `s1-${code}`, demo: `taken-out:${code}`, shows: 'taken-out-screen', brief: code !== 'device-replaced' })),
+  { name: 's2-passphrase-required', demo: 'passphrase-required:keyring', shows: 'protect-passphrase' },
   { name: 's2-welcome', demo: 'welcome', shows: 'welcome-screen' },
   { name: 's2-issuers', demo: 'welcome', act: toIssuers, shows: 'issuer-card' },
   { name: 's2-issuer-custom', demo: 'welcome', act: async (page) => {
@@ -116,6 +151,10 @@ export const scenes = [
     await demo(page, '(d) => (d.world.refuse["profile.create"] = { code: "name-taken", detail: "taken" })');
     await click(page, 'profile-create');
   }, shows: 'profile-trouble' },
+  { name: 's3-reset-asked', demo: 'reset-asked', shows: 'banner-reset-veto' },
+  { name: 's3-reset-mine', demo: 'reset-asked', act: (page) => click(page, 'banner-reset-mine'), shows: 'reset-mine-dialog' },
+  { name: 's3-reset-allowed', demo: 'reset-asked:mine', shows: 'banner-reset', brief: true },
+  { name: 's21-privacy-unsupported', demo: 'org:escrow,unsupported', at: '#/settings/privacy', shows: 'policy-write-unsupported' },
   { name: 's2-profile-full-address', demo: 'profile', shows: 'profile-screen' },
   { name: 's2-ready', demo: 'welcome', act: async (page) => { await toProfile(page); await click(page, 'profile-create'); }, shows: 'ready-screen' },
 

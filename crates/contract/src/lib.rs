@@ -236,6 +236,9 @@ pub enum Question {
     LinkJoin {
         /// What the other device shows.
         code: String,
+        /// What the person calls this device; its own name if nothing was typed.
+        #[serde(default)]
+        name: Option<String>,
     },
     /// On a new device: gives up. → `null`
     #[serde(rename = "link.cancel")]
@@ -320,6 +323,16 @@ pub enum Question {
         /// The issuer's URL.
         issuer: String,
     },
+    /// On a device that is alive, when somebody asks for our address back ([`AppState::reset_asked`]): says no, or that
+    /// it is the person themselves. → [`AppState`]
+    #[serde(rename = "identity.answer")]
+    IdentityAnswer {
+        /// Whether it is the person.
+        mine: bool,
+    },
+    /// On the new device: gives up what waits. Nobody else is told; it comes to nothing. → [`AppState`]
+    #[serde(rename = "identity.give-up")]
+    IdentityGiveUp,
 
     /// Who vouches for us. → `MyIssuer[]`
     #[serde(rename = "identity.issuers")]
@@ -433,6 +446,26 @@ pub struct AppState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub restart: Option<RestartView>,
+    /// Somebody signed in at our issuer and asks for our address back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reset_asked: Option<ResetAsked>,
+    /// The organisation wants a passphrase and the keys are kept without one; the stage is `protect` until there is one.
+    #[serde(default)]
+    pub passphrase_required: bool,
+}
+
+/// Somebody began our identity anew, and waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetAsked {
+    /// From when this device counts no more, in Unix milliseconds, if nobody says no.
+    #[ts(type = "number")]
+    pub until: i64,
+    /// When this device says no by itself, in Unix milliseconds; none after the person said that it is them.
+    #[ts(type = "number | null")]
+    pub refused_at: Option<i64>,
 }
 
 /// An identity that comes back after the loss of every device and of the recovery words.

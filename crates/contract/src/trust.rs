@@ -301,7 +301,8 @@ pub enum WhoMay {
     Nobody,
     /// Accepted contacts.
     Contacts,
-    /// Contacts, and whom compared contacts know.
+    /// Contacts, and whom compared contacts know. Not to be chosen: nobody tells yet whom they know, so it lets in
+    /// contacts alone where it is in force.
     ContactsOfVerified,
     /// Whoever these issuers vouch for.
     Issuers(Vec<String>),
@@ -343,6 +344,8 @@ pub struct PolicyView {
     pub settings: PolicySettings,
     /// Names of settings that the organisation set: `whoMayCall`, `autoLockMinutes` ….
     pub locked: Vec<String>,
+    /// Names of settings whose rule asks for what this app cannot check yet, so that it lets in contacts alone.
+    pub unsupported: Vec<String>,
     /// The organisation, if there is one.
     pub organisation: Option<OrganisationView>,
 }
@@ -361,6 +364,8 @@ pub struct OrganisationView {
     pub expires_at: i64,
     /// What it says about reading what people write, if it does.
     pub escrow: Option<String>,
+    /// After how many days messages are removed from this device, if it says so.
+    pub retention_days: Option<u32>,
     /// What is wrong with its policy, if something is.
     pub trouble: Option<Trouble>,
 }

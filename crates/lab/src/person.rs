@@ -224,8 +224,14 @@ impl Person {
     ///
     /// Gives the digits that both screens showed.
     pub async fn becomes_a_device_of(&mut self, other: &mut Self, full: bool) -> String {
+        self.becomes_a_named_device_of(other, full, None).await
+    }
+
+    /// The same, under a name that the person chooses.
+    pub async fn becomes_a_named_device_of(&mut self, other: &mut Self, full: bool, name: Option<&str>) -> String {
         let offered: contract::LinkCode = other.ask(Question::DeviceOffer).await.unwrap();
-        self.ask::<Value>(Question::LinkJoin { code: offered.code }).await.unwrap();
+        let name = name.map(str::to_owned);
+        self.ask::<Value>(Question::LinkJoin { code: offered.code, name }).await.unwrap();
         let asked = other
             .hears("a device that asks", |news| match news {
                 News::Link(LinkState::Asked { check, .. }) => Some(check),

@@ -6,6 +6,10 @@
 //! is sealed.
 
 mod admin;
+#[cfg(feature = "clock")]
+pub mod clock;
+#[cfg(not(feature = "clock"))]
+mod clock;
 mod config;
 mod exchange;
 #[cfg(feature = "fuzzing")]

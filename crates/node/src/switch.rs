@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// The time now, in Unix milliseconds.
 pub fn now_ms() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).saturating_add(crate::clock::ahead_ms())
 }
 
 /// What goes out on a session's socket.

@@ -26,6 +26,14 @@ impl Home {
         if !without_key && self.state().locked() {
             return Err(Failure::new("locked", "a passphrase is needed first"));
         }
+        let without_passphrase = without_key
+            || matches!(
+                question,
+                Question::Keep(_) | Question::Protect(_) | Question::Erase { .. } | Question::PolicyGet
+            );
+        if !without_passphrase && self.state().lacks_passphrase() {
+            return Err(Failure::new("passphrase-required", "the organisation wants a passphrase first"));
+        }
         match question {
             // Where the app stands.
             Question::AppState => {
@@ -98,7 +106,7 @@ impl Home {
             }
             Question::DeviceAdmit { full } => json(self.device_admit(full).await?),
             Question::DeviceRevoke { device } => json(self.device_revoke(&device).await?),
-            Question::LinkJoin { code } => json(self.link_join(&code)?),
+            Question::LinkJoin { code, name } => json(self.link_join(&code, name.as_deref())?),
             Question::LinkCancel => {
                 self.link_cancel();
                 json(())
@@ -146,6 +154,8 @@ impl Home {
             }
             Question::IdentityRotate => json(self.identity_rotate().await?),
             Question::IdentityRestart { user, issuer } => json(self.identity_restart(&person(&user)?, &issuer)?),
+            Question::IdentityAnswer { mine } => json(self.identity_answer(mine).await?),
+            Question::IdentityGiveUp => json(self.identity_give_up()?),
         }
     }
 
@@ -154,6 +164,8 @@ impl Home {
             Stage::Damaged
         } else if state.store.is_none() {
             if state.locked() { Stage::Locked } else { Stage::Protect }
+        } else if state.lacks_passphrase() {
+            Stage::Protect
         } else if state.me.is_some() {
             Stage::Ready
         } else if state.first_run.is_signed_in() {
@@ -172,6 +184,8 @@ impl Home {
             version: env!("CARGO_PKG_VERSION").into(),
             online,
             restart: state.restart_view(),
+            reset_asked: state.reset_asked(),
+            passphrase_required: state.lacks_passphrase(),
         }
     }
 

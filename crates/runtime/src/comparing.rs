@@ -4,6 +4,7 @@ use contract::{KeyChange, KeyChangeKind, PersonCard, SafetyCode, ScanOutcome, Tr
 use identity::{PersonaId, SafetyNumber, Scanned, Sigchain};
 use message::UserAddress;
 use store::Tx;
+use trail::Word;
 
 use crate::home::{Home, Ready, now_ms};
 use crate::key_changes;
@@ -190,6 +191,7 @@ fn decided(tx: &Tx<'_>, me: &Ready, user: &UserAddress, decision: Decision, now:
     match decision {
         Decision::Same => {
             side_of(tx, &person)?;
+            follow.push(key_changes::judged(&person, Word::Allow, "keys-compared", "contact/keys"));
             follow.extend(key_changes::line(tx, &person, "compared", "", now)?);
             follow.extend(key_changes::take_next(tx, &mut person)?);
             person.change = None;
@@ -197,6 +199,7 @@ fn decided(tx: &Tx<'_>, me: &Ready, user: &UserAddress, decision: Decision, now:
             pin(tx, person.persona.as_deref().unwrap_or_default(), true)?;
         }
         Decision::Differ => {
+            follow.push(key_changes::judged(&person, Word::Deny, "keys-differ", "contact/keys"));
             follow.extend(key_changes::refuse_next(tx, &mut person)?);
             person.compared_at = None;
             person.change = Some(KeyChange { kind: KeyChangeKind::Mismatch, at: now, issuer: None, stops: true });
@@ -211,6 +214,7 @@ fn decided(tx: &Tx<'_>, me: &Ready, user: &UserAddress, decision: Decision, now:
             if person.change.take().is_none() {
                 return Err(Failure::new("no-change", "nothing waits for a decision"));
             }
+            follow.push(key_changes::judged(&person, Word::Allow, "keys-accepted", "contact/keys"));
             follow.extend(key_changes::take_next(tx, &mut person)?);
             person.compared_at = None;
             pin(tx, person.persona.as_deref().unwrap_or_default(), false)?;

@@ -84,14 +84,7 @@ impl FirstRun {
         (self.attempt, cancel)
     }
 
-    /// A sign-in waits for the browser at this address, which can be opened again until it is given up.
-    pub(crate) fn wait_at(&mut self, url: Url) -> CancellationToken {
-        let (_, cancel) = self.begin_attempt();
-        self.url = Some(url);
-        cancel
-    }
-
-    /// The same at a domain; nothing is left of what was begun before.
+    /// A sign-in begins at a domain; nothing is left of what was begun before.
     pub(crate) fn begin_at(&mut self, domain: Domain) -> (u64, CancellationToken) {
         let (attempt, cancel) = self.begin_attempt();
         *self = Self { domain: Some(domain), attempt, cancel: Some(cancel.clone()), ..Self::default() };
@@ -572,7 +565,8 @@ impl Home {
 fn over(error: &identity::CredentialError) -> &'static str {
     use identity::{CredentialError::Device, DeviceError};
     match error {
-        Device(DeviceError::Revoked | DeviceError::BeforeReset) => "device-revoked",
+        Device(DeviceError::Revoked) => "device-revoked",
+        Device(DeviceError::BeforeReset) => "device-replaced",
         _ => "device-expired",
     }
 }

@@ -6,13 +6,13 @@
 //! is the reason that is kept and told.
 
 use message::{Message, MessageType, UserAddress, Verdict};
-use policy::{Assurance, Contact, Identity, Peer, Wish};
+use policy::{Assurance, Contact, Identity, KeyChange, Keys, Peer, Wish};
 
 use crate::home::{Home, State};
 use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use contract::ContactState;
+use contract::{ContactState, KeyChangeKind};
 
 /// How somebody who is verified may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +67,28 @@ pub(crate) fn admit_verified(
     verified: &identity::VerifiedIdentity,
     purpose: ObjectUse,
     invited_us: bool,
+    keys: Keys,
 ) -> Outcome<Entry> {
     let wish = if invited_us { wish_to_come(purpose) } else { Wish::Reach };
     let assurance = assurance(verified, i64::try_from(now / 1000).unwrap_or(i64::MAX));
-    entry(policy.judge_peer(now, &Peer::new(verified.user().clone(), Identity::Verified(assurance)), wish))
+    let mut peer = Peer::new(verified.user().clone(), Identity::Verified(assurance));
+    if purpose == ObjectUse::Call {
+        // Messages under keys that wait for a decision are held, not refused; a call cannot be held.
+        peer.keys = keys;
+    }
+    entry(policy.judge_peer(now, &peer, wish))
+}
+
+/// How somebody's keys stand to those that were pinned, in the words of the policy.
+pub(crate) fn keys_of(person: Option<&Person>) -> Keys {
+    let Some(change) = person.and_then(|person| person.change.as_ref()) else { return Keys::AsPinned };
+    let why = match change.kind {
+        KeyChangeKind::Rotated => KeyChange::Vouched,
+        KeyChangeKind::Recovered => KeyChange::Recovered,
+        KeyChangeKind::Reset => KeyChange::IssuerReset,
+        KeyChangeKind::Unexplained | KeyChangeKind::Mismatch => KeyChange::Unexplained,
+    };
+    Keys::Changed { change: why, was_verified: change.stops }
 }
 
 fn entry(verdict: Verdict) -> Outcome<Entry> {

@@ -212,7 +212,8 @@ pub(crate) fn person_went_on(
     tx.put(kind::PINS, PINS, &pins)?;
     put_person(tx, person)?;
     let after = devices_of(&person.chain, &pins, now / 1000);
-    let mut follow = vec![Follow::PersonShown(person.user.clone())];
+    let mut follow = key_changes::verdicts(person, &told);
+    follow.push(Follow::PersonShown(person.user.clone()));
     for (code, detail) in told.iter().map(key_changes::Told::line) {
         follow.extend(key_changes::line(tx, person, code, &detail, now)?);
     }

@@ -28,6 +28,7 @@ use crate::links::Links;
 use crate::locking::Presence;
 use crate::modules::Modules;
 use crate::records::{Me, kind};
+use crate::refusing::Refusing;
 use crate::rules::Organisation;
 use crate::tasks::Tasks;
 use crate::trouble::{Failure, Outcome};
@@ -82,6 +83,8 @@ pub(crate) struct State {
     pub(crate) organisation: Organisation,
     pub(crate) presence: Presence,
     pub(crate) upkeep: Upkeep,
+    /// Somebody begins our identity anew.
+    pub(crate) refusing: Refusing,
     pub(crate) consents: Consents,
     pub(crate) calls: Calls,
     /// How often strangers made us ask issuers.
@@ -119,7 +122,9 @@ impl Ready {
 
 /// Unix milliseconds; the only clock of the runtime.
 pub(crate) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    now.saturating_add(crate::clock::ahead_ms())
 }
 
 impl Home {
@@ -154,6 +159,7 @@ impl Home {
             organisation: Organisation::default(),
             presence: Presence::default(),
             upkeep: Upkeep::default(),
+            refusing: Refusing::default(),
             consents: Consents::default(),
             calls: Calls::default(),
             asking: Asking::default(),
@@ -346,6 +352,7 @@ impl State {
         self.asking = Asking::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
+        self.refusing = Refusing::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();
         self.bus = Bus::new(no_domain());

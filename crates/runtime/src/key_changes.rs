@@ -8,6 +8,7 @@ use contract::{KeyChange, KeyChangeKind};
 use identity::{Pins, RootOrigin, Sigchain};
 use message::Address;
 use store::{ChildState, Tx};
+use trail::{Entry, Kind, Word};
 
 use crate::comparing::restate;
 use crate::home::{Home, now_ms};
@@ -104,6 +105,24 @@ pub(crate) fn mark(tx: &Tx<'_>, person: &mut Person, told: &[Told], now: i64) ->
     Ok(())
 }
 
+/// What was judged about somebody's keys, for the trail.
+pub(crate) fn verdicts(person: &Person, told: &[Told]) -> Vec<Follow> {
+    let stops = person.change.as_ref().is_some_and(|change| change.stops);
+    let judged = told.iter().filter_map(|one| match one {
+        Told::Rotated => Some(judged(person, Word::Allow, "keys-rotated", "builtIn/identity")),
+        Told::Recovered => Some(judged(person, Word::Allow, "keys-recovered", "builtIn/identity")),
+        Told::Reset(_) if stops => Some(judged(person, Word::Ask, "keys-reset", "user/stopOnKeyChange")),
+        Told::Reset(_) => Some(judged(person, Word::Allow, "keys-reset", "builtIn/identity")),
+        Told::Linked(_) | Told::Unlinked(_) => None,
+    });
+    judged.collect()
+}
+
+/// One verdict about somebody's keys.
+pub(crate) fn judged(person: &Person, word: Word, code: &str, rule: &str) -> Follow {
+    Follow::Judged(Entry::new(Kind::KeyChange, &person.user.handle(), word, code, rule))
+}
+
 /// Whether changed keys of a compared person stop what is sent.
 fn is_rule(tx: &Tx<'_>) -> Outcome<bool> {
     let rules: policy::Rules = tx.get(kind::RULES, "rules").map_err(Failure::store)?.unwrap_or_default();
@@ -182,6 +201,8 @@ fn hold(tx: &Tx<'_>, url: &Address, now: i64) -> Outcome<(bool, Vec<Follow>)> {
     restate(&mut person);
     put_person(tx, &person)?;
     let mut follow = line(tx, &person, "key-unexplained", issuer.as_deref().unwrap_or_default(), now)?;
+    let rule = if stops { "user/stopOnKeyChange" } else { "builtIn/identity" };
+    follow.push(judged(&person, Word::Ask, "keys-unexplained", rule));
     follow.push(Follow::PersonShown(person.user.clone()));
     follow.extend(person.chat.map(Follow::ChatShown));
     Ok((waits, follow))
@@ -243,22 +264,6 @@ pub(crate) fn refuse_next(tx: &Tx<'_>, person: &mut Person) -> Outcome<Vec<Follo
     Ok(Vec::new())
 }
 
-/// Our own chain with a no to every reset that this device, which is alive, did not ask for.
-///
-/// A reset is for who lost every key. A device that still has one is the proof that it is not needed.
-pub(crate) fn with_vetoes(mut chain: Sigchain, dsk: &keys::SigningKey, now_s: i64) -> Sigchain {
-    let device = dsk.verifying_key();
-    let open: Vec<identity::Digest> =
-        chain.resets().filter(|reset| reset.vetoed_at.is_none()).map(|reset| reset.hash).collect();
-    for reset in open {
-        match chain.veto(dsk, identity::Signer::Device(device), reset, now_s) {
-            Ok(_) => tracing::warn!("somebody asked for a reset of our identity; this device said no"),
-            Err(error) => tracing::info!(%error, "a reset of our identity cannot be refused any more"),
-        }
-    }
-    chain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,18 +311,5 @@ mod tests {
         let told = differences(&before, &chain, &pins, 10);
         assert_eq!(told, [Told::Unlinked("https://idp.example".into())]);
         assert_eq!(told[0].line(), ("issuer-unlinked", "idp.example".to_owned()));
-    }
-
-    #[test]
-    fn a_live_device_says_no_to_a_reset() {
-        let (irk, _, dsk, mut chain) = chain();
-        let (pkt_hash, iss, sub) = (identity::Digest([6; 32]), "https://idp.example".into(), "ana".into());
-        chain.attest(&irk, identity::Attest { pkt_hash, iss, sub, until: 86_400 }, 2).unwrap();
-        let thief = keys::SigningKey::generate();
-        chain.reset(&thief, identity::Digest([7; 32]), 10).unwrap();
-        assert!(chain.resets().all(|reset| reset.vetoed_at.is_none()));
-        let vetoed = with_vetoes(chain, &dsk, 20);
-        assert_eq!(vetoed.resets().filter(|reset| reset.vetoed_at == Some(20)).count(), 1);
-        assert_eq!(with_vetoes(vetoed.clone(), &dsk, 30).head(), vetoed.head(), "once is enough");
     }
 }

@@ -15,6 +15,10 @@ mod asking;
 mod blocking;
 mod calls;
 mod chats;
+#[cfg(feature = "clock")]
+pub mod clock;
+#[cfg(not(feature = "clock"))]
+mod clock;
 mod commits;
 mod comparing;
 mod config;
@@ -46,11 +50,13 @@ mod proxies;
 mod rechecks;
 mod records;
 mod recovery;
+mod refusing;
 mod registry;
 mod renewals;
 mod resetting;
 mod restoring;
 mod resync;
+mod retention;
 mod rules;
 mod sending;
 mod settling;

@@ -79,6 +79,8 @@ struct Request {
 /// A new device that asks.
 pub(crate) struct Joining {
     code: Code,
+    /// What the person calls this device.
+    name: String,
     pub(crate) dsk: keys::SigningKey,
     /// Opens what the other device seals for us alone.
     secrets: Arc<BoxKey>,
@@ -333,14 +335,14 @@ impl Home {
             Ok(me) => {
                 state.me = Some(me);
                 self.publish_later();
-                self.refuse_resets_later(state);
+                self.consider_resets(state);
                 self.tell(News::Mine);
                 let home = self.clone();
                 self.rooms.tasks.start("groups", async move { home.tidy_groups() });
             }
             Err(failure) => {
                 tracing::warn!(code = failure.code, "this device does not count any more");
-                state.damaged = Some(Failure::new("device-revoked", "this device was taken out by another one"));
+                state.damaged = Some(failure);
                 self.tell(News::App(self.app_state(state)));
             }
         }
@@ -365,8 +367,10 @@ fn clean_name(said: &str) -> String {
 
 impl Home {
     /// Question `link.join`.
-    pub(crate) fn link_join(&self, code: &str) -> Outcome<()> {
+    pub(crate) fn link_join(&self, code: &str, name: Option<&str>) -> Outcome<()> {
         let code = Code::parse(code)?;
+        let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&self.rooms.config.device_name);
+        let name = clean_name(name);
         let mut state = self.state();
         if state.me.is_some() {
             return Err(Failure::new("already-set-up", "this profile has an account already"));
@@ -375,7 +379,7 @@ impl Home {
         state.set_home_domain(&code.user.domain())?;
         let attempt = state.linking.joining.as_ref().map_or(1, |joining| joining.attempt + 1);
         let (dsk, secrets) = (keys::SigningKey::generate(), Arc::new(BoxKey::generate()));
-        state.linking.joining = Some(Joining { code, dsk, secrets, attempt, seated: None });
+        state.linking.joining = Some(Joining { code, name, dsk, secrets, attempt, seated: None });
         drop(state);
         self.tell(News::Link(LinkState::Reaching));
         let home = self.clone();
@@ -397,18 +401,17 @@ impl Home {
     }
 
     /// What the attempt works with, while it is not given up.
-    fn joining(&self, attempt: u64) -> Outcome<(Code, keys::SigningKey, BoxPublic)> {
+    fn joining(&self, attempt: u64) -> Outcome<(Code, String, keys::SigningKey, BoxPublic)> {
         let state = self.state();
         let joining = state.linking.joining.as_ref().filter(|joining| joining.attempt == attempt);
         let joining = joining.ok_or_else(|| Failure::new("link-refused", "it was given up"))?;
-        Ok((joining.code.clone(), joining.dsk.clone(), joining.secrets.public()))
+        Ok((joining.code.clone(), joining.name.clone(), joining.dsk.clone(), joining.secrets.public()))
     }
 
     /// From the code to a seat in the person's domain.
     async fn join_person(&self, attempt: u64) -> Outcome<()> {
-        let (code, dsk, secrets) = self.joining(attempt)?;
+        let (code, name, dsk, secrets) = self.joining(attempt)?;
         let secret = secret_of(&code.secret).ok_or_else(|| Failure::new("wrong-code", "no secret"))?;
-        let name = self.rooms.config.device_name.clone();
         let request = Request { dsk: dsk.verifying_key(), name, secrets };
         let plain = serde_json::to_vec(&request).map_err(|e| Failure::new("malformed", e))?;
         let sealed = request_key(&secret).seal(&plain, REQUEST_MARK).map_err(|e| Failure::new("sealing-failed", e))?;

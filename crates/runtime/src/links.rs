@@ -352,6 +352,8 @@ impl Home {
     fn on_live(&self, state: &mut State, domain: &Domain, at_home: bool) {
         if at_home && state.me.is_some() {
             self.publish_later();
+            // A session that ended may have been ended because this device counts no more.
+            self.look_at_ourselves();
         }
         if let Some(store) = &state.store
             && let Err(error) = store.write(|tx| tx.outbox_hurry(domain.as_str()))

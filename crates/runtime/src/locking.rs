@@ -40,6 +40,11 @@ fn asks_a_person(protection: Option<Protection>) -> bool {
 }
 
 impl State {
+    /// Whether the organisation wants a passphrase and the open profile is kept without one.
+    pub(crate) fn lacks_passphrase(&self) -> bool {
+        self.store.is_some() && !asks_a_person(self.protection) && self.policy.rules().requires_passphrase()
+    }
+
     /// Whether the app locks itself now: not during a call, and not where nothing would open it again.
     pub(crate) fn lock_due(&mut self, now: i64) -> bool {
         if self.store.is_none() || self.locked() || !asks_a_person(self.protection) {

@@ -76,6 +76,8 @@ pub(crate) enum Follow {
     Own(crate::own::OwnStep),
     /// A Welcome used one of our key packages up.
     KeyPackageUsed,
+    /// A change of keys was judged, for the trail.
+    Judged(trail::Entry),
     /// The other side refused or left an object.
     ObjectClosed { url: Address, reason: String },
 }
@@ -327,7 +329,14 @@ impl Home {
                 Follow::MyselfChanged => self.myself_changed(state),
                 Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),
-                Follow::ObjectClosed { url, reason } => self.on_object_closed(state, &url, &reason),
+                Follow::ObjectClosed { url, reason } => {
+                    if reason == "removed" {
+                        // Perhaps only there, perhaps everywhere: our own history says.
+                        self.look_at_ourselves();
+                    }
+                    self.on_object_closed(state, &url, &reason);
+                }
+                Follow::Judged(entry) => state.policy.note(now_u64(), entry),
             }
         }
     }

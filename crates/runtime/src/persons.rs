@@ -109,7 +109,9 @@ impl Home {
             if !matches!(object.standing, Standing::Verifying { .. }) {
                 return Ok(Vec::new());
             }
-            let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, waiting.invited_us)?;
+            let known: Option<Person> = tx.get(kind::PERSON, verified.user().address().as_str())?;
+            let (keys, came) = (gate::keys_of(known.as_ref()), waiting.invited_us);
+            let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, came, keys)?;
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
             let mut told = key_changes::resets(&pins, verified);
             pins.remember(verified, now / 1000);
@@ -141,7 +143,7 @@ impl Home {
             person.identity = Some(identity_line(verified.primary(), verified, state, now));
             person.issuers = verified.attested().iter().map(|one| identity_line(one, verified, state, now)).collect();
             restate(&mut person);
-            let mut follow = Vec::new();
+            let mut follow = key_changes::verdicts(&person, &told);
             for (code, detail) in told.iter().map(key_changes::Told::line) {
                 // It stands where the two speak from now on.
                 if object.purpose == ObjectUse::Chat {

@@ -1,4 +1,4 @@
-//! Begins an identity anew when every device and the recovery words are lost, and says no when that is not so.
+//! Begins an identity anew when every device and the recovery words are lost.
 //!
 //! The issuer that vouched before vouches for a new root key. That is announced, and waits for three days, in which
 //! every device of before may say no. What is needed afterwards is kept, so that the app may be closed meanwhile.
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use contract::{News, RestartView, SignInState, Trouble};
 use identity::{Digest, Enrolled, Evidence, RESET_DELAY_S, Restart, Sigchain};
-use message::{Code, Domain, Message, MessageType, UserAddress};
+use message::{Code, Domain, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroize;
 
 use crate::first_run::{FirstRun, ready, signing_key};
 use crate::home::{Home, State, body, now_ms};
-use crate::key_changes::with_vetoes;
 use crate::linking::DEVICE_LIFE_S;
 use crate::patience::{dice, pause_after};
 use crate::records::{Me, kind};
 use crate::registry::Packages;
+use crate::renewals::Renewing;
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
@@ -28,9 +28,6 @@ const RESTART: &str = "restart";
 
 /// How often it is looked whether the time has come, at most.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
-
-/// How often a no is tried, before it is tried again with the next look at ourselves.
-const NO_ATTEMPTS: u32 = 8;
 
 /// What is kept while a reset waits.
 #[derive(Clone, Serialize, Deserialize)]
@@ -52,12 +49,16 @@ pub(crate) struct Restarting {
     until: i64,
     /// The domain has it.
     announced: bool,
+    /// With which the issuer can be asked again without the person (secret).
+    #[serde(default)]
+    refresh_token: Option<String>,
 }
 
 impl Drop for Restarting {
     fn drop(&mut self) {
         self.irk.zeroize();
         self.dsk.zeroize();
+        self.refresh_token.zeroize();
     }
 }
 
@@ -65,7 +66,7 @@ impl Restarting {
     fn of(user: &UserAddress, issuer: &str, enrolled: &Enrolled, cic: &str) -> Outcome<Self> {
         let reset = enrolled.chain.resets().last().ok_or_else(|| Failure::new("bad-chain", "there is no reset"))?;
         if enrolled.chain.reset_issuer(reset) != Some(issuer) {
-            return Err(Failure::new("other-account", "the issuer vouches for another account than before"));
+            return Err(Failure::new("wrong-account", "the issuer vouches for another account than before"));
         }
         Ok(Self {
             user: user.clone(),
@@ -78,6 +79,7 @@ impl Restarting {
             reset: reset.hash,
             until: reset.iat.saturating_add(RESET_DELAY_S),
             announced: false,
+            refresh_token: None,
         })
     }
 
@@ -171,7 +173,8 @@ impl Home {
         let (name, now_s) = (&self.rooms.config.device_name, now_ms() / 1000);
         let enrolled = restart.finish(&signed_in.id_token, name, now_s + DEVICE_LIFE_S, now_s);
         let enrolled = enrolled.map_err(|e| Failure::new("bad-token", e))?;
-        let record = Restarting::of(user, issuer, &enrolled, &cic)?;
+        let mut record = Restarting::of(user, issuer, &enrolled, &cic)?;
+        record.refresh_token = signed_in.refresh_token.map(|token| token.0);
         self.check_restart(&record, &enrolled).await?;
         {
             let state = self.state();
@@ -342,6 +345,8 @@ impl Home {
             .store()?
             .erase(|tx| {
                 tx.put(kind::ME, "me", &me.record)?;
+                let renewing = Renewing::with(record.refresh_token.clone().map(message::Private));
+                tx.put(kind::RENEWING, &record.issuer, &renewing)?;
                 tx.delete(kind::RESTART, RESTART)
             })
             .map_err(Failure::store)?;
@@ -349,6 +354,15 @@ impl Home {
         self.resume(&mut state);
         self.publish_later();
         Ok(())
+    }
+
+    /// Question `identity.give-up`.
+    pub(crate) fn identity_give_up(&self) -> Outcome<contract::AppState> {
+        if self.state().restarting()?.is_none() {
+            return Err(Failure::unknown("restart"));
+        }
+        self.forget_restart();
+        Ok(self.app_state(&self.state()))
     }
 
     /// It did not come to it: nothing stays, and the person may begin otherwise.
@@ -366,84 +380,6 @@ impl Home {
             self.end_stub(state, &domain);
         }
         self.tell(News::App(self.app_state(state)));
-    }
-
-    /// Our domain tells us something about our account.
-    pub(crate) fn on_account_word(&self, message: &Message) {
-        let said: Option<Value> = message.body.parse().ok();
-        if said.is_some_and(|said| said.get("code").and_then(Value::as_str) == Some("reset-pending")) {
-            tracing::warn!("somebody asks for a reset of our identity");
-            self.look_at_ourselves();
-        }
-    }
-
-    /// Looks what our own domain says about us, as a stranger would, and says no to what we did not ask for.
-    pub(crate) fn look_at_ourselves(&self) {
-        let home = self.clone();
-        self.rooms.tasks.start("own history", async move {
-            let Ok(user) = home.state().me().map(|me| me.record.user.clone()) else { return };
-            match home.refresh_chain(&user).await {
-                // Another identity under our own name: the person must know.
-                Err(failure) if matches!(failure.code.as_str(), "wrong-person" | "equivocation") => {
-                    tracing::warn!(code = failure.code, "the own domain tells another history than ours");
-                    home.tell(News::Trouble(Trouble::from(&failure)));
-                }
-                Err(failure) => tracing::info!(code = failure.code, "the own history could not be asked for"),
-                Ok(()) => home.refuse_resets_later(&home.state()),
-            }
-        });
-    }
-
-    /// Says no to every reset that waits in our history: this device is alive, so none is needed.
-    pub(crate) fn refuse_resets_later(&self, state: &State) {
-        let Ok(me) = state.me() else { return };
-        // The one by which we came back ourselves is none.
-        let own = me.chain.settled_reset().map(|reset| reset.hash);
-        if me.chain.resets().all(|reset| reset.vetoed_at.is_some() || Some(reset.hash) == own) {
-            return;
-        }
-        let home = self.clone();
-        self.rooms.tasks.start("veto", async move {
-            for attempt in 1..=NO_ATTEMPTS {
-                match home.refuse_resets().await {
-                    Ok(()) => return,
-                    Err(failure) => tracing::warn!(code = failure.code, "a reset is not refused yet"),
-                }
-                tokio::time::sleep(pause_after(attempt, dice())).await;
-                // Another device of ours may have been first.
-                let user = home.state().me.as_ref().map(|me| me.record.user.clone());
-                let Some(user) = user else { return };
-                if let Err(failure) = home.refresh_chain(&user).await {
-                    tracing::info!(code = failure.code, "the own history could not be asked for");
-                }
-            }
-        });
-    }
-
-    /// The domain decides which no comes first, when several devices say it: only then is it a part of our history.
-    async fn refuse_resets(&self) -> Outcome<()> {
-        let (chain, head) = {
-            let state = self.state();
-            let me = state.me()?;
-            (with_vetoes(me.chain.clone(), &me.dsk, now_ms() / 1000), me.chain.head())
-        };
-        if chain.head() == head {
-            return Ok(());
-        }
-        self.publish_as_ours(&chain).await?;
-        let mut state = self.state();
-        let state = &mut *state;
-        if state.me()?.chain.head() == chain.head() {
-            return Ok(());
-        }
-        if state.me()?.chain.head() != head {
-            return Err(Failure::new("outdated", "the history went on meanwhile"));
-        }
-        let record = Me { chain: chain.texts(), ..state.me()?.record.clone() };
-        self.put_me(state, record)?;
-        let warning = "somebody signed in as you and asked for your address; this device refused";
-        self.tell(News::Trouble(Trouble::from(&Failure::new("reset-asked", warning))));
-        self.tell_everybody(state)
     }
 }
 

@@ -7,12 +7,11 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use contract::{AppState, News, SignInState};
+use contract::{AppState, News};
 use identity::{EntryBody, NewPersona, Sigchain, Signer};
 use keys::recovery::RecoveryWords;
-use message::{Code, MessageType, UserAddress};
+use message::{Code, MessageType, Private, UserAddress};
 use serde_json::{Value, json};
-use signin::SignIn;
 use store::{BackupProgress, Tx};
 use zeroize::Zeroizing;
 
@@ -22,11 +21,22 @@ use crate::linking::DEVICE_LIFE_S;
 use crate::records::{Me, Recovery, kind};
 use crate::recovery::{KINDS, backup_failure, fail_queued, running, words_of};
 use crate::registry::Packages;
+use crate::renewals::Renewing;
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
 /// Largest sheet that is read.
 const SHEET_LIMIT: u64 = 16 * 1024;
+
+/// Who vouches for somebody who came back.
+struct Vouched {
+    chain: Sigchain,
+    tokens: Vec<String>,
+    issuer: String,
+    name: String,
+    /// With which the issuer can be asked again without the person.
+    refresh_token: Option<Private<String>>,
+}
 
 /// The words as they were typed, or from the sheet at this path.
 fn read_words(text: &str) -> Outcome<RecoveryWords> {
@@ -108,11 +118,12 @@ impl Home {
         }
         // A backup that does not open must not cost an entry of the chain.
         let from_backup = backup.map(|path| self.peek_backup(path, words, user, &chain)).transpose()?;
-        let (chain, tokens, issuer, called) = match from_backup {
-            Some(before) => (chain, before.tokens, before.issuer, before.name),
+        let vouched = match from_backup {
+            Some(Me { tokens, issuer, name, .. }) => Vouched { chain, tokens, issuer, name, refresh_token: None },
             // Nobody keeps the issuer's word for us, so it is asked for again.
             None => self.sign_in_again_as(user, chain, &irk, dsk).await?,
         };
+        let Vouched { chain, tokens, issuer, name: called, refresh_token } = vouched;
         self.open_restored_account(user, &chain).await?;
         let mut addresses = Vec::new();
         for part in ["inbox", "chat", "connector"] {
@@ -142,6 +153,9 @@ impl Home {
                 if let Some(path) = backup {
                     self.take_backup(tx, path, words)?;
                     fail_queued(tx)?;
+                }
+                if refresh_token.is_some() {
+                    tx.put(kind::RENEWING, &me.record.issuer, &Renewing::with(refresh_token))?;
                 }
                 tx.put(kind::ME, "me", &me.record).map_err(Failure::store)
             })?;
@@ -176,25 +190,18 @@ impl Home {
         chain: Sigchain,
         irk: &keys::SigningKey,
         dsk: &keys::SigningKey,
-    ) -> Outcome<(Sigchain, Vec<String>, String, String)> {
+    ) -> Outcome<Vouched> {
         let before = chain.attestations().iter().rev().find(|one| !one.withdrawn);
         let issuer = before.map_or_else(|| self.own_issuer(&user.domain()), |one| one.iss.clone());
         let cic = identity::Cic::new(irk.verifying_key(), chain.genesis_hash());
         let persona = NewPersona { irk: irk.clone(), device: dsk.clone(), chain, cic };
-        let failed = |e: signin::SignInError| Failure::new(e.code(), e);
-        let pending =
-            SignIn::begin(&self.rooms.net, self.issuer_config(&issuer), persona.nonce()).await.map_err(failed)?;
-        let url = pending.authorize_url().clone();
-        let cancel = self.state().first_run.wait_at(url.clone());
-        self.tell(News::SignIn(SignInState::Waiting { url: url.to_string() }));
-        if let Err(failure) = self.open_browser(&url).await {
-            tracing::info!(code = failure.code, "no browser opened");
-        }
-        let signed_in = pending.finish(cancel).await.map_err(failed)?;
+        let (attempt, cancel) = self.state().first_run.begin_attempt();
+        let signed_in = self.sign_in_with(&issuer, &persona.nonce(), irk, attempt, cancel).await?;
         let enrolled =
             persona.finish(&signed_in.id_token, now_ms() / 1000).map_err(|e| Failure::new("bad-token", e))?;
         let tokens = vec![enrolled.token.text().to_owned()];
-        Ok((enrolled.chain, tokens, issuer, user.name().to_owned()))
+        let (name, refresh_token) = (user.name().to_owned(), signed_in.refresh_token);
+        Ok(Vouched { chain: enrolled.chain, tokens, issuer, name, refresh_token })
     }
 
     /// Who a backup is of; it is read whole, so that a broken one is refused before anything happens.

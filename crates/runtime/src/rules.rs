@@ -36,6 +36,7 @@ impl Home {
                 version: u32::try_from(charter.version).unwrap_or(u32::MAX),
                 expires_at: charter.expires.saturating_mul(1000),
                 escrow: charter.escrow.clone(),
+                retention_days: charter.retention_days,
                 trouble,
             }),
             // A document that never was in force, too, is somebody's who has a say here.
@@ -44,11 +45,13 @@ impl Home {
                 version: 0,
                 expires_at: 0,
                 escrow: None,
+                retention_days: None,
                 trouble: Some(trouble),
             }),
         };
         let locked = rules.locked_items().into_iter().map(|item| name_of(item).to_owned()).collect();
-        PolicyView { settings: shown(&rules.settings()), locked, organisation }
+        let settings = rules.settings();
+        PolicyView { settings: shown(&settings), locked, unsupported: unsupported(&settings), organisation }
     }
 
     /// Question `policy.set`.
@@ -108,7 +111,10 @@ impl Home {
         let changed = state.organisation.trouble != trouble || matches!(heard, Ok(true));
         state.organisation.trouble = trouble;
         if changed {
+            // What may be kept, and how the keys are, may have changed with it.
+            state.upkeep.forget_retention();
             self.tell(News::Mine);
+            self.tell(News::App(self.app_state(state)));
         }
     }
 }
@@ -229,6 +235,17 @@ fn merged(mut settings: policy::PolicySettings, wanted: &PolicySettings) -> Outc
     Ok(settings)
 }
 
+/// Rules in force that ask for what nobody sends yet: whom a contact knows, and work.
+///
+/// They stay as strict as they are written, so nobody but contacts comes in, and a person is to see why.
+fn unsupported(settings: &policy::PolicySettings) -> Vec<String> {
+    let asks_too_much = |who: &policy::WhoMay| {
+        matches!(who, policy::WhoMay::ContactsOfVerified | policy::WhoMay::Anyone { proof_of_work_bits: Some(1..) })
+    };
+    let rules = [(&settings.who_may_write, Item::WhoMayWrite), (&settings.who_may_call, Item::WhoMayCall)];
+    rules.into_iter().filter(|(who, _)| asks_too_much(who)).map(|(_, item)| name_of(item).to_owned()).collect()
+}
+
 fn shown_who(who: &policy::WhoMay) -> contract::WhoMay {
     match who {
         policy::WhoMay::Nobody => contract::WhoMay::Nobody,
@@ -247,7 +264,9 @@ fn read_who(who: &contract::WhoMay) -> Outcome<policy::WhoMay> {
     Ok(match who {
         contract::WhoMay::Nobody => policy::WhoMay::Nobody,
         contract::WhoMay::Contacts => policy::WhoMay::Contacts,
-        contract::WhoMay::ContactsOfVerified => policy::WhoMay::ContactsOfVerified,
+        contract::WhoMay::ContactsOfVerified => {
+            return Err(Failure::new("not-supported", "nobody tells yet whom they know"));
+        }
         contract::WhoMay::Issuers(issuers) => {
             policy::WhoMay::FromIssuers(issuers.iter().map(|issuer| issuer.trim().to_owned()).collect())
         }
@@ -282,6 +301,18 @@ mod tests {
         settings.who_may_write = policy::WhoMay::Anyone { proof_of_work_bits: Some(18) };
         let page = shown(&settings);
         assert_eq!(merged(settings.clone(), &page).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_rule_that_nobody_can_meet_is_named_and_not_to_be_chosen() {
+        let code = wanted(|page| page.who_may_write = contract::WhoMay::ContactsOfVerified).unwrap_err().code;
+        assert_eq!(code, "not-supported");
+        let mut settings = Rules::default().settings();
+        assert!(unsupported(&settings).is_empty());
+        settings.who_may_call = policy::WhoMay::ContactsOfVerified;
+        settings.who_may_write = policy::WhoMay::Anyone { proof_of_work_bits: Some(18) };
+        assert_eq!(unsupported(&settings), ["whoMayWrite", "whoMayCall"]);
+        assert_eq!(merged(settings.clone(), &shown(&settings)).unwrap(), settings, "what is in force may stay");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is looked after from time to time: the trail, the organisation's word, renewals, the lock.
 
 use crate::home::Home;
+use crate::retention;
 use crate::rules::READ_AGAIN_MS;
 
 /// How often what was decided is written into the trail, in milliseconds.
@@ -14,8 +15,16 @@ const RENEWALS_EVERY_MS: i64 = 5_000;
 pub(crate) struct Upkeep {
     trail_at: i64,
     renewals_at: i64,
+    retention_at: i64,
     /// Whether issuers are being asked for a later word.
     pub(crate) renewing: bool,
+}
+
+impl Upkeep {
+    /// What is kept is looked through again at once.
+    pub(crate) fn forget_retention(&mut self) {
+        self.retention_at = 0;
+    }
 }
 
 impl Home {
@@ -28,6 +37,11 @@ impl Home {
                 if let Err(failure) = state.keep_trail(false) {
                     tracing::warn!(code = failure.code, "the trail could not be written");
                 }
+            }
+            self.refuse_when_due(&mut state, now);
+            if state.me.is_some() && (now - state.upkeep.retention_at).abs() >= retention::LOOK_EVERY_MS {
+                state.upkeep.retention_at = now;
+                self.remove_old_messages(&mut state, now);
             }
             let read = state.store.is_some() && (now - state.organisation.read_at).abs() >= READ_AGAIN_MS;
             let renew = state.me.is_some() && (now - state.upkeep.renewals_at).abs() >= RENEWALS_EVERY_MS;

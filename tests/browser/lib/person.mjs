@@ -101,6 +101,20 @@ export class Person {
     await context.close();
   }
 
+  /** Signs in at the issuer of the domain with an account that is there already. */
+  async signInAs(browser, account, password) {
+    const address = await this.app.nextAddress();
+    const context = await browser.newContext({ viewport: { width: 900, height: 900 } });
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    await page.goto(address, { waitUntil: 'domcontentloaded' });
+    await page.locator('#name').fill(account);
+    await page.locator('#password').fill(password);
+    await page.locator('button[type=submit]').first().click();
+    await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
+    await context.close();
+  }
+
   /** At the issuer that belongs to the domain. */
   async #createAccount(page) {
     await page.locator('#password').waitFor();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::Stage;
+use contract::Stage as Stand;
 use contract::{
-    CallStage, CallView, ChatView, Content, DeviceState, DeviceView, News, PersonCard, Question, TrustMark,
+    AppState, CallStage, CallView, ChatView, Content, DeviceState, DeviceView, News, PersonCard, Question, TrustMark,
 };
 
 use lab::person::Setup;
@@ -48,7 +49,7 @@ async fn a_new_device_has_the_history_gets_all_that_follows_and_alarms_nobody() 
     stage.ana.reads(&chat, &["before", "and back"]).await;
 
     let mut phone = new_device(&stage, "phone").await;
-    phone.becomes_a_device_of(&mut stage.ana, true).await;
+    phone.becomes_a_named_device_of(&mut stage.ana, true, Some("Ana's phone")).await;
     phone.reads(&chat, &["before", "and back"]).await;
 
     // What Ben writes comes to both, and what either device writes comes to Ben and to the other one.
@@ -73,6 +74,7 @@ async fn a_new_device_has_the_history_gets_all_that_follows_and_alarms_nobody() 
     for device in [&stage.ana, &phone] {
         assert_eq!(devices(device).await.iter().filter(|one| one.state == DeviceState::Active).count(), 2);
     }
+    assert!(devices(&stage.ana).await.iter().any(|one| one.name == "Ana's phone"), "it has the name she gave it");
     let ana = card(&stage.ben, "ana@a.localhost").await;
     assert_eq!(ana.change, None, "nothing alarms");
     assert_eq!(ana.devices.len(), 2);
@@ -120,11 +122,46 @@ async fn a_device_that_is_put_out_reads_nothing_that_follows() {
     stage.ben.writes(&chat, "for the laptop only").await;
     stage.ana.reads(&chat, &["for both", "for the laptop only"]).await;
     assert_eq!(phone.texts(&chat).await, ["for both"]);
+    is_told_that_it_was_taken_out(&phone).await;
     let ana = card(&stage.ben, "ana@a.localhost").await;
     assert_eq!(ana.change, None);
     assert_eq!(ana.devices.iter().filter(|device| device.state == DeviceState::Revoked).count(), 1);
     let gone = devices(&stage.ana).await.into_iter().find(|device| device.device == lost.device).unwrap();
     assert_eq!(gone.state, DeviceState::Revoked);
+    phone.close().await;
+    stage.close().await;
+}
+
+/// Waits until a device knows that it counts no more.
+async fn is_told_that_it_was_taken_out(device: &Person) {
+    let why = device
+        .until("the word that it was taken out", async |device| {
+            let state: AppState = device.ask(Question::AppState).await.unwrap();
+            (state.stage == Stand::Damaged).then_some(state.open_trouble)
+        })
+        .await;
+    assert_eq!(why.unwrap().code, "device-revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_was_put_out_while_it_was_off_hears_it_when_it_comes_back_and_erases_itself() {
+    let mut stage = Stage::strangers().await;
+    let chat = stage.become_contacts().await;
+    let mut phone = new_device(&stage, "phone").await;
+    phone.becomes_a_device_of(&mut stage.ana, true).await;
+    phone.sees_members(&chat, 2).await;
+    phone.close().await;
+    let lost = devices(&stage.ana).await.into_iter().find(|device| !device.this).unwrap();
+    stage.ana.ask::<Value>(Question::DeviceRevoke { device: lost.device }).await.unwrap();
+    stage.ben.sees_members(&chat, 1).await;
+
+    phone.open().await;
+    is_told_that_it_was_taken_out(&phone).await;
+    let erased: AppState = phone.ask(Question::Erase { user: "ana@a.localhost".into() }).await.unwrap();
+    assert!(erased.profile.is_none() && erased.open_trouble.is_none(), "{erased:?}");
+    // Nothing else of hers went with it.
+    stage.ben.writes(&chat, "still there?").await;
+    stage.ana.reads(&chat, &["still there?"]).await;
     phone.close().await;
     stage.close().await;
 }

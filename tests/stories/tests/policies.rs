@@ -4,8 +4,10 @@
 mod common;
 
 use common::Stage;
+use contract::Stage as At;
 use contract::{
-    CallStage, CallView, DeviceView, News, PolicySettings, PolicyView, Question, TrailLine, WhoMay, WrittenFile,
+    AppState, CallStage, CallView, DeviceView, Keep, News, PolicySettings, PolicyView, Question, TrailLine, WhoMay,
+    WrittenFile,
 };
 use lab::Person;
 use policy::{Ceiling, Charter, Item, OrgPolicy, PeopleRules};
@@ -90,6 +92,20 @@ impl Acme {
         let blocked_domains = blocked.iter().map(|name| name.parse().unwrap()).collect();
         let rules = Ceiling { blocked_domains, people, ..Ceiling::default() };
         OrgPolicy { charter, rules }.sign(&self.key).unwrap()
+    }
+
+    /// The same with other rules about people and about how long messages are kept.
+    fn document_about(&self, version: u64, people: PeopleRules, retention_days: Option<u32>) -> String {
+        let charter = Charter {
+            name: "Acme".into(),
+            version,
+            expires: 4_000_000_000,
+            lock: [Item::RetentionDays, Item::RequirePassphrase].into(),
+            forced_issuer: None,
+            retention_days,
+            escrow: None,
+        };
+        OrgPolicy { charter, rules: Ceiling { people, ..Ceiling::default() } }.sign(&self.key).unwrap()
     }
 
     fn publish(&self, document: &str) {
@@ -191,5 +207,116 @@ async fn the_trail_holds_what_was_decided_and_an_export_that_was_touched_is_noti
     ] {
         assert!(trail::verify_export(&tampered, &device).is_err());
     }
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_older_than_the_organisation_allows_are_removed_from_its_members_devices() {
+    let acme = Acme::new();
+    acme.publish(&acme.document_about(1, PeopleRules::default(), Some(2)));
+    let source = acme.source();
+    let set = |setup: &lab::person::Setup| lab::person::Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let mut stage = Stage::set(set, |setup| setup.clone()).await;
+    let chat = stage.become_contacts().await;
+    let view: PolicyView = stage.ana.ask(Question::PolicyGet).await.unwrap();
+    assert_eq!(view.organisation.unwrap().retention_days, Some(2));
+    assert!(view.locked.contains(&"retentionDays".to_owned()), "{:?}", view.locked);
+    stage.ana.writes(&chat, "of the first day").await;
+    stage.ben.reads(&chat, &["of the first day"]).await;
+    stage.ben.writes(&chat, "of that day, too").await;
+    stage.ana.reads(&chat, &["of the first day", "of that day, too"]).await;
+    stage.ana.sees_all_delivered(&chat).await;
+
+    let day = std::time::Duration::from_secs(86_400);
+    lab::later(day);
+    stage.ana.waits_until_online().await;
+    stage.ana.writes(&chat, "of the next day").await;
+    stage.ben.reads(&chat, &["of the first day", "of that day, too", "of the next day"]).await;
+    lab::later(2 * day + day / 2);
+    stage.ana.reads(&chat, &["of the next day"]).await;
+    // Ben is nobody's member: his copies are his.
+    assert_eq!(stage.ben.texts(&chat).await.len(), 3);
+    stage.ben.writes(&chat, "and on").await;
+    stage.ana.reads(&chat, &["of the next day", "and on"]).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_that_wants_a_passphrase_gets_one_before_anything_else() {
+    let acme = Acme::new();
+    acme.publish(&acme.document_about(1, PeopleRules::default(), None));
+    let source = acme.source();
+    let set = |setup: &lab::person::Setup| lab::person::Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let mut stage = Stage::set(set, |setup| setup.clone()).await;
+    let chat = stage.become_contacts().await;
+    stage.ana.writes(&chat, "before").await;
+
+    let people = PeopleRules { require_passphrase: Some(true), ..PeopleRules::default() };
+    acme.publish(&acme.document_about(2, people, None));
+    stage.ana.close().await;
+    stage.ana.open().await;
+    let state: AppState = stage.ana.ask(Question::AppState).await.unwrap();
+    assert_eq!((state.stage, state.passphrase_required), (At::Protect, true));
+    let refused = stage.ana.ask::<Value>(Question::ChatOpen { chat: chat.clone() }).await.unwrap_err();
+    assert_eq!(refused.code, "passphrase-required");
+    let short = Keep::Passphrase { passphrase: "short".into() };
+    assert_eq!(stage.ana.ask::<Value>(Question::Keep(short)).await.unwrap_err().code, "passphrase-too-short");
+    let kept = Keep::Passphrase { passphrase: "four words of hers".into() };
+    let state: AppState = stage.ana.ask(Question::Keep(kept)).await.unwrap();
+    assert_eq!((state.stage, state.passphrase_required), (At::Ready, false));
+    stage.ana.reads(&chat, &["before"]).await;
+
+    // From then on it is asked for.
+    stage.ana.close().await;
+    stage.ana.open().await;
+    let state: AppState = stage.ana.ask(Question::AppState).await.unwrap();
+    assert_eq!(state.stage, At::Locked);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_nobody_can_meet_is_named_and_lets_in_contacts_alone() {
+    let acme = Acme::new();
+    let people = PeopleRules { who_may_write: Some(policy::WhoMay::ContactsOfVerified), ..PeopleRules::default() };
+    acme.publish(&acme.document_about(1, people, None));
+    let source = acme.source();
+    let set = |setup: &lab::person::Setup| lab::person::Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let mut stage = Stage::set(|setup| setup.clone(), set).await;
+    let view: PolicyView = stage.ben.ask(Question::PolicyGet).await.unwrap();
+    assert_eq!(view.unsupported, ["whoMayWrite"]);
+    stage.ana.asks_for_contact("ben@b.localhost").await;
+    let refused = |line: &TrailLine| (line.verdict.as_str(), line.because.as_str()) == ("deny", "not-introduced");
+    stage.ben.until("the refusal in the trail", async |ben| trail(ben).await.iter().any(refused).then_some(())).await;
+
+    // Nor can a person choose it.
+    let view: PolicyView = stage.ana.ask(Question::PolicyGet).await.unwrap();
+    assert!(view.unsupported.is_empty());
+    let chosen = sets(&stage.ana, |rules| rules.who_may_call = WhoMay::ContactsOfVerified).await.unwrap_err();
+    assert_eq!(chosen.code, "not-supported");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_judged_about_somebodys_keys_stands_in_the_trail() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    let judged = async |person: &Person, verdict: &str, because: &str| {
+        let found = |line: &TrailLine| {
+            (line.what.as_str(), line.verdict.as_str(), line.because.as_str()) == ("key-change", verdict, because)
+        };
+        person
+            .until(&format!("{verdict} because {because}"), async |person| trail(person).await.into_iter().find(found))
+            .await
+    };
+    stage.ana.ask::<Value>(Question::IdentityRotate).await.unwrap();
+    let line = judged(&stage.ben, "allow", "keys-rotated").await;
+    assert_eq!((line.subject.as_str(), line.layer.as_str()), ("ana@a.localhost", "built-in"));
+    let ana = || "ana@a.localhost".to_owned();
+    stage.ben.ask::<Value>(Question::VerifyCompared { user: ana(), same: false }).await.unwrap();
+    assert_eq!(judged(&stage.ben, "deny", "keys-differ").await.layer, "contact");
+    stage.ben.ask::<Value>(Question::KeyChangeAccept { user: ana() }).await.unwrap();
+    judged(&stage.ben, "allow", "keys-accepted").await;
+    stage.ben.ask::<Value>(Question::VerifyCompared { user: ana(), same: true }).await.unwrap();
+    judged(&stage.ben, "allow", "keys-compared").await;
     stage.close().await;
 }

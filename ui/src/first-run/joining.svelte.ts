@@ -9,6 +9,8 @@ export class Joining {
   /** Which way is taken, if one is. */
   way = $state<'link' | 'restore' | null>(null);
   code = $state('');
+  /** What this device is to be called; its own name if nothing is typed. */
+  name = $state('');
   codeFault = $state<string | null>(null);
   link = $state<LinkState | null>(null);
   user = $state('');
@@ -46,7 +48,7 @@ export class Joining {
     this.link = { state: 'reaching' };
     const turn = ++this.#turn;
     try {
-      await this.shell.ask({ ask: 'link.join', input: { code } });
+      await this.shell.ask({ ask: 'link.join', input: { code, name: this.name.trim() || null } });
     } catch (error) {
       if (turn === this.#turn) this.link = { state: 'failed', trouble: troubleOf(error) };
     }
@@ -118,7 +120,7 @@ export class Joining {
   clear(): void {
     this.#turn++;
     this.way = null;
-    this.code = this.user = this.words = this.backup = '';
+    this.code = this.name = this.user = this.words = this.backup = '';
     this.codeFault = this.userFault = this.wordsFault = null;
     this.link = null;
     this.progress = this.signInAt = null;

@@ -31,6 +31,11 @@ export class Policies {
     return this.view?.locked.includes(name) ?? false;
   }
 
+  /** Whether the rule in force asks for what this app cannot check. */
+  unsupported(name: keyof PolicySettings): boolean {
+    return this.view?.unsupported.includes(name) ?? false;
+  }
+
   /** Shows the change at once; takes it back if it could not be kept. */
   async change(part: Partial<PolicySettings>): Promise<void> {
     const before = this.view;

@@ -15,6 +15,14 @@ export function sceneOf(scene: string): DemoWorld {
       if (name === 'protect') world.app.keyringTrouble = 'no secret service answers on the session bus';
       if (name === 'protect' || name === 'welcome') world.app.protection = null;
     }
+    if (name === 'restart') world.app = { ...world.app, stage: 'welcome', profile: null, restart: { user: 'ana@a.localhost', until: Date.now() + Number(value) * 60 * 60_000 } };
+    if (name === 'reset-asked') world.app.resetAsked = { until: Date.now() + 3 * DAY, refusedAt: value === 'mine' ? null : Date.now() + 10 * 60_000 };
+    if (name === 'taken-out') world.app = { ...world.app, stage: 'damaged', openTrouble: { code: value, detail: 'as it is' } };
+    if (name === 'passphrase-required') world.app = { ...world.app, stage: 'protect', protection: value as Protection, passphraseRequired: true };
+    if (name === 'unsupported') {
+      world.trust.policy.unsupported = ['whoMayWrite'];
+      world.trust.policy.settings.whoMayWrite = { who: 'contacts-of-verified' };
+    }
     if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [] });
     if (name === 'offline') {
       world.app.online = false;
@@ -40,6 +48,7 @@ export function sceneOf(scene: string): DemoWorld {
       world.trust.policy.settings.whoMayWrite = { who: 'domains', which: ['acme.example', 'partner.example'] };
       world.trust.policy.organisation = {
         name: 'Acme', version: 7, expiresAt: Date.now() + 60 * DAY,
+        retentionDays: value === 'escrow' ? 365 : null,
         escrow: value === 'escrow' ? 'Messages on company devices are archived for seven years.' : null,
         trouble: value === 'trouble' ? { code: 'expired', detail: 'expired yesterday' } : null,
       };

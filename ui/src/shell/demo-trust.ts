@@ -52,6 +52,7 @@ export function sampleTrust(now: number): TrustWorld {
         stopOnKeyChange: true, autoLockMinutes: 15,
       },
       locked: [],
+      unsupported: [],
       organisation: null,
     },
     trail: [
@@ -94,7 +95,6 @@ export function answerTrust(host: TrustHost, question: Question): unknown {
     case 'link.join':
     case 'link.cancel':
     case 'identity.rotate':
-    case 'identity.restart':
     case 'identity.link':
     case 'app.present':
       return null;

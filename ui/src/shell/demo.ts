@@ -52,6 +52,21 @@ export class DemoShell implements Shell {
     this.tell({ news: 'signin', data });
   }
 
+  /** The days of a new beginning run, or are over. */
+  restart(until: number | null): void {
+    const { app } = this.world;
+    if (until !== null) this.world.app = { ...app, restart: { user: 'ana@a.localhost', until } };
+    else this.world.app = { ...app, restart: undefined, stage: 'ready', profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' } };
+    this.tell({ news: 'app', data: this.world.app });
+  }
+
+  /** A device of before says no to it. */
+  restartEnds(code: string): void {
+    this.world.app = { ...this.world.app, restart: undefined };
+    this.tell({ news: 'app', data: this.world.app });
+    this.tell({ news: 'trouble', data: { code, detail: 'as it is' } });
+  }
+
   /** The linking of a device goes on. */
   link(data: LinkState): void {
     this.tell({ news: 'link', data });
@@ -104,7 +119,9 @@ export class DemoShell implements Shell {
         return this.#stage('locked');
       case 'app.keep':
         world.app.protection = question.input.how;
-        return world.app;
+        if (!world.app.passphraseRequired) return world.app;
+        world.app.passphraseRequired = false;
+        return this.#stage('ready');
       case 'app.erase':
         if (question.input.user !== world.app.profile?.user) throw { code: 'invalid-address', detail: 'not the own address' };
         Object.assign(world, { chats: [], messages: {}, people: [] });
@@ -114,6 +131,17 @@ export class DemoShell implements Shell {
         if (question.input.words === 'wrong') throw { code: 'wrong-words', detail: 'the checksum does not fit' };
         world.app.profile = { user: question.input.user, name: 'Ana Silva', vouchedBy: 'a.localhost' };
         return this.#stage('ready');
+      case 'identity.restart':
+        this.signIn({ state: 'finding' });
+        this.signIn({ state: 'waiting', url: `${question.input.issuer}/authorize?client_id=parlance` });
+        return null;
+      case 'identity.answer':
+        if (question.input.mine && world.app.resetAsked) world.app.resetAsked.refusedAt = null;
+        else delete world.app.resetAsked;
+        return world.app;
+      case 'identity.give-up':
+        delete world.app.restart;
+        return world.app;
       case 'issuer.list':
         return this.#issuers(question.input.domain);
       case 'signin.start':

@@ -46,6 +46,8 @@ export type { PersonDevice } from './generated/PersonDevice';
 export type { PolicySettings } from './generated/PolicySettings';
 export type { Protect } from './generated/Protect';
 export type { Protection } from './generated/Protection';
+export type { RestartView } from './generated/RestartView';
+export type { ResetAsked } from './generated/ResetAsked';
 export type { Refusal } from './generated/Refusal';
 export type { SheetWord } from './generated/SheetWord';
 export type { SignInState } from './generated/SignInState';
@@ -114,6 +116,8 @@ export interface Answers {
   'backup.write': WrittenFile;
   'identity.rotate': null;
   'identity.restart': null;
+  'identity.answer': AppState;
+  'identity.give-up': AppState;
   'identity.issuers': MyIssuer[];
   'identity.link': null;
   'identity.unlink': MyIssuer[];

@@ -4,6 +4,7 @@ import { Calls } from '../calls/calls.svelte';
 import { Chats } from '../chats/chats.svelte';
 import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
+import { Anew } from '../first-run/anew.svelte';
 import { FirstRun } from '../first-run/first-run.svelte';
 import { Joining } from '../first-run/joining.svelte';
 import { Find } from '../people/find.svelte';
@@ -21,6 +22,7 @@ import { Toasts } from '../shared/toasts.svelte';
 import { sentence } from '../shared/trouble';
 import { Waiting } from '../shared/waiting.svelte';
 import type { AppState, News, PersonCard, Shell } from '../shell/shell';
+import { troubleOf } from '../shell/shell';
 import { say } from '../words/words.svelte';
 import { Route, type Place } from './route.svelte';
 
@@ -49,6 +51,9 @@ export class App {
   readonly find: Find;
   readonly calls: Calls;
   readonly joining: Joining;
+  readonly anew: Anew;
+  /** Somebody begins anew as the person: their word is on its way. */
+  readonly answering = new Waiting();
   readonly verify: Verify;
   readonly devices: Devices;
   readonly identities: Identities;
@@ -67,6 +72,7 @@ export class App {
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
     this.joining = new Joining(shell, (state) => this.#takeState(state), () => this.#joined());
+    this.anew = new Anew(shell, (state) => this.#takeState(state), (user) => this.toasts.say(say('anew.back', { user })));
     this.verify = new Verify(shell, this.toasts, (card) => this.#takePerson(card));
     this.devices = new Devices(shell, this.toasts);
     this.identities = new Identities(shell, this.toasts);
@@ -157,10 +163,34 @@ export class App {
     this.people.block(who.user, who.name, this.people.find(who.user)?.contact ?? 'accepted');
   }
 
+  /** Says whether it is the person who begins anew as them. */
+  async answerReset(mine: boolean): Promise<boolean> {
+    const state = await this.answering.run(() => this.shell.ask({ ask: 'identity.answer', input: { mine } }));
+    if (state) this.#takeState(state);
+    else if (this.answering.trouble) this.toasts.say(sentence(this.answering.trouble));
+    return state !== null;
+  }
+
+  /** What the two read to each other in a call differs: the call ends, and the keys count as not theirs. */
+  async differ(call: string, user: string): Promise<void> {
+    await this.calls.hangup(call);
+    this.calls.dismiss(call);
+    try {
+      this.#takePerson(await this.shell.ask({ ask: 'verify.compared', input: { user, same: false } }));
+    } catch (error) {
+      this.toasts.say(sentence(troubleOf(error)));
+    }
+    this.toasts.say(say('call.differed'));
+    const chat = this.chats.withUser(user);
+    if (chat) this.openChat(chat.chat);
+    else this.leaveCall();
+  }
+
   #takeState(state: AppState): void {
     const before = this.state?.stage;
     this.state = state;
     this.firstRun.follow(state);
+    this.anew.follow(state);
     if (state.stage === 'ready' && before !== 'ready') this.#loadAll();
     if (state.stage !== 'ready') this.#forget();
   }
@@ -226,6 +256,7 @@ export class App {
       case 'signin':
         this.identities.takeSignIn(news.data);
         this.joining.takeSignIn(news.data);
+        this.anew.takeSignIn(news.data);
         return this.firstRun.takeSignIn(news.data);
       case 'chat':
         this.chats.take(news.data);
@@ -254,7 +285,7 @@ export class App {
       case 'mine':
         return this.#loadMine();
       case 'trouble':
-        return this.toasts.say(sentence(news.data));
+        return this.anew.takeTrouble(news.data) ? undefined : this.toasts.say(sentence(news.data));
     }
   }
 }

@@ -51,6 +51,7 @@ fn ana() -> Ana {
         reset,
         until: at + RESET_DELAY_S,
         announced: true,
+        refresh_token: None,
     };
     Ana { laptop, restarting, before, chain, reset, at }
 }
@@ -138,7 +139,8 @@ fn a_reset_with_an_old_date_ends_no_device_that_hears_of_it_only_now() {
     assert_eq!(after.chain.irk(), ana.before.irk(), "the wait begins when it was heard of");
     // It is alive, so it says no, and nothing comes of the reset.
     let now = now_ms() / 1000;
-    let mut refused = with_vetoes(after.chain.clone(), &ana.laptop, now);
+    let mut refused =
+        crate::refusing::with_vetoes(after.chain.clone(), &ana.laptop, &std::collections::BTreeSet::new(), now);
     settling::settle_own(&mut refused, &after.record.resets, now + 30 * DAY);
     assert_eq!(refused.irk(), ana.before.irk());
     assert_eq!(was_refused(&refused, &ana.reset), Some(true));

@@ -22,6 +22,10 @@ expiresAt: number,
  */
 escrow: string | null, 
 /**
+ * After how many days messages are removed from this device, if it says so.
+ */
+retentionDays: number | null, 
+/**
  * What is wrong with its policy, if something is.
  */
 trouble: Trouble | null, };

@@ -15,6 +15,10 @@ settings: PolicySettings,
  */
 locked: Array<string>, 
 /**
+ * Names of settings whose rule asks for what this app cannot check yet, so that it lets in contacts alone.
+ */
+unsupported: Array<string>, 
+/**
  * The organisation, if there is one.
  */
 organisation: OrganisationView | null, };

@@ -148,7 +148,11 @@ device: string, } } | { "ask": "link.join", "input": {
 /**
  * What the other device shows.
  */
-code: string, } } | { "ask": "link.cancel" } | { "ask": "verify.code", "input": { 
+code: string, 
+/**
+ * What the person calls this device; its own name if nothing was typed.
+ */
+name: string | null, } } | { "ask": "link.cancel" } | { "ask": "verify.code", "input": { 
 /**
  * The person's address.
  */
@@ -208,7 +212,11 @@ user: string,
 /**
  * The issuer's URL.
  */
-issuer: string, } } | { "ask": "identity.issuers" } | { "ask": "identity.link", "input": { 
+issuer: string, } } | { "ask": "identity.answer", "input": { 
+/**
+ * Whether it is the person.
+ */
+mine: boolean, } } | { "ask": "identity.give-up" } | { "ask": "identity.issuers" } | { "ask": "identity.link", "input": { 
 /**
  * The issuer's URL.
  */
