@@ -113,7 +113,7 @@ impl State {
     /// The key that speaks for us at a domain: the device's at home, a fresh one elsewhere.
     pub(crate) fn session_key(&mut self, domain: &Domain) -> (keys::SigningKey, bool) {
         if self.home_domain().as_ref() == Some(domain) {
-            if let Some(me) = &self.me {
+            if let Some(me) = self.me.as_ref().filter(|_| !self.doubts.speaks_as_stranger()) {
                 return (me.dsk.clone(), true);
             }
             if let Some(signed) = &self.first_run.enrolled {

@@ -22,6 +22,7 @@ use crate::asking::Asking;
 use crate::calls::Calls;
 use crate::config::RuntimeConfig;
 use crate::consent::Consents;
+use crate::doubts::Doubts;
 use crate::first_run::FirstRun;
 use crate::linking::Linking;
 use crate::links::Links;
@@ -83,6 +84,8 @@ pub(crate) struct State {
     pub(crate) organisation: Organisation,
     pub(crate) presence: Presence,
     pub(crate) upkeep: Upkeep,
+    /// Whether this device still counts.
+    pub(crate) doubts: Doubts,
     /// Somebody begins our identity anew.
     pub(crate) refusing: Refusing,
     pub(crate) consents: Consents,
@@ -159,6 +162,7 @@ impl Home {
             organisation: Organisation::default(),
             presence: Presence::default(),
             upkeep: Upkeep::default(),
+            doubts: Doubts::default(),
             refusing: Refusing::default(),
             consents: Consents::default(),
             calls: Calls::default(),
@@ -352,6 +356,7 @@ impl State {
         self.asking = Asking::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
+        self.doubts = Doubts::default();
         self.refusing = Refusing::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();

@@ -24,6 +24,7 @@ mod comparing;
 mod config;
 mod consent;
 mod documents;
+mod doubts;
 mod first_run;
 mod gate;
 mod glare;

@@ -111,24 +111,6 @@ impl Home {
         }
     }
 
-    /// Looks what our own domain says about us, as a stranger would: whether this device still counts, and whether
-    /// somebody begins our identity anew.
-    pub(crate) fn look_at_ourselves(&self) {
-        let home = self.clone();
-        self.rooms.tasks.start("own history", async move {
-            let Ok(user) = home.state().me().map(|me| me.record.user.clone()) else { return };
-            match home.refresh_chain(&user).await {
-                // Another identity under our own name: the person must know.
-                Err(failure) if matches!(failure.code.as_str(), "wrong-person" | "equivocation") => {
-                    tracing::warn!(code = failure.code, "the own domain tells another history than ours");
-                    home.tell(News::Trouble(Trouble::from(&failure)));
-                }
-                Err(failure) => tracing::info!(code = failure.code, "the own history could not be asked for"),
-                Ok(()) => home.consider_resets(&mut home.state()),
-            }
-        });
-    }
-
     /// Our history may hold a reset that waits, or one less: the person is asked about what is new.
     pub(crate) fn consider_resets(&self, state: &mut State) {
         let Ok(me) = state.me() else { return };

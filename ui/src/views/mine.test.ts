@@ -89,7 +89,7 @@ describe('a new device', () => {
     expect(await shown('join-code-fault')).toBeVisible();
     await user.type(screen.getByTestId('join-code'), 'parlance-link:1:abc');
     await user.click(screen.getByTestId('join-do'));
-    expect(shell.asked).toContainEqual({ ask: 'link.join', input: { code: 'parlance-link:1:abc' } });
+    expect(shell.asked).toContainEqual({ ask: 'link.join', input: { code: 'parlance-link:1:abc', name: null } });
     shell.link({ state: 'waiting', check: '402917' });
     expect(await shown('join-check')).toHaveTextContent('402917');
     // The app is ready before everything has arrived; the person waits for the end.
