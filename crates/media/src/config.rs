@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// What the engine uses for calls; read when a call opens.
 #[derive(Debug, Clone, Default)]
 pub struct AudioConfig {
@@ -10,10 +12,58 @@ pub struct AudioConfig {
     pub microphone: Microphone,
     /// Where the peer's voice goes.
     pub speaker: Speaker,
+    /// What is done to our voice before it is sent.
+    pub processing: VoiceProcessing,
     /// Writes what is played into this WAV file as well.
     pub record: Option<PathBuf>,
     /// How packets leave.
     pub network: NetworkConfig,
+}
+
+/// What is done to our voice before it is sent. All of it by default.
+///
+/// Only sound devices are cleaned: a file is sent as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VoiceProcessing {
+    /// Takes what our own speaker plays out of what our microphone hears.
+    pub echo_cancellation: bool,
+    /// Takes out what is steady: fans, hum, a street.
+    pub noise_suppression: bool,
+    /// Brings quiet and loud people to the same level.
+    pub gain_control: bool,
+}
+
+impl Default for VoiceProcessing {
+    fn default() -> Self {
+        Self { echo_cancellation: true, noise_suppression: true, gain_control: true }
+    }
+}
+
+impl VoiceProcessing {
+    /// Nothing is done.
+    pub const OFF: Self = Self { echo_cancellation: false, noise_suppression: false, gain_control: false };
+
+    /// Reads `all`, `none`, or some of `echo`, `noise` and `gain` with commas.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        match text {
+            "all" => return Ok(Self::default()),
+            "none" => return Ok(Self::OFF),
+            _ => {}
+        }
+        let mut processing = Self::OFF;
+        for word in text.split(',') {
+            match word.trim() {
+                "echo" => processing.echo_cancellation = true,
+                "noise" => processing.noise_suppression = true,
+                "gain" => processing.gain_control = true,
+                _ => {
+                    return Err(ConfigError { variable: PROCESSING, expected: "all, none, or some of echo,noise,gain" });
+                }
+            }
+        }
+        Ok(processing)
+    }
 }
 
 /// Where our voice comes from.
@@ -89,6 +139,7 @@ pub struct ConfigError {
 
 const MICROPHONE: &str = "PARLANCE_MICROPHONE";
 const SPEAKER: &str = "PARLANCE_SPEAKER";
+const PROCESSING: &str = "PARLANCE_PROCESSING";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
@@ -97,8 +148,8 @@ const STUN: &str = "PARLANCE_STUN";
 const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
-    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK`
-    /// (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
+    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
+    /// `PARLANCE_MEDIA_LOOPBACK` (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
@@ -111,6 +162,9 @@ impl AudioConfig {
         }
         if let Some(text) = set(SPEAKER) {
             config.speaker = Speaker::parse(&text)?;
+        }
+        if let Some(text) = set(PROCESSING) {
+            config.processing = VoiceProcessing::parse(&text)?;
         }
         config.record = set(RECORD).map(PathBuf::from);
         config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");
@@ -194,11 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_to_the_voice_can_be_switched_off_in_parts() {
+        assert_eq!(read(&[]).unwrap().processing, VoiceProcessing::default());
+        assert_eq!(read(&[("PARLANCE_PROCESSING", "none")]).unwrap().processing, VoiceProcessing::OFF);
+        let some = read(&[("PARLANCE_PROCESSING", "echo, gain")]).unwrap().processing;
+        assert_eq!(some, VoiceProcessing { noise_suppression: false, ..VoiceProcessing::default() });
+    }
+
+    #[test]
     fn a_typing_error_is_told_not_guessed() {
         for text in ["wave:/x", "wav:", "device:", "mic", ""] {
             assert!(Microphone::parse(text).is_err(), "{text}");
             assert!(Speaker::parse(text).is_err(), "{text}");
         }
         assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
+        assert!(read(&[("PARLANCE_PROCESSING", "echo,reverb")]).is_err());
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
@@ -19,8 +19,8 @@ use crate::usage::{Held, Usage};
 
 /// Samples a ring holds: 400 ms at 48 kHz, far more than should ever wait.
 const RING: usize = 19_200;
-/// What we ask a device to give or take at once: 20 ms.
-const PERIOD: u32 = 960;
+/// What we ask a device to give or take at once: 10 ms.
+const PERIOD: u32 = 480;
 /// How long we wait before trying a lost device again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long opening a device may take.
@@ -97,14 +97,17 @@ enum Order {
 }
 
 pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Consumer<f32>> {
+    // Whoever opens a device wants to know when it has moved.
+    let waker = std::thread::current();
     DeviceThread::start("voice-in", usage, move |orders, _| {
+        let waker = waker.clone();
         let (device, config, format) = choose(id.as_deref(), Direction::Input)?;
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
         let stream = match format {
-            SampleFormat::F32 => capture::<f32>(&device, config, producer, orders),
-            SampleFormat::I16 => capture::<i16>(&device, config, producer, orders),
-            SampleFormat::I32 => capture::<i32>(&device, config, producer, orders),
-            SampleFormat::U16 => capture::<u16>(&device, config, producer, orders),
+            SampleFormat::F32 => capture::<f32>(&device, config, producer, orders, waker),
+            SampleFormat::I16 => capture::<i16>(&device, config, producer, orders, waker),
+            SampleFormat::I32 => capture::<i32>(&device, config, producer, orders, waker),
+            SampleFormat::U16 => capture::<u16>(&device, config, producer, orders, waker),
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
@@ -113,14 +116,16 @@ pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread
 }
 
 pub(crate) fn speaker(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Producer<f32>> {
+    let waker = std::thread::current();
     DeviceThread::start("voice-out", usage, move |orders, starved| {
+        let waker = waker.clone();
         let (device, config, format) = choose(id.as_deref(), Direction::Output)?;
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
         let stream = match format {
-            SampleFormat::F32 => render::<f32>(&device, config, consumer, orders, starved),
-            SampleFormat::I16 => render::<i16>(&device, config, consumer, orders, starved),
-            SampleFormat::I32 => render::<i32>(&device, config, consumer, orders, starved),
-            SampleFormat::U16 => render::<u16>(&device, config, consumer, orders, starved),
+            SampleFormat::F32 => render::<f32>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::I16 => render::<i16>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::I32 => render::<i32>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::U16 => render::<u16>(&device, config, consumer, orders, starved, waker),
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
@@ -218,6 +223,7 @@ fn capture<T>(
     config: StreamConfig,
     mut ring: rtrb::Producer<f32>,
     orders: mpsc::Sender<Order>,
+    waker: Thread,
 ) -> Result<cpal::Stream, cpal::Error>
 where
     T: SizedSample,
@@ -230,6 +236,7 @@ where
             // A full ring means the voice thread sleeps; old sound is of no use then.
             let _ = ring.push(sum / channels as f32);
         }
+        waker.unpark();
     };
     device.build_input_stream(config, on_samples, on_error(orders), Some(OPENING))
 }
@@ -240,6 +247,7 @@ fn render<T>(
     mut ring: rtrb::Consumer<f32>,
     orders: mpsc::Sender<Order>,
     starved: Arc<AtomicU64>,
+    waker: Thread,
 ) -> Result<cpal::Stream, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
@@ -255,6 +263,7 @@ where
             frame.fill(T::from_sample(sample.clamp(-1.0, 1.0)));
         }
         starved.fetch_add(missing, Ordering::Relaxed);
+        waker.unpark();
     };
     device.build_output_stream(config, on_samples, on_error(orders), Some(OPENING))
 }

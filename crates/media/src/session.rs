@@ -8,7 +8,8 @@ use call::{Candidate, Fingerprint, Sdp};
 use tokio_util::sync::CancellationToken;
 use webrtc::peer_connection::RTCSessionDescription;
 
-use crate::config::{Microphone, Speaker};
+use crate::codec;
+use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
 use crate::negotiation::{Negotiation, vouched};
 use crate::peer::Peer;
@@ -145,6 +146,11 @@ impl CallMedia {
         let _ = self.inner.orders.send(VoiceOrder::Speaker(speaker));
     }
 
+    /// Switches echo cancellation, noise suppression and gain control, in the middle of the call.
+    pub fn set_processing(&self, processing: VoiceProcessing) {
+        let _ = self.inner.orders.send(VoiceOrder::Processing(processing));
+    }
+
     /// How the call is doing.
     pub fn stats(&self) -> CallStats {
         self.inner.shared.stats()
@@ -165,6 +171,7 @@ impl CallMedia {
     fn trust(&self, sdp: &Sdp) {
         let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
+        self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
     }
 
     async fn settle(&self, candidates: Vec<Candidate>) {

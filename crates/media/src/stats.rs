@@ -19,7 +19,7 @@ pub struct CallStats {
     pub lost: u64,
     /// Packets that came after their time.
     pub late: u64,
-    /// Frames that were guessed.
+    /// Times that sound was guessed, for 10 or 20 ms.
     pub concealed: u64,
     /// Packets that were refused: too large, before their time, or too many.
     pub refused: u64,
@@ -42,6 +42,8 @@ pub struct CallStats {
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) muted: AtomicBool,
+    /// The peer wishes that we send nothing while nobody speaks.
+    pub(crate) rests: AtomicBool,
     pub(crate) stopping: AtomicBool,
     /// A track of the peer is being read.
     pub(crate) reading: AtomicBool,

@@ -10,7 +10,7 @@ use call::Tone;
 use crate::config::Speaker;
 use crate::sink::Sink;
 use crate::usage::{Held, Usage};
-use crate::{FRAME, SAMPLE_RATE};
+use crate::{BLOCK, SAMPLE_RATE};
 
 const TICK: Duration = Duration::from_millis(10);
 const LOUDNESS: f32 = 0.2;
@@ -37,8 +37,8 @@ impl TonePlayer {
                 let now = Instant::now();
                 while sink.news(now).is_some() {}
                 while sink.wants(now) {
-                    sink.write(&std::array::from_fn::<_, FRAME, _>(|n| sample(tone, at + n)));
-                    at += FRAME;
+                    sink.write(&std::array::from_fn::<_, BLOCK, _>(|n| sample(tone, at + n)));
+                    at += BLOCK;
                 }
                 std::thread::sleep(TICK);
             }
@@ -87,7 +87,7 @@ mod tests {
         for (tone, on, off) in
             [(Tone::Ring, 24_000, 72_000), (Tone::Ringback, 24_000, 96_000), (Tone::Busy, 12_000, 36_000)]
         {
-            let around = |at: usize| crate::level::rms(&std::array::from_fn::<_, FRAME, _>(|n| sample(tone, at + n)));
+            let around = |at: usize| crate::level::rms(&std::array::from_fn::<_, BLOCK, _>(|n| sample(tone, at + n)));
             assert!(around(on) > 0.03, "{tone:?}");
             assert_eq!(around(off), 0.0, "{tone:?}");
             assert!((0..200_000).all(|at| sample(tone, at).abs() <= LOUDNESS), "{tone:?}");

@@ -123,7 +123,7 @@ fn a_muted_person_is_silent_and_can_speak_again() {
         connect(&mut ana, &mut ben).await;
         ben.until_heard().await;
         sleep(Duration::from_millis(1_500)).await;
-        assert!(ana.media.stats().muted && ana.media.stats().sent > 20, "silence is sent, so that the call lives");
+        assert!(ana.media.stats().muted && ana.media.stats().sent > 5, "silence is sent, so that the call lives");
         let before = seconds_of_sound(&read(&heard));
         ana.media.set_muted(false);
         sleep(Duration::from_millis(2_500)).await;

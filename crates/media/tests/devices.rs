@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Person, connect, long_tone, read, seconds_of, tone};
-use media::{AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker};
+use media::{
+    AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker, VoiceProcessing,
+};
 use tokio::time::sleep;
 
 /// A sound server with two people's virtual microphones and speakers. Ends with its owner.
@@ -107,6 +109,8 @@ fn person(name: &str, record: &Path) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Device(format!("pulseaudio:{name}_mic")),
         speaker: Speaker::Device(format!("pulseaudio:{name}_ears")),
+        // A steady tone is noise to whoever takes noise out.
+        processing: VoiceProcessing::OFF,
         record: Some(record.to_owned()),
         network: NetworkConfig::loopback_only(),
     }

@@ -120,6 +120,7 @@ pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Wav { path: mouth.to_owned(), looped: true },
         speaker: Speaker::Wav(ears.to_owned()),
+        processing: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }
@@ -129,6 +130,7 @@ pub fn quiet() -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Null,
+        processing: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }
