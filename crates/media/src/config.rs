@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub struct AudioConfig {
     pub microphone: Microphone,
     /// Where the peer's voice goes.
     pub speaker: Speaker,
+    /// What rings; without it, the speaker does.
+    pub ring: Option<Speaker>,
     /// What is done to our voice before it is sent.
     pub processing: VoiceProcessing,
     /// Writes what is played into this WAV file as well.
@@ -58,7 +61,10 @@ impl VoiceProcessing {
                 "noise" => processing.noise_suppression = true,
                 "gain" => processing.gain_control = true,
                 _ => {
-                    return Err(ConfigError { variable: PROCESSING, expected: "all, none, or some of echo,noise,gain" });
+                    return Err(ConfigError {
+                        variable: PROCESSING,
+                        expected: "all, none, or some of echo,noise,gain",
+                    });
                 }
             }
         }
@@ -80,6 +86,11 @@ pub enum Microphone {
         path: PathBuf,
         /// Begin again at its end; silence otherwise.
         looped: bool,
+    },
+    /// What the peer said, again, so much later.
+    Echo {
+        /// How much.
+        after: Duration,
     },
     /// Nothing; the call works and the peer hears silence.
     Silence,
@@ -139,6 +150,7 @@ pub struct ConfigError {
 
 const MICROPHONE: &str = "PARLANCE_MICROPHONE";
 const SPEAKER: &str = "PARLANCE_SPEAKER";
+const RING: &str = "PARLANCE_RING";
 const PROCESSING: &str = "PARLANCE_PROCESSING";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
@@ -148,7 +160,7 @@ const STUN: &str = "PARLANCE_STUN";
 const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
-    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
+    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
     /// `PARLANCE_MEDIA_LOOPBACK` (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
@@ -162,6 +174,10 @@ impl AudioConfig {
         }
         if let Some(text) = set(SPEAKER) {
             config.speaker = Speaker::parse(&text)?;
+        }
+        if let Some(text) = set(RING) {
+            let ring = Speaker::parse(&text).map_err(|error| ConfigError { variable: RING, ..error })?;
+            config.ring = Some(ring);
         }
         if let Some(text) = set(PROCESSING) {
             config.processing = VoiceProcessing::parse(&text)?;
@@ -235,6 +251,7 @@ mod tests {
         let config = read(&[
             ("PARLANCE_MICROPHONE", "wav:/tmp/ana.wav"),
             ("PARLANCE_SPEAKER", "device:pulseaudio:vspk"),
+            ("PARLANCE_RING", "device:pulseaudio:laptop"),
             ("PARLANCE_RECORD", "/tmp/heard.wav"),
             ("PARLANCE_MEDIA_LOOPBACK", "1"),
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
@@ -242,6 +259,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.microphone, Microphone::Wav { path: "/tmp/ana.wav".into(), looped: true });
         assert_eq!(config.speaker, Speaker::Device("pulseaudio:vspk".into()));
+        assert_eq!(config.ring, Some(Speaker::Device("pulseaudio:laptop".into())));
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
         assert!(config.network.include_loopback);
         assert_eq!(config.network.stun.len(), 1);

@@ -12,9 +12,12 @@
 //! for each sound device in use. Sockets and timers run on the caller's tokio runtime.
 
 mod binding;
+mod check;
+mod choice;
 mod codec;
 mod config;
 mod device;
+mod echo;
 mod engine;
 mod error;
 mod gate;
@@ -38,6 +41,8 @@ mod usage;
 mod voice;
 mod wav;
 
+pub use check::MicrophoneCheck;
+pub use choice::{DeviceChoice, DeviceChoices};
 pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker, VoiceProcessing};
 pub use device::{DeviceInfo, DeviceState, Direction};
 pub use engine::{MediaEngine, OPEN_CALLS};

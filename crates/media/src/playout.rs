@@ -114,7 +114,7 @@ impl Playout {
 /// Appends a decoded packet, a little shorter or longer if voice waits too long or too short.
 /// Gives the milliseconds that were added.
 fn append(ready: &mut VecDeque<f32>, pcm: &[f32], surplus_ms: f64) -> f64 {
-    let wished = surplus_ms > SURPLUS_MS || surplus_ms < SHORTAGE_MS;
+    let wished = !(SHORTAGE_MS..=SURPLUS_MS).contains(&surplus_ms);
     if !wished || pcm.len() < STEPS.end() + OVERLAP {
         ready.extend(pcm);
         return 0.0;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 
 use call::{Candidate, Fingerprint, Sdp};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,15 @@ struct Inner {
     closed: tokio::sync::watch::Receiver<bool>,
 }
 
+/// A call that is not kept open by this.
+pub(crate) struct WeakCallMedia(Weak<Inner>);
+
+impl WeakCallMedia {
+    pub(crate) fn upgrade(&self) -> Option<CallMedia> {
+        self.0.upgrade().map(|inner| CallMedia { inner })
+    }
+}
+
 /// The fingerprints of the peer's sealed description, as the supervisor needs them.
 pub(crate) type Vouched = Arc<Mutex<Vec<Fingerprint>>>;
 
@@ -59,6 +68,10 @@ impl CallMedia {
         Self {
             inner: Arc::new(Inner { id, peer, shared, negotiation, vouched, loopback, signals, orders, stop, closed }),
         }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakCallMedia {
+        WeakCallMedia(Arc::downgrade(&self.inner))
     }
 
     /// The call's name, as it was given.

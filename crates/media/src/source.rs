@@ -16,6 +16,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Sound that piled up beyond 300 ms is dropped down to 100 ms.
 const BACKLOG: usize = SAMPLE_RATE as usize * 3 / 10;
 const KEPT: usize = SAMPLE_RATE as usize / 10;
+/// The longest an echo may take.
+const LONGEST_ECHO: Duration = Duration::from_secs(10);
+/// Blocks by which an echo may be late.
+const ECHO_SLACK: usize = 20;
 /// How far a clock may be behind before it forgets: twenty blocks.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
@@ -28,7 +32,15 @@ pub(crate) struct Source {
 enum Kind {
     Device(Box<Captured>),
     Wav(WavVoice),
+    Echo(Delayed),
     Silence,
+}
+
+/// What was heard, on its way back.
+struct Delayed {
+    blocks: VecDeque<[f32; BLOCK]>,
+    /// How many blocks it takes.
+    after: usize,
 }
 
 struct Captured {
@@ -47,6 +59,11 @@ impl Source {
             Microphone::Default => Kind::Device(Box::new(Captured::open(None, usage))),
             Microphone::Device(id) => Kind::Device(Box::new(Captured::open(Some(id.clone()), usage))),
             Microphone::Silence => Kind::Silence,
+            Microphone::Echo { after } => {
+                let after = (*after).min(LONGEST_ECHO).as_millis() / BLOCK_TIME.as_millis();
+                let after = usize::try_from(after).unwrap_or_default().max(1);
+                Kind::Echo(Delayed { blocks: VecDeque::new(), after })
+            }
             Microphone::Wav { path, looped } => match WavVoice::open(path, *looped) {
                 Ok(voice) => Kind::Wav(voice),
                 Err(_) => {
@@ -79,6 +96,16 @@ impl Source {
         matches!(self.kind, Kind::Device(_))
     }
 
+    /// What the peer said, for whoever says it again.
+    pub(crate) fn hear(&mut self, block: &[f32; BLOCK]) {
+        if let Kind::Echo(delayed) = &mut self.kind {
+            delayed.blocks.push_back(*block);
+            if delayed.blocks.len() > delayed.after + ECHO_SLACK {
+                delayed.blocks.drain(..ECHO_SLACK);
+            }
+        }
+    }
+
     /// The next block, if its time has come. While not `live` it is only kept from piling up.
     pub(crate) fn block(&mut self, now: Instant, live: bool) -> Option<[f32; BLOCK]> {
         if let Kind::Device(captured) = &mut self.kind
@@ -92,6 +119,7 @@ impl Source {
         }
         match &mut self.kind {
             Kind::Wav(voice) if live => Some(voice.block()),
+            Kind::Echo(delayed) if delayed.blocks.len() >= delayed.after => delayed.blocks.pop_front(),
             _ => Some([0.0; BLOCK]),
         }
     }

@@ -283,6 +283,7 @@ impl Voice {
             }
             let block = self.playout.pull(self.ms(now));
             self.shared.output.hear(&block.pcm);
+            self.source.hear(&block.pcm);
             self.processor.played(&block.pcm);
             self.sink.write(&block.pcm);
             if block.spoken && self.shared.first_audio.load(Ordering::Relaxed) == 0 {
