@@ -6,10 +6,17 @@
 //! as falling short, and the figures are written all the same.
 
 mod bus;
+mod call;
+mod duo;
 mod first_contact;
 mod guests;
+mod impaired;
 mod machine;
+mod process;
 mod report;
+mod road;
+mod soak;
+mod sound;
 mod trust;
 
 use std::future::Future;
@@ -36,11 +43,14 @@ struct Benchmark {
 /// All there are.
 const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "bus", about: "messages through the bus and between guests", run: bus::run },
+    Benchmark { name: "call", about: "a voice call: set-up, mouth to ear, beside Chromium", run: call::run },
     Benchmark {
         name: "first-contact",
         about: "from an unknown domain to the first message delivered there",
         run: first_contact::run,
     },
+    Benchmark { name: "impaired", about: "a voice over bad roads", run: impaired::run },
+    Benchmark { name: "soak", about: "a call that is left running", run: soak::run },
     Benchmark {
         name: "trust",
         about: "recognising people, adding devices, sealing for one and for many",

@@ -129,6 +129,8 @@ impl Person {
             audio: AudioConfig {
                 microphone: self.setup.microphone.clone(),
                 speaker: self.setup.speaker.clone(),
+                ring: None,
+                processing: Default::default(),
                 record: None,
                 network: NetworkConfig::loopback_only(),
             },

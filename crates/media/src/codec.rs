@@ -1,8 +1,8 @@
-//! Opus, 48 kHz mono, 20 ms, with forward error correction.
+//! Opus, 48 kHz mono, 20 ms, with forward error correction, and hardly anything while nobody speaks (DTX).
 
 use bytes::Bytes;
 
-use crate::{FRAME, SAMPLE_RATE};
+use crate::{BLOCK, FRAME, SAMPLE_RATE};
 
 /// Clear speech needs no more.
 const BITRATE: i32 = 32_000;
@@ -10,12 +10,33 @@ const BITRATE: i32 = 32_000;
 const EXPECTED_LOSS_PERCENT: i32 = 10;
 /// The largest packet Opus can make from one frame (RFC 6716, 3.4).
 pub(crate) const PACKET_BYTES: usize = 1_275;
+/// A packet as short as this says that nobody speaks (RFC 6716, 3.2.1: no frame, or an empty one).
+pub(crate) const RESTING_BYTES: usize = 2;
 /// The longest packet Opus knows: 120 ms.
 const LONGEST_PACKET: usize = 5_760;
+
+/// What a frame of our voice becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Encoded {
+    Packet(Bytes),
+    /// Nobody speaks and the peer knows; nothing need be sent.
+    Rest,
+}
+
+/// Whether the peer's description wishes that we send nothing while nobody speaks (RFC 7587, 6.1).
+pub(crate) fn wishes_rests(description: &str) -> bool {
+    let mut formats = description.lines().filter_map(|line| line.trim().strip_prefix("a=fmtp:"));
+    formats.any(|format| {
+        let parameters = format.split_once(' ').map_or("", |(_, parameters)| parameters);
+        parameters.split(';').any(|parameter| parameter.trim() == "usedtx=1")
+    })
+}
 
 pub(crate) struct Encoder {
     opus: opus::Encoder,
     packet: [u8; PACKET_BYTES],
+    rests: bool,
+    resting: bool,
 }
 
 impl Encoder {
@@ -25,12 +46,24 @@ impl Encoder {
         opus.set_inband_fec(true)?;
         opus.set_packet_loss_perc(EXPECTED_LOSS_PERCENT)?;
         opus.set_signal(opus::Signal::Voice)?;
-        Ok(Self { opus, packet: [0; PACKET_BYTES] })
+        Ok(Self { opus, packet: [0; PACKET_BYTES], rests: false, resting: false })
     }
 
-    pub(crate) fn encode(&mut self, frame: &[f32; FRAME]) -> Option<Bytes> {
+    /// Sends hardly anything while nobody speaks, if the peer can live with that.
+    pub(crate) fn allow_rests(&mut self, rests: bool) {
+        if rests != self.rests && self.opus.set_dtx(rests).is_ok() {
+            self.rests = rests;
+        }
+    }
+
+    pub(crate) fn encode(&mut self, frame: &[f32; FRAME]) -> Option<Encoded> {
         let length = self.opus.encode_float(frame, &mut self.packet).ok()?;
-        self.packet.get(..length).map(Bytes::copy_from_slice)
+        let resting = self.rests && length <= RESTING_BYTES;
+        // The first packet of a rest is sent, so that the peer does not take the rest for a loss.
+        if std::mem::replace(&mut self.resting, resting) && resting {
+            return Some(Encoded::Rest);
+        }
+        self.packet.get(..length).map(|packet| Encoded::Packet(Bytes::copy_from_slice(packet)))
     }
 }
 
@@ -65,11 +98,20 @@ impl Decoder {
 
     /// A guess at a lost frame.
     pub(crate) fn conceal(&mut self) -> &[f32] {
-        match self.opus.decode_float(&[], &mut self.pcm[..FRAME], false) {
+        self.guess(FRAME)
+    }
+
+    /// A guess at the next 10 ms, while nothing comes; during a rest, the noise of the place.
+    pub(crate) fn bridge(&mut self) -> &[f32] {
+        self.guess(BLOCK)
+    }
+
+    fn guess(&mut self, length: usize) -> &[f32] {
+        match self.opus.decode_float(&[], &mut self.pcm[..length], false) {
             Ok(samples) if samples > 0 => &self.pcm[..samples],
             _ => {
-                self.pcm[..FRAME].fill(0.0);
-                &self.pcm[..FRAME]
+                self.pcm[..length].fill(0.0);
+                &self.pcm[..length]
             }
         }
     }
@@ -84,12 +126,42 @@ mod tests {
         (0..count).map(|frame| std::array::from_fn(|n| tone(frame * FRAME + n))).collect()
     }
 
+    fn packet(encoder: &mut Encoder, frame: &[f32; FRAME]) -> Bytes {
+        match encoder.encode(frame) {
+            Some(Encoded::Packet(packet)) => packet,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_silent_person_costs_hardly_anything_and_is_heard_at_once_when_speaking_again() {
+        let mut encoder = Encoder::new().unwrap();
+        encoder.allow_rests(true);
+        frames(50).iter().for_each(|frame| drop(packet(&mut encoder, frame)));
+        let mut sent = 0;
+        for _ in 0..500 {
+            sent += usize::from(encoder.encode(&[0.0; FRAME]) != Some(Encoded::Rest));
+        }
+        assert!(sent < 80, "{sent} packets for ten seconds of silence");
+        assert!(frames(3).iter().all(|frame| matches!(encoder.encode(frame), Some(Encoded::Packet(_)))));
+        encoder.allow_rests(false);
+        assert!((0..100).all(|_| matches!(encoder.encode(&[0.0; FRAME]), Some(Encoded::Packet(_)))));
+    }
+
+    #[test]
+    fn whether_a_peer_likes_rests_stands_in_its_description() {
+        assert!(wishes_rests("v=0\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n"));
+        assert!(wishes_rests("a=fmtp:96 usedtx=1; stereo=0"));
+        assert!(!wishes_rests("a=fmtp:111 minptime=10;useinbandfec=1\r\na=x:usedtx=1\r\n"));
+        assert!(!wishes_rests("a=fmtp:111 usedtx=10"));
+    }
+
     #[test]
     fn a_frame_survives_the_codec() {
         let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
         let mut loudest: f32 = 0.0;
         for frame in frames(20) {
-            let packet = encoder.encode(&frame).unwrap();
+            let packet = packet(&mut encoder, &frame);
             assert!(packet.len() < 400);
             loudest = loudest.max(crate::level::rms(decoder.decode(&packet).unwrap()));
         }
@@ -99,7 +171,7 @@ mod tests {
     #[test]
     fn a_lost_frame_is_recovered_from_the_next() {
         let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
-        let packets: Vec<_> = frames(30).iter().map(|frame| encoder.encode(frame).unwrap()).collect();
+        let packets: Vec<_> = frames(30).iter().map(|frame| packet(&mut encoder, frame)).collect();
         for packet in &packets[..28] {
             decoder.decode(packet).unwrap();
         }
@@ -114,6 +186,6 @@ mod tests {
         assert!(decoder.decode(&[]).is_none());
         assert!(decoder.decode(&[0xff; 4_000]).is_none());
         assert!(decoder.decode(&[0xff, 0xff, 0xff]).is_none());
-        assert_eq!(decoder.conceal().len(), FRAME);
+        assert_eq!((decoder.conceal().len(), decoder.bridge().len()), (FRAME, BLOCK));
     }
 }

@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 /// What the engine uses for calls; read when a call opens.
 #[derive(Debug, Clone, Default)]
@@ -10,10 +13,63 @@ pub struct AudioConfig {
     pub microphone: Microphone,
     /// Where the peer's voice goes.
     pub speaker: Speaker,
+    /// What rings; without it, the speaker does.
+    pub ring: Option<Speaker>,
+    /// What is done to our voice before it is sent.
+    pub processing: VoiceProcessing,
     /// Writes what is played into this WAV file as well.
     pub record: Option<PathBuf>,
     /// How packets leave.
     pub network: NetworkConfig,
+}
+
+/// What is done to our voice before it is sent. All of it by default.
+///
+/// Only sound devices are cleaned: a file is sent as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VoiceProcessing {
+    /// Takes what our own speaker plays out of what our microphone hears.
+    pub echo_cancellation: bool,
+    /// Takes out what is steady: fans, hum, a street.
+    pub noise_suppression: bool,
+    /// Brings quiet and loud people to the same level.
+    pub gain_control: bool,
+}
+
+impl Default for VoiceProcessing {
+    fn default() -> Self {
+        Self { echo_cancellation: true, noise_suppression: true, gain_control: true }
+    }
+}
+
+impl VoiceProcessing {
+    /// Nothing is done.
+    pub const OFF: Self = Self { echo_cancellation: false, noise_suppression: false, gain_control: false };
+
+    /// Reads `all`, `none`, or some of `echo`, `noise` and `gain` with commas.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        match text {
+            "all" => return Ok(Self::default()),
+            "none" => return Ok(Self::OFF),
+            _ => {}
+        }
+        let mut processing = Self::OFF;
+        for word in text.split(',') {
+            match word.trim() {
+                "echo" => processing.echo_cancellation = true,
+                "noise" => processing.noise_suppression = true,
+                "gain" => processing.gain_control = true,
+                _ => {
+                    return Err(ConfigError {
+                        variable: PROCESSING,
+                        expected: "all, none, or some of echo,noise,gain",
+                    });
+                }
+            }
+        }
+        Ok(processing)
+    }
 }
 
 /// Where our voice comes from.
@@ -30,6 +86,11 @@ pub enum Microphone {
         path: PathBuf,
         /// Begin again at its end; silence otherwise.
         looped: bool,
+    },
+    /// What the peer said, again, so much later.
+    Echo {
+        /// How much.
+        after: Duration,
     },
     /// Nothing; the call works and the peer hears silence.
     Silence,
@@ -89,6 +150,8 @@ pub struct ConfigError {
 
 const MICROPHONE: &str = "PARLANCE_MICROPHONE";
 const SPEAKER: &str = "PARLANCE_SPEAKER";
+const RING: &str = "PARLANCE_RING";
+const PROCESSING: &str = "PARLANCE_PROCESSING";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
@@ -97,8 +160,8 @@ const STUN: &str = "PARLANCE_STUN";
 const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
-    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK`
-    /// (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
+    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
+    /// `PARLANCE_MEDIA_LOOPBACK` (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
@@ -111,6 +174,13 @@ impl AudioConfig {
         }
         if let Some(text) = set(SPEAKER) {
             config.speaker = Speaker::parse(&text)?;
+        }
+        if let Some(text) = set(RING) {
+            let ring = Speaker::parse(&text).map_err(|error| ConfigError { variable: RING, ..error })?;
+            config.ring = Some(ring);
+        }
+        if let Some(text) = set(PROCESSING) {
+            config.processing = VoiceProcessing::parse(&text)?;
         }
         config.record = set(RECORD).map(PathBuf::from);
         config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");
@@ -181,6 +251,7 @@ mod tests {
         let config = read(&[
             ("PARLANCE_MICROPHONE", "wav:/tmp/ana.wav"),
             ("PARLANCE_SPEAKER", "device:pulseaudio:vspk"),
+            ("PARLANCE_RING", "device:pulseaudio:laptop"),
             ("PARLANCE_RECORD", "/tmp/heard.wav"),
             ("PARLANCE_MEDIA_LOOPBACK", "1"),
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
@@ -188,9 +259,18 @@ mod tests {
         .unwrap();
         assert_eq!(config.microphone, Microphone::Wav { path: "/tmp/ana.wav".into(), looped: true });
         assert_eq!(config.speaker, Speaker::Device("pulseaudio:vspk".into()));
+        assert_eq!(config.ring, Some(Speaker::Device("pulseaudio:laptop".into())));
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
         assert!(config.network.include_loopback);
         assert_eq!(config.network.stun.len(), 1);
+    }
+
+    #[test]
+    fn what_is_done_to_the_voice_can_be_switched_off_in_parts() {
+        assert_eq!(read(&[]).unwrap().processing, VoiceProcessing::default());
+        assert_eq!(read(&[("PARLANCE_PROCESSING", "none")]).unwrap().processing, VoiceProcessing::OFF);
+        let some = read(&[("PARLANCE_PROCESSING", "echo, gain")]).unwrap().processing;
+        assert_eq!(some, VoiceProcessing { noise_suppression: false, ..VoiceProcessing::default() });
     }
 
     #[test]
@@ -200,5 +280,6 @@ mod tests {
             assert!(Speaker::parse(text).is_err(), "{text}");
         }
         assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
+        assert!(read(&[("PARLANCE_PROCESSING", "echo,reverb")]).is_err());
     }
 }

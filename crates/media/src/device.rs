@@ -1,14 +1,15 @@
 //! Sound devices: opening them, keeping them open, and passing samples without ever waiting.
 //!
 //! Each device in use has a thread that owns its stream, because streams may not change
-//! threads. The audio callback only touches a lock-free ring. When a device is lost the
-//! thread tries again each second; the voice thread keeps time by itself meanwhile.
+//! threads. The audio callback only touches a lock-free ring. When the chosen device is lost
+//! the thread takes the system's choice instead, and goes back when the chosen one is there
+//! again; the voice thread keeps time by itself meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig};
@@ -19,10 +20,10 @@ use crate::usage::{Held, Usage};
 
 /// Samples a ring holds: 400 ms at 48 kHz, far more than should ever wait.
 const RING: usize = 19_200;
-/// What we ask a device to give or take at once: 20 ms.
-const PERIOD: u32 = 960;
-/// How long we wait before trying a lost device again.
-const RETRY: Duration = Duration::from_secs(1);
+/// What we ask a device to give or take at once: 10 ms.
+const PERIOD: u32 = 480;
+/// How often we look whether a device that is missed is there again, or one in use is gone.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How long opening a device may take.
 const OPENING: Duration = Duration::from_secs(3);
 /// The most devices a list names.
@@ -46,10 +47,12 @@ pub enum DeviceState {
     Working {
         /// Its name, for people.
         name: String,
+        /// It is the system's choice, because the chosen one does not work; we go back to that when it does.
+        instead: bool,
     },
     /// There is none.
     Missing,
-    /// Another program holds it.
+    /// Another app uses it and does not share it.
     InUse,
     /// The system does not let us.
     NotPermitted,
@@ -97,48 +100,57 @@ enum Order {
 }
 
 pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Consumer<f32>> {
-    DeviceThread::start("voice-in", usage, move |orders, _| {
-        let (device, config, format) = choose(id.as_deref(), Direction::Input)?;
+    // Whoever opens a device wants to know when it has moved.
+    let waker = std::thread::current();
+    DeviceThread::start("voice-in", id, usage, move |id, orders, _| {
+        let Chosen { device, config, format, gone } = choose(id, Direction::Input)?;
+        let waker = waker.clone();
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
         let stream = match format {
-            SampleFormat::F32 => capture::<f32>(&device, config, producer, orders),
-            SampleFormat::I16 => capture::<i16>(&device, config, producer, orders),
-            SampleFormat::I32 => capture::<i32>(&device, config, producer, orders),
-            SampleFormat::U16 => capture::<u16>(&device, config, producer, orders),
+            SampleFormat::F32 => capture::<f32>(&device, config, producer, orders, waker),
+            SampleFormat::I16 => capture::<i16>(&device, config, producer, orders, waker),
+            SampleFormat::I32 => capture::<i32>(&device, config, producer, orders, waker),
+            SampleFormat::U16 => capture::<u16>(&device, config, producer, orders, waker),
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
-        Ok(Opened { _stream: stream, ring: consumer, rate: config.sample_rate, name: name(&device) })
+        Ok(Opened { _stream: Some(stream), ring: consumer, rate: config.sample_rate, name: name(&device), gone })
     })
 }
 
 pub(crate) fn speaker(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Producer<f32>> {
-    DeviceThread::start("voice-out", usage, move |orders, starved| {
-        let (device, config, format) = choose(id.as_deref(), Direction::Output)?;
+    let waker = std::thread::current();
+    DeviceThread::start("voice-out", id, usage, move |id, orders, starved| {
+        let Chosen { device, config, format, gone } = choose(id, Direction::Output)?;
+        let waker = waker.clone();
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
         let stream = match format {
-            SampleFormat::F32 => render::<f32>(&device, config, consumer, orders, starved),
-            SampleFormat::I16 => render::<i16>(&device, config, consumer, orders, starved),
-            SampleFormat::I32 => render::<i32>(&device, config, consumer, orders, starved),
-            SampleFormat::U16 => render::<u16>(&device, config, consumer, orders, starved),
+            SampleFormat::F32 => render::<f32>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::I16 => render::<i16>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::I32 => render::<i32>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::U16 => render::<u16>(&device, config, consumer, orders, starved, waker),
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
-        Ok(Opened { _stream: stream, ring: producer, rate: config.sample_rate, name: name(&device) })
+        Ok(Opened { _stream: Some(stream), ring: producer, rate: config.sample_rate, name: name(&device), gone })
     })
 }
 
+/// A stream that runs.
 struct Opened<End> {
-    _stream: cpal::Stream,
+    _stream: Option<cpal::Stream>,
     ring: End,
     rate: u32,
     name: String,
+    /// Says that the device went, or is not the system's choice any more, without an error of the stream.
+    gone: Box<dyn Fn() -> bool>,
 }
 
 impl<End: Send + 'static> DeviceThread<End> {
-    fn start<Open>(thread_name: &str, usage: &Arc<Usage>, open: Open) -> Self
+    fn start<Open>(thread_name: &str, id: Option<String>, usage: &Arc<Usage>, open: Open) -> Self
     where
-        Open: Fn(mpsc::Sender<Order>, Arc<AtomicU64>) -> Result<Opened<End>, cpal::Error> + Send + 'static,
+        Open:
+            Fn(Option<&str>, mpsc::Sender<Order>, Arc<AtomicU64>) -> Result<Opened<End>, cpal::Error> + Send + 'static,
     {
         let (news_out, news) = mpsc::channel();
         let (orders, orders_in) = mpsc::channel();
@@ -148,7 +160,8 @@ impl<End: Send + 'static> DeviceThread<End> {
             let (orders, starved) = (orders.clone(), Arc::clone(&starved));
             move || {
                 let _hold = hold;
-                keep_open(&open, &news_out, &orders, &orders_in, &starved);
+                let open = |id: Option<&str>| open(id, orders.clone(), Arc::clone(&starved));
+                Keeper { open, chosen: id, news: news_out, told: None, look_after: LOOK_AFTER }.run(&orders_in);
             }
         };
         let thread = std::thread::Builder::new().name(thread_name.to_owned()).spawn(work).ok();
@@ -165,41 +178,104 @@ impl<End> Drop for DeviceThread<End> {
     }
 }
 
-/// Opens the device, waits until it is lost or not needed, and begins again.
-fn keep_open<End>(
-    open: &impl Fn(mpsc::Sender<Order>, Arc<AtomicU64>) -> Result<Opened<End>, cpal::Error>,
-    news: &mpsc::Sender<News<End>>,
-    orders_out: &mpsc::Sender<Order>,
-    orders: &mpsc::Receiver<Order>,
-    starved: &Arc<AtomicU64>,
-) {
-    let mut told = None;
-    let mut tell = |state: DeviceState| {
-        if told.as_ref() != Some(&state) {
-            let _ = news.send(News::State(state.clone()));
-            told = Some(state);
-        }
-    };
-    loop {
-        match open(orders_out.clone(), Arc::clone(starved)) {
-            Ok(opened) => {
-                let Opened { _stream, ring, rate, name } = opened;
-                tell(DeviceState::Working { name });
-                let _ = news.send(News::Opened { ring, rate });
-                match orders.recv() {
-                    Ok(Order::Stop) | Err(_) => return,
-                    Ok(Order::Lost) => tell(DeviceState::Lost),
-                }
-            }
-            Err(error) => tell(state_of(error.kind())),
-        }
-        // What was said about a stream that is gone is old news.
+/// Keeps the best device open that there is: the chosen one, else the system's choice.
+struct Keeper<End, Open> {
+    open: Open,
+    chosen: Option<String>,
+    news: mpsc::Sender<News<End>>,
+    told: Option<DeviceState>,
+    look_after: Duration,
+}
+
+/// Why a device is not used any longer.
+enum Ending<End> {
+    Stop,
+    Lost,
+    /// The chosen one is there again, and runs.
+    Better(Opened<End>),
+}
+
+impl<End, Open> Keeper<End, Open>
+where
+    Open: Fn(Option<&str>) -> Result<Opened<End>, cpal::Error>,
+{
+    fn run(&mut self, orders: &mpsc::Receiver<Order>) {
         loop {
-            match orders.recv_timeout(RETRY) {
-                Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(Order::Lost) => {}
-                Err(mpsc::RecvTimeoutError::Timeout) => break,
+            let ending = match self.open_best() {
+                Some((opened, instead)) => self.use_it(opened, instead, orders),
+                None => Ending::Lost,
+            };
+            if let Ending::Stop = ending {
+                return;
             }
+            // What was said about a stream that is gone is old news.
+            if self.wait(orders) {
+                return;
+            }
+        }
+    }
+
+    /// The chosen device, or the system's choice instead of it.
+    fn open_best(&mut self) -> Option<(Opened<End>, bool)> {
+        let error = match (self.open)(self.chosen.as_deref()) {
+            Ok(opened) => return Some((opened, false)),
+            Err(error) => error,
+        };
+        self.tell(state_of(error.kind()));
+        self.chosen.as_ref()?;
+        (self.open)(None).ok().map(|opened| (opened, true))
+    }
+
+    fn use_it(&mut self, opened: Opened<End>, instead: bool, orders: &mpsc::Receiver<Order>) -> Ending<End> {
+        let (mut opened, mut instead) = (opened, instead);
+        loop {
+            let Opened { _stream, ring, rate, name, gone } = opened;
+            self.tell(DeviceState::Working { name, instead });
+            let _ = self.news.send(News::Opened { ring, rate });
+            match self.until_it_ends(instead, &gone, orders) {
+                Ending::Better(better) => (opened, instead) = (better, false),
+                Ending::Lost => {
+                    self.tell(DeviceState::Lost);
+                    return Ending::Lost;
+                }
+                Ending::Stop => return Ending::Stop,
+            }
+        }
+    }
+
+    fn until_it_ends(&self, instead: bool, gone: &dyn Fn() -> bool, orders: &mpsc::Receiver<Order>) -> Ending<End> {
+        loop {
+            match orders.recv_timeout(self.look_after) {
+                Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ending::Stop,
+                Ok(Order::Lost) => return Ending::Lost,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if instead && let Ok(better) = (self.open)(self.chosen.as_deref()) {
+                return Ending::Better(better);
+            }
+            if gone() {
+                return Ending::Lost;
+            }
+        }
+    }
+
+    /// Waits a moment before the next try; says whether to stop.
+    fn wait(&self, orders: &mpsc::Receiver<Order>) -> bool {
+        let nothing_works = !matches!(self.told, Some(DeviceState::Lost));
+        let until = Instant::now() + if nothing_works { self.look_after } else { self.look_after / 10 };
+        loop {
+            match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+                Ok(Order::Lost) => {}
+                Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    fn tell(&mut self, state: DeviceState) {
+        if self.told.as_ref() != Some(&state) {
+            let _ = self.news.send(News::State(state.clone()));
+            self.told = Some(state);
         }
     }
 }
@@ -218,6 +294,7 @@ fn capture<T>(
     config: StreamConfig,
     mut ring: rtrb::Producer<f32>,
     orders: mpsc::Sender<Order>,
+    waker: Thread,
 ) -> Result<cpal::Stream, cpal::Error>
 where
     T: SizedSample,
@@ -230,6 +307,7 @@ where
             // A full ring means the voice thread sleeps; old sound is of no use then.
             let _ = ring.push(sum / channels as f32);
         }
+        waker.unpark();
     };
     device.build_input_stream(config, on_samples, on_error(orders), Some(OPENING))
 }
@@ -240,6 +318,7 @@ fn render<T>(
     mut ring: rtrb::Consumer<f32>,
     orders: mpsc::Sender<Order>,
     starved: Arc<AtomicU64>,
+    waker: Thread,
 ) -> Result<cpal::Stream, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
@@ -255,6 +334,7 @@ where
             frame.fill(T::from_sample(sample.clamp(-1.0, 1.0)));
         }
         starved.fetch_add(missing, Ordering::Relaxed);
+        waker.unpark();
     };
     device.build_output_stream(config, on_samples, on_error(orders), Some(OPENING))
 }
@@ -269,20 +349,34 @@ fn on_error(orders: mpsc::Sender<Order>) -> impl FnMut(cpal::Error) + Send + 'st
     }
 }
 
-fn choose(id: Option<&str>, direction: Direction) -> Result<(cpal::Device, StreamConfig, SampleFormat), cpal::Error> {
+/// A device, how it is to be opened, and how to see that it is gone.
+struct Chosen {
+    device: cpal::Device,
+    config: StreamConfig,
+    format: SampleFormat,
+    gone: Box<dyn Fn() -> bool>,
+}
+
+fn choose(id: Option<&str>, direction: Direction) -> Result<Chosen, cpal::Error> {
     let missing = || cpal::Error::from(ErrorKind::DeviceNotAvailable);
-    let device = match id {
+    let (device, gone): (cpal::Device, Box<dyn Fn() -> bool>) = match id {
         Some(id) => {
             let id: cpal::DeviceId = id.parse().map_err(|_| missing())?;
-            cpal::host_from_id(id.host())?.device_by_id(&id).ok_or_else(missing)?
+            let host = cpal::host_from_id(id.host())?;
+            let device = host.device_by_id(&id).ok_or_else(missing)?;
+            // A sound server may move a stream elsewhere without a word. Asking others costs too much.
+            let asks = asks_cheaply(&host);
+            (device, Box::new(move || asks && host.device_by_id(&id).is_none()))
         }
         None => {
             let host = cpal::default_host();
-            let device = match direction {
+            let default = move |host: &cpal::Host| match direction {
                 Direction::Input => host.default_input_device(),
                 Direction::Output => host.default_output_device(),
             };
-            device.ok_or_else(missing)?
+            let device = default(&host).ok_or_else(missing)?;
+            let (asks, used) = (asks_cheaply(&host), device.id().ok());
+            (device, Box::new(move || asks && default(&host).is_some_and(|now| now.id().ok() != used)))
         }
     };
     let supported = best_config(&device, direction)?;
@@ -291,7 +385,11 @@ fn choose(id: Option<&str>, direction: Direction) -> Result<(cpal::Device, Strea
         _ => BufferSize::Default,
     };
     let config = StreamConfig { channels: supported.channels(), sample_rate: supported.sample_rate(), buffer_size };
-    Ok((device, config, supported.sample_format()))
+    Ok(Chosen { device, config, format: supported.sample_format(), gone })
+}
+
+fn asks_cheaply(host: &cpal::Host) -> bool {
+    host.id().name() != "ALSA"
 }
 
 /// Prefers 48 kHz, then floats, then few channels; else what the device says itself.
@@ -347,3 +445,7 @@ pub(crate) fn list() -> Vec<DeviceInfo> {
     }
     found
 }
+
+#[cfg(test)]
+#[path = "device_tests.rs"]
+mod tests;

@@ -8,6 +8,9 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::AudioConfig;
+use crate::check::MicrophoneCheck;
+use crate::choice::{DeviceChoice, DeviceChoices};
+use crate::config::{Microphone, Speaker};
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
@@ -15,7 +18,7 @@ use crate::peer::Peer;
 use crate::session::{CallMedia, Parts, Vouched};
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
-use crate::tone::TonePlayer;
+use crate::tone::{Sound, TonePlayer};
 use crate::usage::{Held, Hold, InUse, Usage};
 use crate::voice::{INBOUND, Queues, Voice};
 
@@ -54,10 +57,18 @@ impl MediaEngine {
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
     pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
+        self.open_with(self.config(), id, events).await
+    }
+
+    pub(crate) async fn open_with(
+        &self,
+        config: AudioConfig,
+        id: impl Into<String>,
+        events: Sender<MediaEvent>,
+    ) -> Result<CallMedia, MediaError> {
         let opened = Instant::now();
         let full = MediaError::TooManyCalls { limit: OPEN_CALLS };
         let call = self.usage.hold_up_to(Held::Call, OPEN_CALLS).ok_or(full)?;
-        let config = self.config();
         let shared = Arc::new(Shared::default());
         let (signals, signals_in) = tokio::sync::mpsc::channel(SIGNALS);
 
@@ -116,9 +127,31 @@ impl MediaEngine {
         thread.spawn(work).map_err(|_| MediaError::Engine("start its voice thread"))
     }
 
-    /// Plays a tone on the speaker until the result is dropped.
+    /// Plays a tone until the result is dropped: ringing on the ring device, all else on the speaker.
     pub fn play_tone(&self, tone: Tone) -> TonePlayer {
-        TonePlayer::start(tone, &self.config().speaker, &self.usage)
+        let config = self.config();
+        let ring = config.ring.filter(|_| tone == Tone::Ring);
+        TonePlayer::start(Sound::Tone(tone), &ring.unwrap_or(config.speaker), &self.usage)
+    }
+
+    /// Plays a short tune again and again on a speaker, until the result is dropped, so that it can be judged.
+    pub fn test_speaker(&self, speaker: &Speaker) -> TonePlayer {
+        TonePlayer::start(Sound::Tune, speaker, &self.usage)
+    }
+
+    /// Listens to a microphone without a call, until the result is dropped.
+    pub fn test_microphone(&self, microphone: Microphone) -> MicrophoneCheck {
+        MicrophoneCheck::start(microphone, self.config().processing, &self.usage)
+    }
+
+    /// Uses what was chosen for the devices that are there, from the next call on; gives that choice.
+    pub async fn recall(&self, choices: &DeviceChoices) -> DeviceChoice {
+        let choice = choices.recall(&self.devices().await);
+        let mut config = self.config.lock().expect("no holder of this lock can panic");
+        config.microphone = choice.microphone();
+        config.speaker = choice.speaker();
+        config.ring = Some(choice.ring());
+        choice
     }
 
     /// The microphones and speakers there are.

@@ -1,31 +1,40 @@
-//! Puts packets back in order and decides, each 20 ms, what to play.
+//! Puts packets back in order and decides, whenever sound is needed, what to play.
 //!
 //! Pure: time is an argument. The delay follows the 95th percentile of how late packets
-//! come, between 20 and 200 ms. A hole is filled from the next packet's correction data or
-//! concealed for up to three frames, then it is silence.
+//! come, between 10 and 200 ms. A hole is filled from the next packet's correction data or
+//! concealed for up to 100 ms, then it is silence. A rest, in which the peer sends nothing
+//! because nobody speaks there, is no hole.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+
+use crate::codec::RESTING_BYTES;
 
 /// The most packets that wait; more than a second of voice means something is wrong.
 const WAITING: usize = 64;
 /// A jump of more packets than this is a new stream or an attack.
 const JUMP: i64 = 250;
 /// Frames that are concealed in a row; more sounds like a robot.
-const CONCEALED_RUN: u32 = 3;
+const CONCEALED_RUN: u32 = 5;
+/// The same while nothing comes, in pieces of half a frame.
+const BRIDGED_RUN: u32 = 2 * CONCEALED_RUN;
 /// The least and the most we delay voice.
-const DELAY_MS: std::ops::RangeInclusive<f64> = 20.0..=200.0;
+const DELAY_MS: std::ops::RangeInclusive<f64> = 10.0..=200.0;
 /// Where the delay begins, before anything was measured.
-const FIRST_DELAY_MS: f64 = 40.0;
+const FIRST_DELAY_MS: f64 = 20.0;
 /// How many packets the delay is measured over: about two and a half seconds.
 const MEASURED: usize = 128;
+/// Voice that waits this much too short looks twice whether a packet is lost: for two half frames.
+const HASTE_MS: f64 = -10.0;
+const HASTE_RUN: u32 = 2;
 /// A hole as long as this is skipped instead of filled.
 const LONG_HOLE: i64 = 25;
 /// How quickly the delay falls again, in milliseconds a packet.
 const RELAX_MS: f64 = 0.2;
-/// What a frame that came too late adds to the delay.
+/// What a frame that came too late adds to the delay, and what one adds that was only just missed.
 const LATE_MS: f64 = 10.0;
+const MISSED_MS: f64 = 3.0;
 
 /// What to play now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +43,12 @@ pub(crate) enum Pick {
     Play(Bytes),
     /// The lost packet before this one.
     Recover(Bytes),
-    /// A guess.
+    /// A guess at a lost frame.
     Conceal,
+    /// A guess at the next half frame: nothing came yet.
+    Bridge,
+    /// Nobody speaks there: half a frame of the noise of the place.
+    Rest,
     /// Silence.
     Nothing,
 }
@@ -62,9 +75,11 @@ pub(crate) struct JitterBuffer {
     stream: Option<Stream>,
     delay: Delay,
     playing: bool,
+    /// The peer said that nobody speaks there for now.
+    resting: bool,
     /// Something was played already, so what is older came too late.
     begun: bool,
-    /// Frames concealed because nothing was there; the next packet is still owed.
+    /// Half frames bridged because nothing was there; the next packet is still owed.
     stalled: u32,
     /// Frames concealed in the present hole.
     in_hole: u32,
@@ -88,6 +103,7 @@ impl JitterBuffer {
             stream: None,
             delay: Delay::new(),
             playing: false,
+            resting: false,
             begun: false,
             stalled: 0,
             in_hole: 0,
@@ -150,6 +166,7 @@ impl JitterBuffer {
         self.stream = None;
         self.delay = Delay::new();
         self.playing = false;
+        self.resting = false;
         self.begun = false;
         self.stalled = 0;
         self.in_hole = 0;
@@ -166,30 +183,32 @@ impl JitterBuffer {
         }
     }
 
-    /// Decides what to play for the next frame.
+    /// Decides what to play next: a frame, or half of one.
     pub(crate) fn pick(&mut self, now_ms: f64) -> Pick {
         let Some(stream) = &mut self.stream else {
             return Pick::Nothing;
         };
+        let pause = if self.resting { Pick::Rest } else { Pick::Nothing };
         let Some((&first, packet)) = self.waiting.first_key_value() else {
-            return self.on_empty();
+            return if self.playing { self.on_empty() } else { pause };
         };
         if !self.playing {
             if self.delay.of(now_ms, packet.media_ms) < self.delay.target {
-                return Pick::Nothing;
+                return pause;
             }
             // What is missing now belongs to the pause that was just heard.
             if self.begun {
                 self.counters.lost += u64::try_from(first - stream.next).unwrap_or_default();
             }
             self.playing = true;
+            self.resting = false;
             self.begun = true;
             stream.next = first;
             self.stalled = 0;
             self.in_hole = 0;
         }
         let hole = first - stream.next;
-        if hole > 0 { self.in_hole(hole) } else { self.play(now_ms) }
+        if hole > 0 { self.in_hole(now_ms, hole) } else { self.play(now_ms) }
     }
 
     fn play(&mut self, now_ms: f64) -> Pick {
@@ -197,31 +216,40 @@ impl JitterBuffer {
             return Pick::Nothing;
         };
         stream.next = number + 1;
+        if self.stalled > 0 {
+            self.delay.was_missed();
+        }
         self.stalled = 0;
         self.in_hole = 0;
         self.delay.played(now_ms, packet.media_ms);
+        // After this one nothing comes until somebody speaks again.
+        self.resting = packet.payload.len() <= RESTING_BYTES;
+        self.playing = !self.resting;
         Pick::Play(packet.payload)
     }
 
     fn on_empty(&mut self) -> Pick {
-        if !self.playing {
-            return Pick::Nothing;
-        }
-        if self.stalled < CONCEALED_RUN {
+        if self.stalled < BRIDGED_RUN {
             self.stalled += 1;
             self.counters.concealed += 1;
-            return Pick::Conceal;
+            return Pick::Bridge;
         }
         self.playing = false;
         Pick::Nothing
     }
 
-    fn in_hole(&mut self, hole: i64) -> Pick {
+    fn in_hole(&mut self, now_ms: f64, hole: i64) -> Pick {
+        // What is missing may only be late: where voice waits too short anyhow, waiting here makes it longer.
+        if self.surplus_ms() < HASTE_MS && self.stalled < HASTE_RUN {
+            self.stalled += 1;
+            self.counters.concealed += 1;
+            return Pick::Bridge;
+        }
         let (Some(stream), Some((&first, packet))) = (&mut self.stream, self.waiting.first_key_value()) else {
             return Pick::Nothing;
         };
         // Time already filled while nothing was there belongs to this hole.
-        let filled = i64::from(self.stalled).min(hole);
+        let filled = i64::from(self.stalled / 2).min(hole);
         self.stalled = 0;
         self.counters.lost += u64::try_from(filled).unwrap_or_default();
         stream.next += filled;
@@ -231,10 +259,7 @@ impl JitterBuffer {
         }
         let missing = first - stream.next;
         if missing <= 0 {
-            let payload = packet.payload.clone();
-            self.waiting.pop_first();
-            stream.next = first + 1;
-            return Pick::Play(payload);
+            return self.play(now_ms);
         }
         stream.next += 1;
         self.counters.lost += 1;
@@ -335,10 +360,15 @@ impl Delay {
         self.target = (self.target + LATE_MS).min(*DELAY_MS.end());
     }
 
+    /// It would have been played if we had waited a little longer.
+    fn was_missed(&mut self) {
+        self.target = (self.target + MISSED_MS).min(*DELAY_MS.end());
+    }
+
     fn played(&mut self, now_ms: f64, media_ms: f64) {
         let delay = self.of(now_ms, media_ms);
         let actual = self.actual.unwrap_or(delay);
-        self.actual = Some(actual + (delay - actual) / 16.0);
+        self.actual = Some(actual + (delay - actual) / 8.0);
     }
 }
 

@@ -12,18 +12,24 @@
 //! for each sound device in use. Sockets and timers run on the caller's tokio runtime.
 
 mod binding;
+mod check;
+mod choice;
 mod codec;
 mod config;
 mod device;
+mod echo;
 mod engine;
 mod error;
 mod gate;
+#[cfg(test)]
+mod hearing;
 mod jitter;
 mod level;
 mod negotiation;
 mod net;
 mod peer;
 mod playout;
+mod processing;
 mod resample;
 mod session;
 mod sink;
@@ -35,7 +41,9 @@ mod usage;
 mod voice;
 mod wav;
 
-pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker};
+pub use check::MicrophoneCheck;
+pub use choice::{DeviceChoice, DeviceChoices};
+pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker, VoiceProcessing};
 pub use device::{DeviceInfo, DeviceState, Direction};
 pub use engine::{MediaEngine, OPEN_CALLS};
 pub use error::{FailReason, MediaError, MediaEvent};
@@ -50,3 +58,7 @@ pub(crate) const SAMPLE_RATE: u32 = 48_000;
 pub(crate) const FRAME: usize = 960;
 /// How long a frame lasts.
 pub(crate) const FRAME_TIME: std::time::Duration = std::time::Duration::from_millis(20);
+/// Samples in the 10 ms that are heard, cleaned and played at once.
+pub(crate) const BLOCK: usize = 480;
+/// How long a block lasts.
+pub(crate) const BLOCK_TIME: std::time::Duration = std::time::Duration::from_millis(10);

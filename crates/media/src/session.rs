@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 
 use call::{Candidate, Fingerprint, Sdp};
 use tokio_util::sync::CancellationToken;
 use webrtc::peer_connection::RTCSessionDescription;
 
-use crate::config::{Microphone, Speaker};
+use crate::codec;
+use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
 use crate::negotiation::{Negotiation, vouched};
 use crate::peer::Peer;
@@ -35,6 +36,15 @@ struct Inner {
     closed: tokio::sync::watch::Receiver<bool>,
 }
 
+/// A call that is not kept open by this.
+pub(crate) struct WeakCallMedia(Weak<Inner>);
+
+impl WeakCallMedia {
+    pub(crate) fn upgrade(&self) -> Option<CallMedia> {
+        self.0.upgrade().map(|inner| CallMedia { inner })
+    }
+}
+
 /// The fingerprints of the peer's sealed description, as the supervisor needs them.
 pub(crate) type Vouched = Arc<Mutex<Vec<Fingerprint>>>;
 
@@ -58,6 +68,10 @@ impl CallMedia {
         Self {
             inner: Arc::new(Inner { id, peer, shared, negotiation, vouched, loopback, signals, orders, stop, closed }),
         }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakCallMedia {
+        WeakCallMedia(Arc::downgrade(&self.inner))
     }
 
     /// The call's name, as it was given.
@@ -145,6 +159,11 @@ impl CallMedia {
         let _ = self.inner.orders.send(VoiceOrder::Speaker(speaker));
     }
 
+    /// Switches echo cancellation, noise suppression and gain control, in the middle of the call.
+    pub fn set_processing(&self, processing: VoiceProcessing) {
+        let _ = self.inner.orders.send(VoiceOrder::Processing(processing));
+    }
+
     /// How the call is doing.
     pub fn stats(&self) -> CallStats {
         self.inner.shared.stats()
@@ -165,6 +184,7 @@ impl CallMedia {
     fn trust(&self, sdp: &Sdp) {
         let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
+        self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
     }
 
     async fn settle(&self, candidates: Vec<Candidate>) {

@@ -11,13 +11,17 @@ use crate::resample::Resampler;
 use crate::source::Pace;
 use crate::usage::Usage;
 use crate::wav::WavTap;
-use crate::{FRAME, SAMPLE_RATE};
+use crate::{BLOCK, SAMPLE_RATE};
 
-/// What waits for the device at first, and at most after it starved: milliseconds.
-const PREFILL_MS: usize = 40;
+/// What waits for the device: at first, at least, and at most after it starved. Milliseconds.
+const PREFILL_MS: usize = 20;
+const PREFILL_LEAST_MS: usize = 10;
 const PREFILL_MOST_MS: usize = 120;
-/// What each starving adds.
-const PREFILL_STEP_MS: usize = 20;
+/// What each starving adds, and what a time without it takes away.
+const PREFILL_STEP_MS: usize = 10;
+/// How long a device must be served well before less waits for it. Doubles with each starving after less did.
+const SERVED_WELL: Duration = Duration::from_secs(4);
+const SERVED_WELL_MOST: Duration = Duration::from_secs(300);
 /// A device that takes nothing for so long is gone; then our own clock counts.
 const STALLED: Duration = Duration::from_millis(300);
 
@@ -33,7 +37,7 @@ struct Rendered {
     ring: Option<rtrb::Producer<f32>>,
     resampler: Resampler,
     rate: usize,
-    prefill_ms: usize,
+    prefill: Prefill,
     starved: u64,
     began: bool,
     last_free: usize,
@@ -85,7 +89,7 @@ impl Sink {
         self.pace = Pace::from(now);
     }
 
-    /// Whether another frame is wanted now.
+    /// Whether another block is wanted now.
     pub(crate) fn wants(&mut self, now: Instant) -> bool {
         match self.speaker.as_mut().and_then(|speaker| speaker.wants(now)) {
             Some(wanted) => {
@@ -96,12 +100,12 @@ impl Sink {
         }
     }
 
-    pub(crate) fn write(&mut self, frame: &[f32; FRAME]) {
+    pub(crate) fn write(&mut self, block: &[f32; BLOCK]) {
         if let Some(speaker) = &mut self.speaker {
-            speaker.write(frame);
+            speaker.write(block);
         }
         for tap in &mut self.taps {
-            tap.write(frame);
+            tap.write(block);
         }
     }
 }
@@ -113,7 +117,7 @@ impl Rendered {
             ring: None,
             resampler: Resampler::new(SAMPLE_RATE, SAMPLE_RATE),
             rate: SAMPLE_RATE as usize,
-            prefill_ms: PREFILL_MS,
+            prefill: Prefill::new(now),
             starved: 0,
             began: false,
             last_free: 0,
@@ -139,7 +143,7 @@ impl Rendered {
         }
     }
 
-    /// Whether the device wants a frame; nothing while there is no device to ask.
+    /// Whether the device wants a block; nothing while there is no device to ask.
     fn wants(&mut self, now: Instant) -> Option<bool> {
         let ring = self.ring.as_ref()?;
         let free = ring.slots();
@@ -151,22 +155,16 @@ impl Rendered {
         if now.duration_since(self.last_taken) > STALLED {
             return None;
         }
-        self.feed_more_if_starved();
-        Some(waiting < self.prefill_ms * self.rate / 1_000)
-    }
-
-    fn feed_more_if_starved(&mut self) {
         let starved = self.device.starved.load(Ordering::Relaxed);
-        // Before the first frame there was nothing to give.
-        if self.began && starved > self.starved {
-            self.prefill_ms = (self.prefill_ms + PREFILL_STEP_MS).min(PREFILL_MOST_MS);
-        }
+        // Before the first block there was nothing to give.
+        self.prefill.adapt(now, self.began && starved > self.starved);
         self.starved = starved;
+        Some(waiting < self.prefill.ms * self.rate / 1_000)
     }
 
-    fn write(&mut self, frame: &[f32; FRAME]) {
+    fn write(&mut self, block: &[f32; BLOCK]) {
         let Some(ring) = &mut self.ring else { return };
-        for sample in frame {
+        for sample in block {
             // A full ring belongs to a device that stalled; nobody will miss this.
             self.resampler.push(*sample, |value| {
                 let _ = ring.push(value);
@@ -177,9 +175,58 @@ impl Rendered {
     }
 }
 
+/// How much sound waits for a device: as little as the device and this machine's haste allow.
+#[derive(Debug)]
+struct Prefill {
+    ms: usize,
+    /// Since when the device was served well.
+    since: Instant,
+    patience: Duration,
+    lowered: bool,
+}
+
+impl Prefill {
+    fn new(now: Instant) -> Self {
+        Self { ms: PREFILL_MS, since: now, patience: SERVED_WELL, lowered: false }
+    }
+
+    fn adapt(&mut self, now: Instant, starved: bool) {
+        if starved {
+            if self.lowered {
+                self.patience = (self.patience * 2).min(SERVED_WELL_MOST);
+            }
+            self.lowered = false;
+            self.ms = (self.ms + PREFILL_STEP_MS).min(PREFILL_MOST_MS);
+            self.since = now;
+        } else if now.saturating_duration_since(self.since) >= self.patience && self.ms > PREFILL_LEAST_MS {
+            self.lowered = true;
+            self.ms -= PREFILL_STEP_MS;
+            self.since = now;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn less_waits_for_a_device_that_is_served_well_and_more_for_one_that_starves() {
+        let begin = Instant::now();
+        let mut prefill = Prefill::new(begin);
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        prefill.adapt(after(1), true);
+        assert_eq!(prefill.ms, 30);
+        (2..60).for_each(|second| prefill.adapt(after(second), false));
+        assert_eq!(prefill.ms, PREFILL_LEAST_MS);
+        prefill.adapt(after(60), true);
+        prefill.adapt(after(65), false);
+        assert_eq!(prefill.ms, 20, "it is not tried again so soon");
+        prefill.adapt(after(69), false);
+        assert_eq!(prefill.ms, 10);
+        (70..200).for_each(|second| prefill.adapt(after(second), true));
+        assert_eq!(prefill.ms, PREFILL_MOST_MS);
+    }
 
     #[test]
     fn without_a_speaker_time_still_passes_and_the_recording_has_its_length() {
@@ -190,7 +237,7 @@ mod tests {
         let mut sink = Sink::open(&Speaker::Null, Some(path.clone()), &usage, begin);
         for tick in 0..100 {
             while sink.wants(begin + Duration::from_millis(10 * tick)) {
-                sink.write(&[0.25; FRAME]);
+                sink.write(&[0.25; BLOCK]);
             }
         }
         drop(sink);

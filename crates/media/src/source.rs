@@ -1,4 +1,4 @@
-//! Where our voice comes from: a frame each 20 ms, whatever the device does.
+//! Where our voice comes from: a block each 10 ms, whatever the device does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,14 +9,18 @@ use crate::device::{self, DeviceState, DeviceThread, News};
 use crate::resample::Resampler;
 use crate::usage::Usage;
 use crate::wav::WavVoice;
-use crate::{FRAME, FRAME_TIME, SAMPLE_RATE};
+use crate::{BLOCK, BLOCK_TIME, SAMPLE_RATE};
 
 /// A device that is silent for so long is replaced by silence of our own.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Sound that piled up beyond 300 ms is dropped down to 100 ms.
 const BACKLOG: usize = SAMPLE_RATE as usize * 3 / 10;
 const KEPT: usize = SAMPLE_RATE as usize / 10;
-/// How far a clock may be behind before it forgets: ten frames.
+/// The longest an echo may take.
+const LONGEST_ECHO: Duration = Duration::from_secs(10);
+/// Blocks by which an echo may be late.
+const ECHO_SLACK: usize = 20;
+/// How far a clock may be behind before it forgets: twenty blocks.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
 pub(crate) struct Source {
@@ -28,7 +32,15 @@ pub(crate) struct Source {
 enum Kind {
     Device(Box<Captured>),
     Wav(WavVoice),
+    Echo(Delayed),
     Silence,
+}
+
+/// What was heard, on its way back.
+struct Delayed {
+    blocks: VecDeque<[f32; BLOCK]>,
+    /// How many blocks it takes.
+    after: usize,
 }
 
 struct Captured {
@@ -47,6 +59,11 @@ impl Source {
             Microphone::Default => Kind::Device(Box::new(Captured::open(None, usage))),
             Microphone::Device(id) => Kind::Device(Box::new(Captured::open(Some(id.clone()), usage))),
             Microphone::Silence => Kind::Silence,
+            Microphone::Echo { after } => {
+                let after = (*after).min(LONGEST_ECHO).as_millis() / BLOCK_TIME.as_millis();
+                let after = usize::try_from(after).unwrap_or_default().max(1);
+                Kind::Echo(Delayed { blocks: VecDeque::new(), after })
+            }
             Microphone::Wav { path, looped } => match WavVoice::open(path, *looped) {
                 Ok(voice) => Kind::Wav(voice),
                 Err(_) => {
@@ -74,20 +91,36 @@ impl Source {
         }
     }
 
-    /// The next frame, if its time has come. While not `live` it is only kept from piling up.
-    pub(crate) fn frame(&mut self, now: Instant, live: bool) -> Option<[f32; FRAME]> {
+    /// Whether this is a person in a room, with noise and an echo.
+    pub(crate) fn is_device(&self) -> bool {
+        matches!(self.kind, Kind::Device(_))
+    }
+
+    /// What the peer said, for whoever says it again.
+    pub(crate) fn hear(&mut self, block: &[f32; BLOCK]) {
+        if let Kind::Echo(delayed) = &mut self.kind {
+            delayed.blocks.push_back(*block);
+            if delayed.blocks.len() > delayed.after + ECHO_SLACK {
+                delayed.blocks.drain(..ECHO_SLACK);
+            }
+        }
+    }
+
+    /// The next block, if its time has come. While not `live` it is only kept from piling up.
+    pub(crate) fn block(&mut self, now: Instant, live: bool) -> Option<[f32; BLOCK]> {
         if let Kind::Device(captured) = &mut self.kind
-            && let Some(frame) = captured.frame()
+            && let Some(block) = captured.block()
         {
             self.pace.hold_off(now, PATIENCE);
-            return Some(frame);
+            return Some(block);
         }
         if !self.pace.due(now) {
             return None;
         }
         match &mut self.kind {
-            Kind::Wav(voice) if live => Some(voice.frame()),
-            _ => Some([0.0; FRAME]),
+            Kind::Wav(voice) if live => Some(voice.block()),
+            Kind::Echo(delayed) if delayed.blocks.len() >= delayed.after => delayed.blocks.pop_front(),
+            _ => Some([0.0; BLOCK]),
         }
     }
 }
@@ -118,7 +151,7 @@ impl Captured {
         }
     }
 
-    fn frame(&mut self) -> Option<[f32; FRAME]> {
+    fn block(&mut self) -> Option<[f32; BLOCK]> {
         let ring = self.ring.as_mut()?;
         while let Ok(sample) = ring.pop() {
             self.resampler.push(sample, |value| self.ready.push_back(value));
@@ -128,16 +161,16 @@ impl Captured {
             self.ready.drain(..surplus);
             self.dropped += surplus;
         }
-        if self.ready.len() < FRAME {
+        if self.ready.len() < BLOCK {
             return None;
         }
-        let mut frame = [0.0; FRAME];
-        frame.iter_mut().zip(self.ready.drain(..FRAME)).for_each(|(slot, sample)| *slot = sample);
-        Some(frame)
+        let mut block = [0.0; BLOCK];
+        block.iter_mut().zip(self.ready.drain(..BLOCK)).for_each(|(slot, sample)| *slot = sample);
+        Some(block)
     }
 }
 
-/// A clock that ticks every 20 ms, for what has no clock of its own.
+/// A clock that ticks every 10 ms, for what has no clock of its own.
 #[derive(Debug)]
 pub(crate) struct Pace {
     next: Instant,
@@ -148,7 +181,7 @@ impl Pace {
         Self { next: now }
     }
 
-    /// Whether a frame is due; asking counts as taking it.
+    /// Whether a block is due; asking counts as taking it.
     pub(crate) fn due(&mut self, now: Instant) -> bool {
         if now < self.next {
             return false;
@@ -156,7 +189,7 @@ impl Pace {
         if now.duration_since(self.next) > CATCH_UP {
             self.next = now;
         }
-        self.next += FRAME_TIME;
+        self.next += BLOCK_TIME;
         true
     }
 
@@ -171,17 +204,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pace_keeps_fifty_frames_a_second_even_when_asked_late() {
+    fn a_pace_keeps_a_hundred_blocks_a_second_even_when_asked_late() {
         let begin = Instant::now();
         let mut pace = Pace::from(begin);
-        let mut frames = 0;
+        let mut blocks = 0;
         for tick in 0..34 {
             let now = begin + Duration::from_millis(30 * tick);
             while pace.due(now) {
-                frames += 1;
+                blocks += 1;
             }
         }
-        assert!((49..=51).contains(&frames), "{frames}");
+        assert!((98..=102).contains(&blocks), "{blocks}");
         let long_after = begin + Duration::from_secs(60);
         assert!(pace.due(long_after) && !pace.due(long_after), "a minute of sleep is not caught up");
     }
@@ -191,8 +224,8 @@ mod tests {
         let usage = Arc::new(Usage::default());
         let begin = Instant::now();
         let mut source = Source::open(&Microphone::Silence, &usage, begin);
-        let frames = (0..100).filter(|n| source.frame(begin + Duration::from_millis(10 * n), true).is_some()).count();
-        assert_eq!(frames, 50);
+        let blocks = (0..200).filter(|n| source.block(begin + Duration::from_millis(5 * n), true).is_some()).count();
+        assert_eq!(blocks, 100);
     }
 
     #[test]
@@ -202,6 +235,6 @@ mod tests {
         let microphone = Microphone::Wav { path: "/nowhere/voice.wav".into(), looped: true };
         let mut source = Source::open(&microphone, &usage, begin);
         assert_eq!(source.news(), Some(DeviceState::Unreadable));
-        assert_eq!(source.frame(begin, true), Some([0.0; FRAME]));
+        assert_eq!(source.block(begin, true), Some([0.0; BLOCK]));
     }
 }

@@ -19,7 +19,7 @@ pub struct CallStats {
     pub lost: u64,
     /// Packets that came after their time.
     pub late: u64,
-    /// Frames that were guessed.
+    /// Times that sound was guessed, for 10 or 20 ms.
     pub concealed: u64,
     /// Packets that were refused: too large, before their time, or too many.
     pub refused: u64,
@@ -29,6 +29,10 @@ pub struct CallStats {
     pub delay_ms: f32,
     /// Round trip on the path, once known.
     pub round_trip_ms: Option<f32>,
+    /// How loud we were last, from 0 to 1.
+    pub input_level: f32,
+    /// How loud the peer was last, from 0 to 1.
+    pub output_level: f32,
     /// Our microphone is muted.
     pub muted: bool,
     /// The certificate was verified.
@@ -37,16 +41,30 @@ pub struct CallStats {
     pub first_audio_ms: Option<u64>,
 }
 
+impl CallStats {
+    /// The part of the peer's packets that never came or came too late, in percent.
+    pub fn loss_percent(&self) -> f32 {
+        let missing = self.lost + self.late;
+        let sent = self.received + self.lost;
+        if sent == 0 { 0.0 } else { missing as f32 * 100.0 / sent as f32 }
+    }
+}
+
 /// What the threads and tasks of one call share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) muted: AtomicBool,
+    /// The peer wishes that we send nothing while nobody speaks.
+    pub(crate) rests: AtomicBool,
     pub(crate) stopping: AtomicBool,
     /// A track of the peer is being read.
     pub(crate) reading: AtomicBool,
     pub(crate) input: Meter,
     pub(crate) output: Meter,
+    /// What the meters said last, as bits of a float.
+    pub(crate) input_level: AtomicU32,
+    pub(crate) output_level: AtomicU32,
     pub(crate) sent: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) lost: AtomicU64,
@@ -78,6 +96,8 @@ impl Shared {
             jitter_ms: ms(&self.jitter_us),
             delay_ms: ms(&self.delay_us),
             round_trip_ms: Some(ms(&self.round_trip_us)).filter(|ms| *ms > 0.0),
+            input_level: f32::from_bits(self.input_level.load(Ordering::Relaxed)),
+            output_level: f32::from_bits(self.output_level.load(Ordering::Relaxed)),
             muted: self.muted.load(Ordering::Relaxed),
             secured: self.gate.is_open(),
             first_audio_ms: count(&self.first_audio).checked_sub(1),

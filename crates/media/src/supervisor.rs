@@ -186,6 +186,8 @@ impl Supervisor {
 
     fn tell_levels(&self) {
         let (input, output) = (self.shared.input.read(), self.shared.output.read());
+        self.shared.input_level.store(input.to_bits(), Ordering::Relaxed);
+        self.shared.output_level.store(output.to_bits(), Ordering::Relaxed);
         if self.shared.gate.is_open() {
             let _ = self.events.try_send(MediaEvent::Level { input, output });
         }

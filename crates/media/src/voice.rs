@@ -1,4 +1,4 @@
-//! The voice thread of a call: hears, encodes, decodes and plays, every 10 ms.
+//! The voice thread of a call: hears, cleans, encodes, decodes and plays, every 10 ms and whenever a device has moved.
 //!
 //! It never waits for the network or a device. Everything from and to the async side goes
 //! through bounded queues; what does not fit is dropped, because old voice is of no use.
@@ -10,21 +10,22 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::Encoder;
-use crate::config::{Microphone, Speaker};
+use crate::codec::{Encoded, Encoder};
+use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::device::{DeviceState, Direction};
 use crate::playout::Playout;
+use crate::processing::Processor;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::stats::Shared;
 use crate::usage::{Hold, Usage};
-use crate::{AudioConfig, FRAME, FRAME_TIME};
+use crate::{AudioConfig, BLOCK, FRAME, FRAME_TIME};
 
 const TICK: Duration = Duration::from_millis(10);
 /// Packets that may wait for the voice thread: more than two seconds.
 pub(crate) const INBOUND: usize = 128;
-/// Frames handled in one tick before the others get their turn.
-const FRAMES_A_TICK: usize = 8;
+/// Blocks handled in one tick before the others get their turn.
+const BLOCKS_A_TICK: usize = 16;
 /// Frames our voice may lag behind the clock before its timestamps jump: 200 ms.
 const LAG: u32 = 10;
 /// A tick that comes later than this is not made up for.
@@ -59,6 +60,7 @@ pub(crate) enum VoiceNews {
 pub(crate) enum VoiceOrder {
     Microphone(Microphone),
     Speaker(Speaker),
+    Processing(VoiceProcessing),
 }
 
 /// The ends of the queues the voice thread holds.
@@ -72,6 +74,9 @@ pub(crate) struct Queues {
 pub(crate) struct Voice {
     source: Source,
     sink: Sink,
+    processor: Processor,
+    /// The first half of a frame.
+    half: Option<[f32; BLOCK]>,
     encoder: Encoder,
     playout: Playout,
     queues: Queues,
@@ -90,10 +95,13 @@ struct Numbering {
     since: Option<Instant>,
     sequence: u32,
     frame: u32,
+    /// Nothing was sent for the time before the next packet.
+    rested: bool,
 }
 
 impl Numbering {
-    fn next(&mut self, now: Instant, payload: Bytes) -> Outbound {
+    /// Numbers a frame; one without a payload takes time and no number.
+    fn next(&mut self, now: Instant, payload: Option<Bytes>) -> Option<Outbound> {
         let since = *self.since.get_or_insert(now);
         let passed = now.saturating_duration_since(since).as_millis() / FRAME_TIME.as_millis();
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
@@ -101,11 +109,17 @@ impl Numbering {
         if behind {
             self.frame = passed;
         }
-        let outbound =
-            Outbound { payload, sequence: self.sequence, frame: self.frame, begins: behind || self.sequence == 0 };
-        self.sequence = self.sequence.wrapping_add(1);
+        let frame = self.frame;
         self.frame = self.frame.wrapping_add(1);
-        outbound
+        self.rested |= behind;
+        let Some(payload) = payload else {
+            self.rested = true;
+            return None;
+        };
+        let begins = std::mem::take(&mut self.rested) || self.sequence == 0;
+        let outbound = Outbound { payload, sequence: self.sequence, frame, begins };
+        self.sequence = self.sequence.wrapping_add(1);
+        Some(outbound)
     }
 }
 
@@ -122,6 +136,8 @@ impl Voice {
         let mut voice = Self {
             source: Source::open(&config.microphone, &usage, opened),
             sink: Sink::open(&config.speaker, config.record.clone(), &usage, opened),
+            processor: Processor::new(config.processing),
+            half: None,
             encoder: Encoder::new()?,
             playout: Playout::new()?,
             queues,
@@ -136,12 +152,15 @@ impl Voice {
         while !voice.shared.is_stopping() {
             let now = Instant::now();
             voice.tick(now);
-            next += TICK;
-            voice.late_ticks += u32::from(now.saturating_duration_since(next) > TICK);
-            if now.saturating_duration_since(next) > OVERSLEPT {
-                next = now + TICK;
+            if now >= next {
+                next += TICK;
+                voice.late_ticks += u32::from(now.saturating_duration_since(next) > TICK);
+                if now.saturating_duration_since(next) > OVERSLEPT {
+                    next = now + TICK;
+                }
             }
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            // A device that gave or took something wakes us before that.
+            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
         }
         voice.sum_up();
         Ok(())
@@ -187,8 +206,15 @@ impl Voice {
     fn take_orders(&mut self, now: Instant) {
         while let Ok(order) = self.queues.orders.try_recv() {
             match order {
-                VoiceOrder::Microphone(microphone) => self.source = Source::open(&microphone, &self.usage, now),
-                VoiceOrder::Speaker(speaker) => self.sink.change(&speaker, &self.usage, now),
+                VoiceOrder::Microphone(microphone) => {
+                    self.source = Source::open(&microphone, &self.usage, now);
+                    self.processor.begin_again();
+                }
+                VoiceOrder::Speaker(speaker) => {
+                    self.sink.change(&speaker, &self.usage, now);
+                    self.processor.begin_again();
+                }
+                VoiceOrder::Processing(wanted) => self.processor.set(wanted),
             }
         }
     }
@@ -202,20 +228,39 @@ impl Voice {
     }
 
     fn speak(&mut self, now: Instant, live: bool) {
-        for _ in 0..FRAMES_A_TICK {
-            let Some(mut frame) = self.source.frame(now, live) else {
+        for _ in 0..BLOCKS_A_TICK {
+            let Some(mut block) = self.source.block(now, live) else {
                 return;
             };
+            // A muted microphone is cleaned as well: the room is learned meanwhile.
+            if self.source.is_device() {
+                self.processor.heard(&mut block);
+            }
             if self.shared.muted.load(Ordering::Relaxed) {
-                frame = [0.0; FRAME];
+                block = [0.0; BLOCK];
             }
-            self.shared.input.hear(&frame);
-            if !live {
-                continue;
+            self.shared.input.hear(&block);
+            if live {
+                self.send(now, block);
             }
-            if let Some(payload) = self.encoder.encode(&frame) {
-                let _ = self.queues.outbound.try_send(self.numbering.next(now, payload));
-            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, block: [f32; BLOCK]) {
+        let Some(first) = self.half.take() else {
+            self.half = Some(block);
+            return;
+        };
+        let mut frame = [0.0; FRAME];
+        frame[..BLOCK].copy_from_slice(&first);
+        frame[BLOCK..].copy_from_slice(&block);
+        self.encoder.allow_rests(self.shared.rests.load(Ordering::Relaxed));
+        let payload = match self.encoder.encode(&frame) {
+            Some(Encoded::Packet(payload)) => Some(payload),
+            Some(Encoded::Rest) | None => None,
+        };
+        if let Some(outbound) = self.numbering.next(now, payload) {
+            let _ = self.queues.outbound.try_send(outbound);
         }
     }
 
@@ -232,14 +277,16 @@ impl Voice {
     }
 
     fn play(&mut self, now: Instant) {
-        for _ in 0..FRAMES_A_TICK {
+        for _ in 0..BLOCKS_A_TICK {
             if !self.sink.wants(now) {
                 return;
             }
-            let frame = self.playout.pull(self.ms(now));
-            self.shared.output.hear(&frame.pcm);
-            self.sink.write(&frame.pcm);
-            if frame.spoken && self.shared.first_audio.load(Ordering::Relaxed) == 0 {
+            let block = self.playout.pull(self.ms(now));
+            self.shared.output.hear(&block.pcm);
+            self.source.hear(&block.pcm);
+            self.processor.played(&block.pcm);
+            self.sink.write(&block.pcm);
+            if block.spoken && self.shared.first_audio.load(Ordering::Relaxed) == 0 {
                 let after_ms = u64::try_from(now.duration_since(self.opened).as_millis()).unwrap_or(u64::MAX - 1);
                 self.shared.first_audio.store(after_ms + 1, Ordering::Relaxed);
                 let _ = self.queues.news.try_send(VoiceNews::FirstAudio { after_ms });
@@ -274,7 +321,7 @@ mod tests {
         let begin = Instant::now();
         let mut numbering = Numbering::default();
         let mut number = |ms| {
-            let out = numbering.next(begin + Duration::from_millis(ms), Bytes::new());
+            let out = numbering.next(begin + Duration::from_millis(ms), Some(Bytes::new())).unwrap();
             (out.sequence, out.frame, out.begins)
         };
         assert_eq!(number(0), (0, 0, true));
@@ -282,5 +329,20 @@ mod tests {
         assert_eq!(number(200), (2, 2, false), "a burst may still come");
         assert_eq!(number(1_000), (3, 50, true));
         assert_eq!(number(1_010), (4, 51, false));
+    }
+
+    #[test]
+    fn a_rest_takes_time_and_no_number() {
+        let begin = Instant::now();
+        let mut numbering = Numbering::default();
+        let mut number = |ms, payload| {
+            let out = numbering.next(begin + Duration::from_millis(ms), payload)?;
+            Some((out.sequence, out.frame, out.begins))
+        };
+        assert_eq!(number(0, Some(Bytes::new())), Some((0, 0, true)));
+        assert_eq!(number(20, None), None);
+        assert_eq!(number(40, None), None);
+        assert_eq!(number(60, Some(Bytes::new())), Some((1, 3, true)));
+        assert_eq!(number(80, Some(Bytes::new())), Some((2, 4, false)));
     }
 }

@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use crate::resample::Resampler;
-use crate::{FRAME, SAMPLE_RATE};
+use crate::{BLOCK, SAMPLE_RATE};
 
 /// The longest voice that is read: five minutes.
 const LONGEST_VOICE: usize = SAMPLE_RATE as usize * 300;
@@ -61,7 +61,7 @@ impl WavVoice {
         Ok(Self { samples: read_voice(path)?, at: 0, looped })
     }
 
-    pub(crate) fn frame(&mut self) -> [f32; FRAME] {
+    pub(crate) fn block(&mut self) -> [f32; BLOCK] {
         std::array::from_fn(|_| {
             if self.looped && self.at >= self.samples.len() {
                 self.at = 0;
@@ -73,7 +73,7 @@ impl WavVoice {
     }
 }
 
-/// Writes 48 kHz mono; the file appears with the first frame and is finished when dropped.
+/// Writes 48 kHz mono; the file appears with the first block and is finished when dropped.
 pub(crate) struct WavTap {
     path: PathBuf,
     writer: Option<hound::WavWriter<BufWriter<File>>>,
@@ -86,27 +86,27 @@ impl WavTap {
         Self { path, writer: None, written: 0, failed: false }
     }
 
-    pub(crate) fn write(&mut self, frame: &[f32]) {
+    pub(crate) fn write(&mut self, block: &[f32]) {
         if self.failed || self.written >= LONGEST_RECORDING {
             return;
         }
-        if self.try_write(frame).is_err() {
+        if self.try_write(block).is_err() {
             tracing::warn!("the recording could not be written");
             self.failed = true;
             self.writer = None;
         }
     }
 
-    fn try_write(&mut self, frame: &[f32]) -> Result<(), hound::Error> {
+    fn try_write(&mut self, block: &[f32]) -> Result<(), hound::Error> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             empty => empty.insert(hound::WavWriter::create(&self.path, recording_spec())?),
         };
-        for sample in frame {
+        for sample in block {
             writer.write_sample((sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16)?;
         }
         let before = self.written / FLUSH_EVERY;
-        self.written += frame.len() as u64;
+        self.written += block.len() as u64;
         if self.written / FLUSH_EVERY > before {
             writer.flush()?;
         }
@@ -158,14 +158,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("word.wav");
         let mut tap = WavTap::new(path.clone());
-        tap.write(&[0.5; FRAME]);
+        tap.write(&[0.5; BLOCK]);
         drop(tap);
         let mut once = WavVoice::open(&path, false).unwrap();
-        assert!((once.frame()[0] - 0.5).abs() < 0.01);
-        assert_eq!(once.frame(), [0.0; FRAME]);
+        assert!((once.block()[0] - 0.5).abs() < 0.01);
+        assert_eq!(once.block(), [0.0; BLOCK]);
         let mut looped = WavVoice::open(&path, true).unwrap();
-        looped.frame();
-        assert!((looped.frame()[959] - 0.5).abs() < 0.01);
+        looped.block();
+        assert!((looped.block()[479] - 0.5).abs() < 0.01);
     }
 
     #[test]

@@ -557,7 +557,7 @@ impl Home {
         let mut state = self.state();
         let Some(call) = state.calls.find(url) else { return };
         call.view.microphone = match device {
-            DeviceState::Working { name } => Some(name),
+            DeviceState::Working { name, .. } => Some(name),
             _ => None,
         };
         let view = call.view.clone();

@@ -5,17 +5,21 @@ use crate::shell::{Failed, cargo, step};
 use crate::suite;
 
 /// The benchmarks there are.
-const NAMES: &[&str] = &["bus", "first-contact", "trust"];
+const NAMES: &[&str] = &["bus", "call", "first-contact", "impaired", "soak", "trust"];
 
 /// Runs the named ones, one after the other so that they do not disturb each other.
-pub fn run(names: &[String], install: bool) -> Result<(), Failed> {
+pub fn run(names: &[String], minutes: Option<f64>, install: bool) -> Result<(), Failed> {
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(Failed(format!("no benchmark {unknown}; there are {}", NAMES.join(", "))));
     }
     ensure(Purpose::Build, install)?;
     suite::prepare()?;
     for name in names {
-        step(&format!("Benchmark {name}"), &mut cargo(&["run", "--release", "-p", "bench", "--", name]))?;
+        let mut command = cargo(&["run", "--release", "-p", "bench", "--", name]);
+        if let Some(minutes) = minutes {
+            command.env("PARLANCE_SOAK_MINUTES", minutes.to_string());
+        }
+        step(&format!("Benchmark {name}"), &mut command)?;
     }
     Ok(())
 }

@@ -39,9 +39,12 @@ enum Command {
     },
     /// Measures, prints a table and writes target/figures/NAME.json.
     Bench {
-        /// Which benchmarks: first-contact, bus, trust.
+        /// Which benchmarks: bus, call, first-contact, impaired, soak, trust.
         #[arg(required = true)]
         names: Vec<String>,
+        /// How long `soak` lasts.
+        #[arg(long)]
+        minutes: Option<f64>,
     },
     /// Builds the app and starts it.
     Run {
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options, install),
         Command::Test => suite::run(install),
         Command::Check { fuzz } => check::run(fuzz, install),
-        Command::Bench { names } => bench::run(&names, install),
+        Command::Bench { names, minutes } => bench::run(&names, minutes, install),
         Command::Run { arguments } => demo::run_app(&arguments, install),
         Command::Shots => suite::shots(install),
     };

@@ -12,6 +12,8 @@ async fn instance(folder: &Path) -> Api {
     let audio = AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Null,
+        ring: None,
+        processing: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     };

@@ -78,6 +78,21 @@ impl Person {
         }
     }
 
+    /// Waits for an event that comes after the first so many.
+    pub async fn until_after(&self, came: usize, wanted: impl Fn(&MediaEvent) -> bool) {
+        let mut seen = self.seen.clone();
+        let wait = async {
+            while !self.events().iter().skip(came).any(&wanted) {
+                if seen.changed().await.is_err() {
+                    panic!("the call ended with {:?}", self.events());
+                }
+            }
+        };
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            panic!("only these came: {:?}", self.events());
+        }
+    }
+
     pub async fn until_heard(&self) -> u64 {
         match self.until(|event| matches!(event, MediaEvent::FirstAudio { .. })).await {
             MediaEvent::FirstAudio { after_ms } => after_ms,
@@ -120,6 +135,8 @@ pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Wav { path: mouth.to_owned(), looped: true },
         speaker: Speaker::Wav(ears.to_owned()),
+        ring: None,
+        processing: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }
@@ -129,9 +146,23 @@ pub fn quiet() -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Null,
+        ring: None,
+        processing: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }
+}
+
+/// Says something with the speech synthesiser; gives the file, at 48 kHz.
+pub fn speech(folder: &Path, text: &str) -> PathBuf {
+    let (raw, path) = (folder.join("raw.wav"), folder.join("speech.wav"));
+    let espeak = std::process::Command::new("espeak-ng").arg("-w").arg(&raw).arg(text).status();
+    assert!(espeak.expect("espeak-ng is installed").success());
+    let mut reader = hound::WavReader::open(&raw).unwrap();
+    let rate = reader.spec().sample_rate as usize;
+    let said: Vec<f32> = reader.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect();
+    write(&path, (0..said.len() * 48_000 / rate).map(|n| said[n * rate / 48_000]));
+    path
 }
 
 /// Writes a tone of one second.
@@ -174,7 +205,7 @@ fn energy(window: &[f32]) -> f32 {
 }
 
 /// The part of a window's energy that is at `hz` (Goertzel).
-fn share(window: &[f32], hz: f32) -> f32 {
+pub fn share(window: &[f32], hz: f32) -> f32 {
     let total = energy(window);
     if total < 1e-4 {
         return 0.0;

@@ -1,0 +1,209 @@
+//! A call of two people across two domains through virtual sound devices, beside one of Chromium in the same run.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use contract::{CallStage, CallView, News, Question};
+use lab::person::Setup;
+use lab::{Domain, Person};
+use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
+use node::Wire;
+use serde_json::Value;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::timeout;
+
+use crate::duo::Duo;
+use crate::process::{cpu_seconds, memory_mb};
+use crate::report::{Figure, Goal, Report};
+use crate::sound::SoundServer;
+use crate::{Failed, wait_for};
+
+/// Calls whose set-up is timed.
+const CALLS: usize = 11;
+/// Bursts that are timed.
+const BURSTS: usize = 25;
+/// What a call has to find its delay.
+const SETTLING: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const NOTE: &str = "\
+One process holds two nodes, two runtimes and two profiles; everything goes over loopback. Microphones and speakers are virtual devices of a
+PulseAudio of the benchmark's own; echo cancellation, noise suppression and gain control are on.
+  finding_ms                 Ana's call.start until Ben's app rings
+  setup_to_audio_ms          Ben's call.accept until both apps have played the other's first sound: answer sealed and delivered through the node,
+                             path, handshake, fingerprint check, first packet, jitter buffer
+  engine_setup_to_audio_ms   the same between two media engines alone, descriptions handed over in memory, as Chromium's two peer connections do
+  mouth_to_ear_ms            a burst in Ana's virtual microphone until it is in Ben's virtual speaker, timed by two recorders of one kind
+  device_loop_ms             the same through PulseAudio's own loop-back module (asked for 20 ms): what the devices take without anybody in between
+  call_memory_mb             what the process grew by during the calls; both people, nodes and profiles were there before
+  chromium_*                 two peer connections of one Chromium page with the same devices and the same recorders";
+
+/// Measures.
+pub(crate) fn run() -> Result<Report, Failed> {
+    let server = SoundServer::start()?;
+    let loop_ms = server.device_loop(BURSTS)?;
+    eprintln!("  the devices' own loop: {:.1} ms", crate::soak::median(&loop_ms));
+    let chromium = chromium(&server);
+    if let Err(error) = &chromium {
+        eprintln!("  Chromium could not be measured: {error}");
+    }
+    let engine_setup = wait_for(engines())?;
+    let ours = wait_for(people(&server))?;
+
+    let device = crate::soak::median(&loop_ms);
+    let over = |values: &[f64]| values.iter().map(|value| value - device).collect::<Vec<_>>();
+    let mut figures = vec![
+        Figure::new("finding_ms", "ms", ours.finding),
+        Figure::new("setup_to_audio_ms", "ms", ours.setup).with_goal(Goal::AtMost(300.0), "promised, on loopback"),
+        Figure::new("engine_setup_to_audio_ms", "ms", engine_setup),
+        Figure::new("mouth_to_ear_over_device_ms", "ms", over(&ours.mouth_to_ear))
+            .with_goal(Goal::AtMost(60.0), "promised, above the devices' own loop in the same run"),
+        Figure::new("mouth_to_ear_ms", "ms", ours.mouth_to_ear),
+        Figure::new("device_loop_ms", "ms", loop_ms),
+        Figure::new("cpu_percent", "%", vec![ours.cpu]).with_reference("of one core, for both ends of a voice call"),
+        Figure::new("call_memory_mb", "MB", vec![ours.memory]),
+    ];
+    if let Ok(peer) = chromium {
+        figures.push(
+            Figure::new("chromium_setup_to_audio_ms", "ms", peer.setup)
+                .with_reference("peer of engine_setup_to_audio_ms"),
+        );
+        figures.push(
+            Figure::new("chromium_mouth_to_ear_over_device_ms", "ms", over(&peer.mouth_to_ear)).with_reference("peer"),
+        );
+        figures.push(
+            Figure::new("chromium_mouth_to_ear_ms", "ms", peer.mouth_to_ear).with_reference("peer of mouth_to_ear_ms"),
+        );
+        figures.push(Figure::new("chromium_memory_mb", "MB", vec![peer.memory]).with_reference("the whole browser"));
+    }
+    Ok(Report::new(NOTE, figures))
+}
+
+/// What our calls took.
+struct Ours {
+    finding: Vec<f64>,
+    setup: Vec<f64>,
+    mouth_to_ear: Vec<f64>,
+    cpu: f64,
+    memory: f64,
+}
+
+async fn people(server: &SoundServer) -> Result<Ours, Failed> {
+    let mut a = Domain::start("a.localhost", Wire::Ws).await;
+    let mut b = Domain::start("b.localhost", Wire::Sse).await;
+    let setup = |person: &str| Setup {
+        microphone: Microphone::Device(format!("pulseaudio:{person}_mic")),
+        speaker: Speaker::Device(format!("pulseaudio:{person}_ears")),
+        ..Setup::with(&[&a, &b])
+    };
+    let mut ana = Person::new("ana", setup("ana")).await;
+    let mut ben = Person::new("ben", setup("ben")).await;
+    ana.signs_up(&a, None).await;
+    ben.signs_up(&b, None).await;
+    ana.asks_for_contact("ben@b.localhost").await;
+    ben.accepts("ana@a.localhost").await;
+    ana.sees_contact("ben@b.localhost", contract::ContactState::Accepted).await;
+    let before = memory_mb();
+    let (mut finding, mut setup) = (Vec::new(), Vec::new());
+    for _ in 1..CALLS {
+        let (call, found, took) = one_call(&ana, &ben).await?;
+        (finding.push(found), setup.push(took));
+        ana.ask::<Value>(Question::CallHangup { call }).await?;
+        ana.is_in_no_call().await;
+        ben.is_in_no_call().await;
+    }
+    let (call, found, took) = one_call(&ana, &ben).await?;
+    (finding.push(found), setup.push(took));
+    tokio::time::sleep(SETTLING).await;
+    let (cpu, begun) = (cpu_seconds(), Instant::now());
+    let mouth_to_ear = tokio::task::block_in_place(|| server.mouth_to_ear(BURSTS))?;
+    let cpu = (cpu_seconds() - cpu) * 100.0 / begun.elapsed().as_secs_f64();
+    let memory = memory_mb() - before;
+    ana.ask::<Value>(Question::CallHangup { call }).await?;
+    ana.close().await;
+    ben.close().await;
+    a.stop().await;
+    b.stop().await;
+    Ok(Ours { finding, setup, mouth_to_ear, cpu, memory })
+}
+
+/// Calls and accepts at once; gives the call as Ana names it, and how long ringing and audio took.
+async fn one_call(ana: &Person, ben: &Person) -> Result<(String, f64, f64), Failed> {
+    let (mut at_ana, mut at_ben) = (ana.app().hear(), ben.app().hear());
+    let begun = Instant::now();
+    let placed: CallView = ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await?;
+    let ringing = until(&mut at_ben, |view| view.incoming && view.stage == CallStage::Ringing).await?;
+    let accepted = Instant::now();
+    let app = ben.app();
+    let accepting = tokio::spawn(async move { app.ask(Question::CallAccept { call: ringing.call }).await });
+    let connected = |view: &CallView| view.stage == CallStage::Connected;
+    let (one, other) = tokio::join!(until(&mut at_ana, connected), until(&mut at_ben, connected));
+    let took = accepted.elapsed();
+    (one?, other?, accepting.await??);
+    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+    Ok((placed.call, ms(accepted - begun), ms(took)))
+}
+
+async fn until(news: &mut Receiver<News>, wanted: impl Fn(&CallView) -> bool) -> Result<CallView, Failed> {
+    let look = async {
+        loop {
+            match news.recv().await? {
+                News::Call(view) if wanted(&view) => return Ok::<_, Failed>(view),
+                News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => {
+                    return Err(format!("the call ended: {reason}").into());
+                }
+                _ => {}
+            }
+        }
+    };
+    timeout(PATIENCE, look).await?
+}
+
+/// The set-up of media engines alone.
+async fn engines() -> Result<Vec<f64>, Failed> {
+    let config = |person: &str| AudioConfig {
+        microphone: Microphone::Device(format!("pulseaudio:{person}_mic")),
+        speaker: Speaker::Device(format!("pulseaudio:{person}_ears")),
+        network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
+    };
+    let mut took = Vec::new();
+    for _ in 0..CALLS {
+        let duo = Duo::connect(config("ana"), config("ben"), None).await?;
+        took.push(duo.setup_ms);
+        duo.hang_up().await;
+    }
+    Ok(took)
+}
+
+/// What Chromium's call took.
+struct Peer {
+    setup: Vec<f64>,
+    mouth_to_ear: Vec<f64>,
+    memory: f64,
+}
+
+fn chromium(server: &SoundServer) -> Result<Peer, Failed> {
+    let script = lab::root().join("tests/browser/lib/call-figures.mjs");
+    let mut node =
+        Command::new("node").arg(script).arg(CALLS.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(node.stdout.take().ok_or("no pipe")?).lines();
+    let mut read = || -> Result<Value, Failed> { Ok(serde_json::from_str(&lines.next().ok_or("it ended early")??)?) };
+    let numbers = |value: &Value| value.as_array().map(|all| all.iter().filter_map(Value::as_f64).collect::<Vec<_>>());
+    let measured = (|| {
+        let setup = numbers(&read()?["setup"]).filter(|setup| !setup.is_empty()).ok_or("no set-up times")?;
+        std::thread::sleep(SETTLING);
+        let mouth_to_ear = server.mouth_to_ear(BURSTS)?;
+        let mut input = node.stdin.take().ok_or("no pipe")?;
+        input.flush()?;
+        drop(input);
+        let memory = read()?["memory"].as_f64().ok_or("no memory")?;
+        Ok(Peer { setup, mouth_to_ear, memory })
+    })();
+    if measured.is_err() {
+        let _ = node.kill();
+    }
+    node.wait()?;
+    measured
+}

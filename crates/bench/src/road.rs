@@ -1,0 +1,171 @@
+//! A road between two peers on this machine that loses, delays and limits packets, each direction by itself.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use call::Candidate;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep_until};
+
+use crate::Failed;
+
+/// What waits in front of a narrow road before more is dropped.
+const QUEUE: Duration = Duration::from_millis(300);
+/// Headers under each datagram: IPv4 and UDP.
+const HEADERS: usize = 28;
+
+/// How bad a road is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quality {
+    /// Percent of the packets that are lost, at random.
+    pub(crate) loss: u32,
+    /// Packets take up to so many milliseconds longer, at random.
+    pub(crate) jitter_ms: u32,
+    /// What passes in a second.
+    pub(crate) mbit: f64,
+}
+
+/// Two sockets: each peer believes that the other listens there.
+pub(crate) struct Road {
+    for_ana: RoadPort,
+    for_ben: RoadPort,
+    tasks: [tokio::task::JoinHandle<()>; 2],
+}
+
+/// One end of it.
+#[derive(Clone)]
+pub(crate) struct RoadPort {
+    /// Where a peer is told that the other is.
+    port: u16,
+    /// Where the other truly is, once it said so.
+    truly: Arc<AtomicU16>,
+}
+
+impl RoadPort {
+    /// The candidate with the road's port in place of the true one; nothing for other kinds.
+    pub(crate) fn instead_of(&self, candidate: &str) -> Option<String> {
+        let mut candidate = Candidate::parse(candidate).ok()??;
+        if !candidate.is_loopback() || candidate.address.is_ipv6() {
+            return None;
+        }
+        self.truly.store(candidate.port, Ordering::Release);
+        // candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT …
+        let mut words: Vec<String> = candidate.line.split(' ').map(str::to_owned).collect();
+        *words.get_mut(5)? = self.port.to_string();
+        candidate.line = words.join(" ");
+        Some(candidate.to_json())
+    }
+}
+
+impl Road {
+    /// Builds it; must be called on a tokio runtime.
+    pub(crate) async fn build(quality: Quality, seed: u64) -> Result<Self, Failed> {
+        let (at_ana, at_ben) = (Arc::new(bind().await?), Arc::new(bind().await?));
+        let port = |socket: &UdpSocket| -> Result<RoadPort, Failed> {
+            Ok(RoadPort { port: socket.local_addr()?.port(), truly: Arc::default() })
+        };
+        // Ana sends to `at_ana` what is for Ben, who sees it come from `at_ben`.
+        let (for_ana, for_ben) = (port(&at_ana)?, port(&at_ben)?);
+        let to_ben = Lane::new(quality, seed);
+        let to_ana = Lane::new(quality, seed ^ 0xA5A5_A5A5);
+        let tasks = [
+            tokio::spawn(carry(Arc::clone(&at_ana), Arc::clone(&at_ben), Arc::clone(&for_ana.truly), to_ben)),
+            tokio::spawn(carry(at_ben, at_ana, Arc::clone(&for_ben.truly), to_ana)),
+        ];
+        Ok(Self { for_ana, for_ben, tasks })
+    }
+
+    /// What Ana is told of Ben.
+    pub(crate) fn for_ana(&self) -> RoadPort {
+        self.for_ana.clone()
+    }
+
+    /// What Ben is told of Ana.
+    pub(crate) fn for_ben(&self) -> RoadPort {
+        self.for_ben.clone()
+    }
+}
+
+impl Drop for Road {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+async fn bind() -> std::io::Result<UdpSocket> {
+    UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
+}
+
+/// One direction.
+struct Lane {
+    quality: Quality,
+    chance: u64,
+    free: Option<Instant>,
+}
+
+impl Lane {
+    fn new(quality: Quality, seed: u64) -> Mutex<Self> {
+        Mutex::new(Self { quality, chance: seed | 1, free: None })
+    }
+
+    /// From 0 to 1, the same row in each run.
+    fn chance(&mut self) -> f64 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        (self.chance >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// When a packet comes out, if it does.
+    fn passes(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        if self.chance() * 100.0 < f64::from(self.quality.loss) {
+            return None;
+        }
+        let begins = self.free.map_or(now, |free| free.max(now));
+        if begins - now > QUEUE {
+            return None;
+        }
+        let takes = Duration::from_secs_f64((bytes + HEADERS) as f64 * 8.0 / (self.quality.mbit * 1e6));
+        let out = begins + takes;
+        self.free = Some(out);
+        let jitter = Duration::from_secs_f64(self.chance() * f64::from(self.quality.jitter_ms) / 1_000.0);
+        Some(out + jitter)
+    }
+}
+
+async fn carry(from: Arc<UdpSocket>, to: Arc<UdpSocket>, truly: Arc<AtomicU16>, lane: Mutex<Lane>) {
+    let mut packet = vec![0; 2_048];
+    while let Ok(length) = from.recv(&mut packet).await {
+        let port = truly.load(Ordering::Acquire);
+        let out = lane.lock().expect("no holder of this lock can panic").passes(Instant::now(), length);
+        let (Some(out), Some(bytes), true) = (out, packet.get(..length).map(<[u8]>::to_vec), port != 0) else {
+            continue;
+        };
+        let to = Arc::clone(&to);
+        tokio::spawn(async move {
+            sleep_until(out).await;
+            let _ = to.send_to(&bytes, SocketAddr::from(([127, 0, 0, 1], port))).await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_road_loses_and_narrows_what_it_was_told_to() {
+        let now = Instant::now();
+        let lane = Lane::new(Quality { loss: 20, jitter_ms: 0, mbit: 1.0 }, 5);
+        let mut lane = lane.into_inner().unwrap();
+        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), 100).is_some()).count();
+        assert!((760..840).contains(&out), "{out}");
+        let lane = Lane::new(Quality { loss: 0, jitter_ms: 0, mbit: 0.3 }, 5);
+        let mut lane = lane.into_inner().unwrap();
+        // Twice as much as fits: half of it, after the queue is full.
+        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), 722).is_some()).count();
+        assert!((480..560).contains(&out), "{out}");
+    }
+}
