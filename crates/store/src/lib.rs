@@ -27,6 +27,7 @@ mod file;
 mod header;
 mod keeping;
 mod keyring;
+mod marks;
 mod master;
 mod outbox;
 mod process;
@@ -36,6 +37,7 @@ mod schema;
 mod secret_page;
 mod tx;
 mod vault;
+mod words;
 
 #[cfg(test)]
 mod interrupted;
