@@ -386,6 +386,7 @@ pub(crate) fn system_row(
         value: json!({ "type": "system", "code": code }),
         detail: detail(details),
         mark: TrustMark::Introduced,
+        after: Default::default(),
     };
     let row = ChildRow {
         id: id.clone(),

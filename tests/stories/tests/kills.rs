@@ -226,7 +226,7 @@ impl Book {
     fn holds(&self, here: &[ChatMessage], there: &[ChatMessage]) {
         let kept: Vec<&ChatMessage> = here.iter().filter(|message| message.mine).collect();
         let delivered: Vec<usize> =
-            kept.iter().filter(|m| m.state == DeliveryState::Delivered).filter_map(|m| self.number(m)).collect();
+            kept.iter().filter(|m| matches!(m.state, DeliveryState::Delivered | DeliveryState::Read)).filter_map(|m| self.number(m)).collect();
         let failed: BTreeSet<usize> =
             kept.iter().filter(|m| m.state == DeliveryState::Failed).filter_map(|m| self.number(m)).collect();
         let arrived: Vec<usize> = there.iter().filter(|m| !m.mine).filter_map(|m| self.number(m)).collect();
