@@ -8,6 +8,7 @@
 mod bus;
 mod first_contact;
 mod guests;
+mod history;
 mod machine;
 mod report;
 mod trust;
@@ -40,6 +41,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "first-contact",
         about: "from an unknown domain to the first message delivered there",
         run: first_contact::run,
+    },
+    Benchmark {
+        name: "history",
+        about: "a conversation of 100,000 messages: opened, looked through, searched",
+        run: history::run,
     },
     Benchmark {
         name: "trust",

@@ -5,7 +5,7 @@ use crate::shell::{Failed, cargo, step};
 use crate::suite;
 
 /// The benchmarks there are.
-const NAMES: &[&str] = &["bus", "first-contact", "trust"];
+const NAMES: &[&str] = &["bus", "first-contact", "history", "trust"];
 
 /// Runs the named ones, one after the other so that they do not disturb each other.
 pub fn run(names: &[String], install: bool) -> Result<(), Failed> {
