@@ -43,6 +43,17 @@ export class Person {
     return this.at('message-text').filter({ hasText: text });
   }
 
+  /** The whole line of a message with this text. */
+  line(text) {
+    return this.page.locator('[data-testid="message"]').filter({ has: this.message(text) }).last();
+  }
+
+  /** Does something with a message: the test id of what is chosen. */
+  async does(text, what) {
+    await this.hands.actions(this.line(text));
+    await this.press(what);
+  }
+
   /** My message with this text, once it got at least as far as this. */
   mine(text, state) {
     const far = { sent: ['sent', 'delivered', 'read'], delivered: ['delivered', 'read'] }[state] ?? [state];

@@ -1,6 +1,6 @@
 /** Tells how words with signs are read. */
 import { describe, expect, it } from 'vitest';
-import { blocksOf, inlinesOf, linksOf, type Inline } from './markdown';
+import { blocksOf, inlinesOf, linksOf, plainOf, type Inline } from './markdown';
 
 /** The tree in short: s(strong), e(soft), d(struck), c(code), l(link), m(mention). */
 const short = (inlines: Inline[]): string =>
@@ -60,6 +60,8 @@ describe('lines', () => {
   it('stay as they are where nothing closes', () => {
     expect(blocksOf('```\nopen')).toEqual([{ kind: 'paragraph', inside: [{ kind: 'text', text: '```\nopen' }] }]);
   });
+
+  it('are read aloud without their signs', () => expect(plainOf('**Hi** `x`\n- one\n> two *three*')).toBe('Hi x\none\ntwo three'));
 
   it('of HTML are words', () => expect(read('<img src=x onerror=alert(1)>')).toBe('<img src=x onerror=alert(1)>'));
 });

@@ -211,6 +211,18 @@ function joined(inlines: Inline[]): Inline[] {
   return all;
 }
 
+const SIGNS = /[*_~`[>\\]/;
+
+/** The words of a text without its signs: for a line of a list, and for reading aloud. */
+export function plainOf(text: string): string {
+  if (!SIGNS.test(text)) return text;
+  const words = (inlines: Inline[]): string =>
+    inlines.map((one) => ('inside' in one ? words(one.inside) : one.kind === 'mention' ? one.user : one.text)).join('');
+  const lines = (block: Block): string =>
+    block.kind === 'list' ? block.items.map(words).join('\n') : block.kind === 'code' ? block.text : words(block.inside);
+  return blocksOf(text).map(lines).join('\n');
+}
+
 /** The links of a text, in their order. */
 export function linksOf(text: string): string[] {
   const inside = (inlines: Inline[]): string[] =>

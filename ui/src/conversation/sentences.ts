@@ -1,12 +1,13 @@
 /** Says a message as one sentence: for the list, the reader and system lines. */
 import type { ChatMessage, TrustMark } from '../shell/shell';
+import { plainOf } from './markdown';
 import { isNotVerified } from '../shared/trouble';
 import { clock, say, sayIfKnown, span, stopwatch } from '../words/words.svelte';
 
 /** `name` is how the other side is called. */
 export function textOf(message: ChatMessage, name: string): string {
   const { content } = message;
-  if (content.type === 'text') return content.text;
+  if (content.type === 'text') return plainOf(content.text);
   if (content.type === 'unsupported') return say('conversation.unsupported');
   if (content.type === 'deleted') return say(message.mine ? 'conversation.you-deleted' : 'conversation.they-deleted', { name });
   if (content.code === 'timer-set') return timerText(Number(content.detail), message.mine, name);

@@ -173,6 +173,30 @@ describe('somebody who types', () => {
   });
 });
 
+describe('what others learn', () => {
+  it('is a choice of the person', async () => {
+    const { shell, user } = await show('', '#/settings/privacy');
+    await user.click(await shown('settings-receipts'));
+    await user.click(screen.getByTestId('settings-typing'));
+    await waitFor(() => expect(shell.world.settings).toMatchObject({ readReceipts: false, typing: false }));
+  });
+});
+
+describe('disappearing messages', () => {
+  it('are set beside the conversation, and a line says so', async () => {
+    const { shell, user } = await atBen();
+    await user.click(screen.getByTestId('conversation-info'));
+    await user.selectOptions(await shown('context-timer'), '3600');
+    await waitFor(() => expect(shell.asked).toContainEqual({ ask: 'chat.timer', input: { chat: BEN, seconds: 3600 } }));
+    await waitFor(() => expect(screen.getByTestId('context-timer')).toHaveValue('3600'));
+    const last = shell.world.messages[BEN]!.at(-1)!;
+    shell.tell({ news: 'message', data: { ...last, id: 'timer', ordinal: last.ordinal + 1, content: { type: 'system', code: 'timer-set', detail: '3600' } } });
+    await waitFor(() => expect(screen.getAllByTestId('system-line').at(-1)).toHaveTextContent('You set messages to disappear after 1 hour'));
+    shell.tell({ news: 'message-gone', data: { chat: BEN, id: last.id } });
+    await waitFor(() => expect(line('Sending')).toBeUndefined());
+  });
+});
+
 describe('in Arabic', () => {
   it('everything has its words', async () => {
     const { user } = await atBen('lang:ar');
