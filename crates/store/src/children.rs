@@ -228,6 +228,7 @@ impl Tx<'_> {
     pub fn empty_child(&self, id: &str) -> Result<(), StoreError> {
         self.writable()?;
         let row = self.child(id)?.ok_or(StoreError::NoSuchRow)?;
+        self.forget_words(&row)?;
         self.reseal(row, String::new())?;
         self.db
             .prepare_cached("UPDATE child SET unread = 0, hidden = 1, ends = NULL WHERE id = ?1")?
@@ -255,6 +256,9 @@ impl Tx<'_> {
     /// gone from the disk too.
     pub fn delete_child(&self, id: &str) -> Result<bool, StoreError> {
         self.writable()?;
+        if let Some(row) = self.child(id)? {
+            self.forget_words(&row)?;
+        }
         Ok(self.db.prepare_cached("DELETE FROM child WHERE id = ?1")?.execute([self.child_id(id)])? > 0)
     }
 
@@ -283,6 +287,7 @@ impl Tx<'_> {
     /// Forgets all children of an object; how many there were.
     pub fn delete_children(&self, object: &str) -> Result<usize, StoreError> {
         self.writable()?;
+        self.forget_words_of(object)?;
         Ok(self.db.prepare_cached("DELETE FROM child WHERE object = ?1")?.execute([self.object(object)])?)
     }
 

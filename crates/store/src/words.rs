@@ -71,6 +71,20 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A row goes, and its words with it.
+    pub(crate) fn forget_words(&self, row: &ChildRow) -> Result<(), StoreError> {
+        self.db.prepare_cached("DELETE FROM words.said WHERE rowid = ?1")?.execute([row.ordinal])?;
+        Ok(())
+    }
+
+    /// All rows of an object go, and their words with them.
+    pub(crate) fn forget_words_of(&self, object: &str) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("DELETE FROM words.said WHERE rowid IN (SELECT ordinal FROM child WHERE object = ?1)")?
+            .execute([self.object(object)])?;
+        Ok(())
+    }
+
     /// The newest children before ordinal `before` that have all these words, each perhaps only the beginning of one;
     /// of one object, or of all. The newest first.
     pub fn find_words(

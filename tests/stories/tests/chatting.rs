@@ -19,7 +19,8 @@ async fn view(person: &Person, chat: &str) -> ChatView {
 async fn said(person: &Person, chat: &str, text: &str) -> ChatMessage {
     person
         .until(&format!("the words {text:?}"), async |person| {
-            let words = |message: &ChatMessage| matches!(&message.content, Content::Text { text: said } if said == text);
+            let words =
+                |message: &ChatMessage| matches!(&message.content, Content::Text { text: said } if said == text);
             view(person, chat).await.messages.into_iter().find(words)
         })
         .await
@@ -73,7 +74,8 @@ async fn words_are_sent_delivered_and_read_and_who_likes_keeps_that_to_themselve
     // What comes later shows that nothing came before it.
     let answer = stage.ben.writes(&chat, "I do not tell").await;
     said(&stage.ana, &chat, "I do not tell").await;
-    let state = sees(&stage.ana, &chat, &second.id, "the receipt", |message| message.state != DeliveryState::Sent).await;
+    let state =
+        sees(&stage.ana, &chat, &second.id, "the receipt", |message| message.state != DeliveryState::Sent).await;
     assert_eq!(state.state, DeliveryState::Delivered);
     read(&stage.ana, &chat).await;
     sees(&stage.ben, &chat, &answer.id, "that Ana read it", |message| message.state == DeliveryState::Read).await;
@@ -170,7 +172,10 @@ async fn messages_are_answered_reacted_to_edited_pinned_and_taken_back_on_both_s
     stage.ben.ask::<ChatMessage>(input).await.unwrap();
     let answer = said(&stage.ana, &chat, "Yes!").await;
     let quote = answer.reply.unwrap();
-    assert_eq!((quote.id.as_str(), quote.mine, quote.text.as_deref()), (question.id.as_str(), true, Some("Lunch at noon?")));
+    assert_eq!(
+        (quote.id.as_str(), quote.mine, quote.text.as_deref()),
+        (question.id.as_str(), true, Some("Lunch at noon?"))
+    );
 
     react(&stage.ben, &question.id, "👍", true).await.unwrap();
     react(&stage.ben, &question.id, "🍝", true).await.unwrap();
@@ -198,7 +203,8 @@ async fn messages_are_answered_reacted_to_edited_pinned_and_taken_back_on_both_s
     // What nobody reads any more is nowhere any more, and the answer says so.
     let back = Question::ChatDelete { message: question.id.clone() };
     stage.ana.ask::<ChatMessage>(back).await.unwrap();
-    sees(&stage.ben, &chat, &question.id, "that it was taken back", |message| message.content == Content::Deleted).await;
+    sees(&stage.ben, &chat, &question.id, "that it was taken back", |message| message.content == Content::Deleted)
+        .await;
     for person in [&stage.ana, &stage.ben] {
         let shown = view(person, &chat).await;
         let quote = shown.messages.iter().find_map(|message| message.reply.clone()).unwrap();

@@ -9,6 +9,7 @@ use super::after::{Act, Stamp, Void};
 use super::body::{Body, Text};
 use super::extra::{Early, Extra, extra_of, put_extra};
 use super::search;
+use super::view::words_of;
 use crate::home::Home;
 use crate::members::author_user;
 use crate::objects::Follow;
@@ -78,6 +79,7 @@ pub(crate) fn spoken(tx: &Tx<'_>, object: &Object, row: ChildRow, value: &Value)
                 }
                 Applied::Void(Void::TooMany) => return Err(Failure::new("too-many", "too many reactions")),
             }
+            let row = if matches!(act, Act::Edit { .. }) { without_words(row, &to)? } else { row };
             tx.add_child(&ChildRow { hidden: true, ..row }).map_err(Failure::store)?;
             Ok(vec![Follow::ChildShown(to)])
         }
@@ -92,6 +94,22 @@ pub(crate) fn spoken(tx: &Tx<'_>, object: &Object, row: ChildRow, value: &Value)
             Ok(vec![Follow::ChildShown(id)])
         }
     }
+}
+
+/// The words of an edit stand only in the message they are about, so that they are gone when it is.
+fn without_words(row: ChildRow, to: &str) -> Outcome<ChildRow> {
+    let mut child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
+    child.value = json!({ "type": "edit", "to": to });
+    let value = serde_json::to_string(&child).map_err(|e| Failure::new("malformed", e))?;
+    Ok(ChildRow { value, ..row })
+}
+
+/// What a kept child of ours says when it is sent again: an edit with the words its message has now.
+pub(crate) fn sent_again(tx: &Tx<'_>, value: Value) -> Outcome<Value> {
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    let (Some("edit"), Some(to), None) = (field("type"), field("to"), field("text")) else { return Ok(value) };
+    let words = tx.child(to).map_err(Failure::store)?.and_then(|row| words_of(&row));
+    Ok(words.map_or_else(|| json!({ "type": "gone" }), |text| json!({ "type": "edit", "to": to, "text": text })))
 }
 
 fn stamp_of(row: &ChildRow, at: i64) -> Stamp {
@@ -370,6 +388,23 @@ mod tests {
         room.hears(BEN, "bens", 1, json!({ "type": "react", "to": id("laptop", 2), "emoji": "👍", "on": true }));
         let shown = room.store.read(|tx| tx.children(URL, None, 9)).unwrap();
         assert_eq!(shown.len(), 1, "words about words are no lines");
+    }
+
+    #[test]
+    fn the_words_of_an_edit_are_kept_once_and_go_with_their_message() {
+        let room = room();
+        room.says(1, text("one")).unwrap();
+        room.says(2, json!({ "type": "edit", "to": id("laptop", 1), "text": "two" })).unwrap();
+        let kept = |seq| room.store.read(|tx| tx.child(&id("laptop", seq))).unwrap().unwrap().value;
+        let again = || {
+            let child: ChildValue = serde_json::from_str(&kept(2)).unwrap();
+            room.store.read(|tx| sent_again(tx, child.value)).unwrap()
+        };
+        assert!(!kept(2).contains("two"));
+        assert_eq!(again(), json!({ "type": "edit", "to": id("laptop", 1), "text": "two" }));
+        room.says(3, json!({ "type": "delete", "to": id("laptop", 1) })).unwrap();
+        assert!(!kept(1).contains("one") && !kept(1).contains("two"));
+        assert_eq!(again(), json!({ "type": "gone" }));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod view;
 pub(crate) use after::After;
 pub(crate) use body::{Body, TEXT_LIMIT};
 pub(crate) use extra::{Extra, extra_of};
-pub(crate) use keep::{end_children, heard, spoken};
+pub(crate) use keep::{end_children, heard, sent_again, spoken};
 pub(crate) use moves::Words;
 pub(crate) use receipts::{Marks, Settled, mark_read, on_receipt, read_elsewhere};
 pub(crate) use typing::Typing;
