@@ -63,6 +63,31 @@ describe("a conversation", () => {
     expect((await call("send", { conversation: "comm://b.example/9", text: "x" })).code).toBe(200);
   });
 
+  it("says more about messages than their words", async () => {
+    await start();
+    await call("create", { user: BEN });
+    const conversation = "comm://a.example/1";
+    const to = `${conversation}/children/tag-1`;
+    for (const [method, params] of [
+      ["send", { text: "yes", reply: to, forwarded: true, ends: 60 }], ["edit", { to, text: "better" }], ["react", { to, emoji: "👍", on: false }],
+      ["delete", { to }], ["pin", { to }], ["timer", { seconds: 0 }],
+    ] as const) expect((await call(method, { conversation, ...params })).code, method).toBe(200);
+    expect(bus.to(`${conversation}/children/`).map(({ body }) => body["value"])).toEqual([
+      { type: "text", text: "yes", reply: to, forwarded: true, ends: 60 }, { type: "edit", to, text: "better" },
+      { type: "react", to, emoji: "👍", on: false }, { type: "delete", to }, { type: "pin", to, on: true }, { type: "timer", seconds: 0 },
+    ]);
+    for (const [method, params] of [["edit", { to, text: "" }], ["delete", {}], ["timer", { seconds: -1 }], ["send", { text: "x", ends: "soon" }]] as const) {
+      expect((await call(method, { conversation, ...params })).code, method).toBe(400);
+    }
+  });
+
+  it("tells what is said about a message as a change, not as a message", async () => {
+    await start();
+    await invite("comm://b.example/9");
+    await child("comm://b.example/9", 2, { type: "react", to: "comm://b.example/9/children/1", emoji: "👍", on: true });
+    expect(bus.events()[1]).toMatchObject({ event: "changed", to: "comm://b.example/9/children/1" });
+  });
+
   it("does not announce the same invitation twice", async () => {
     await start();
     await invite("comm://b.example/9");

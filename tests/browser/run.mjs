@@ -150,6 +150,68 @@ await runner.scene('both write and both read it', async () => {
   }
 });
 
+await runner.aside('both see that it was read, and who likes sees that the other is typing', async () => {
+  await ana.mine('Hello Ben, this is Ana.', 'read').waitFor();
+  await ben.mine('Hello Ana!', 'read').waitFor();
+  await ben.fill('composer', 'I am just');
+  await ana.at('conversation-typing').filter({ hasText: 'is typing' }).waitFor();
+  await ana.judge('s4-typing');
+  await ben.fill('composer', '');
+});
+
+await runner.aside('messages are answered, reacted to, edited and deleted for everyone, with a mouse and without', async () => {
+  await ana.write('Shall we **meet** on Monday?');
+  await ben.message('Shall we meet on Monday?').waitFor();
+  assert.equal(await ben.line('Shall we').locator('strong').textContent(), 'meet');
+  await ben.does('Shall we meet', 'message-reply');
+  await ben.at('composer-about').waitFor();
+  await ben.judge('s5-reply');
+  await ben.page.keyboard.type('Tuesday is better');
+  await ben.page.keyboard.press('Enter');
+  await ana.line('Tuesday is better').getByTestId('message-quote').filter({ hasText: 'Shall we meet' }).waitFor();
+
+  await ana.hands.actions(ana.line('Tuesday is better'));
+  await ana.hands.press(ana.page.locator('[data-testid="message-react"][data-emoji="👍"]'));
+  await ben.line('Tuesday is better').locator('[data-testid="message-reaction"][data-emoji="👍"]').waitFor();
+
+  await ana.does('Shall we meet', 'message-edit');
+  await ana.fill('composer', 'Shall we meet on Tuesday?');
+  await ana.press('composer-send');
+  await ben.line('Shall we meet on Tuesday?').getByTestId('message-edited').waitFor();
+  await ben.does('Shall we meet on Tuesday?', 'message-pin');
+  await ana.at('pinned').filter({ hasText: 'Shall we meet on Tuesday?' }).waitFor();
+  for (const one of [ana, ben]) await one.judge('s4-talked-about');
+
+  await ana.does('Shall we meet on Tuesday?', 'message-take-back');
+  await ana.at('toast-undo').waitFor({ state: 'hidden' });
+  await ben.at('message').filter({ hasText: 'Ana Adams deleted this message' }).waitFor();
+  await ben.at('pinned').waitFor({ state: 'hidden' });
+  assert.equal(await ben.message('Shall we meet').count(), 0);
+  await ben.judge('s4-deleted-for-everyone');
+});
+
+await runner.aside('a link says where it leads, whatever the message says', async () => {
+  await ben.write('Look: [a.localhost](http://elsewhere.example/login)');
+  await ana.hands.press(ana.at('message-link').last());
+  await ana.at('leave-host').filter({ hasText: 'elsewhere.example' }).waitFor();
+  await ana.judge('s4-leave');
+  await ana.page.keyboard.press('Escape');
+  await ana.at('leave-dialog').waitFor({ state: 'hidden' });
+});
+
+await runner.aside('a message is found by its words', async () => {
+  await ben.page.keyboard.press('Control+Shift+f');
+  await ben.fill('search-field', 'tuesd bett');
+  await ben.hands.press(ben.at('search-found').first());
+  await ben.at('search-dialog').waitFor({ state: 'hidden' });
+  await ben.page.waitForFunction(() => document.activeElement?.textContent?.includes('Tuesday is better'));
+  await ben.page.keyboard.press('Control+Shift+f');
+  await ben.fill('search-field', 'monday');
+  await ben.at('search-status').filter({ hasText: 'No message' }).waitFor();
+  await ben.judge('s24-search');
+  await ben.page.keyboard.press('Escape');
+});
+
 await runner.aside('hostile text stays text', async () => {
   const text = '<img src=x onerror="document.title=1"> <b>bold</b> \u202Eevil';
   await ana.write(text);

@@ -75,6 +75,14 @@ const see = (testid) => async (page) => {
   await page.getByTestId(testid).evaluate((one) => one.scrollIntoView({ block: 'start' }));
 };
 
+/** Words with all signs, and what leads out of the app. */
+const WORDS = 'It is **really** *quite* ~~simple~~ `plain`:\n- first [the tender](https://tenders.example/2026/a-very-long-name-of-a-page-that-does-not-fit-into-one-line)\n- then ask chiara.conti@studio.example\n> Each side keeps its own provider.\n```\nlet answer = 42;\n```\nSee https://example.org.';
+
+async function receiveWords(page) {
+  await page.getByTestId('message').first().waitFor();
+  await demo(page, '(d, s, words) => d.receive("comm://b.localhost/ben", words)', WORDS);
+}
+
 export const scenes = [
   { name: 's1-start-failed', demo: 'fail:app.state', shows: 'start-trouble' },
   { name: 's1-damaged', demo: 'damaged', shows: 'damaged-screen' },
@@ -185,6 +193,51 @@ export const scenes = [
     await page.getByTestId('message').last().focus();
     await page.keyboard.press('Enter');
   }, shows: 'message-actions' },
+  { name: 's4-emoji', at: BEN, act: async (page) => {
+    await page.getByTestId('message').last().focus();
+    await page.keyboard.press('+');
+  }, shows: 'emoji-picker' },
+  { name: 's4-quick', at: BEN, act: (page) => page.getByTestId('message').filter({ hasText: 'Perfect' }).hover(), shows: 'message-quick-reply' },
+  { name: 's4-words', at: BEN, act: receiveWords, shows: 'message-link' },
+  { name: 's4-words-mine', at: BEN, act: async (page) => {
+    await page.getByTestId('composer').fill(WORDS);
+    await click(page, 'composer-send');
+  }, shows: 'message-link' },
+  { name: 's4-leave', at: BEN, act: async (page) => {
+    await receiveWords(page);
+    await click(page, 'message-link');
+  }, shows: 'leave-dialog' },
+  { name: 's4-typing', at: BEN, act: async (page) => {
+    await page.getByTestId('message').first().waitFor();
+    await demo(page, '(d) => d.tell({ news: "typing", data: { chat: "comm://b.localhost/ben", user: "ben@b.localhost" } })');
+  }, shows: 'conversation-typing' },
+  { name: 's4-taken-back', at: BEN, act: async (page) => {
+    await page.getByTestId('message').first().waitFor();
+    await demo(page, '(d) => { for (const one of d.world.messages["comm://b.localhost/ben"].slice(-3)) d.tell({ news: "message", data: { ...one, content: { type: "deleted" }, reactions: [], pinned: false } }); }');
+  }, shows: 'message' },
+  { name: 's5-reply', at: BEN, act: async (page) => {
+    await page.getByTestId('message').filter({ hasText: 'Perfect' }).focus();
+    await page.keyboard.press('r');
+  }, shows: 'composer-about' },
+  { name: 's5-edit', at: BEN, act: async (page) => {
+    await page.getByTestId('composer').focus();
+    await page.keyboard.press('ArrowUp');
+  }, shows: 'composer-about' },
+  { name: 's5-emoji', at: BEN, act: (page) => click(page, 'composer-emoji'), shows: 'emoji-picker', brief: true },
+  { name: 's4-forward', at: BEN, act: async (page) => {
+    await page.getByTestId('message').filter({ hasText: 'Perfect' }).focus();
+    await page.keyboard.press('Enter');
+    await click(page, 'message-forward');
+  }, shows: 'forward-to' },
+  { name: 's24-search', at: BEN, act: async (page) => {
+    await click(page, 'conversation-search');
+    await page.getByTestId('search-field').fill('the');
+    await page.getByTestId('search-found').first().waitFor();
+  }, shows: 'search-dialog' },
+  { name: 's24-search-none', at: BEN, act: async (page) => {
+    await click(page, 'conversation-search');
+    await page.getByTestId('search-field').fill('zebra');
+  }, shows: 'search-status', brief: true },
   { name: 's4-deleted', at: chat('uni.example/dmitri'), act: (page) => click(page, 'message-delete'), shows: 'toast-undo' },
   { name: 's5-send-trouble', at: BEN, demo: 'fail:chat.send', act: async (page) => {
     await page.getByTestId('composer').fill('Hello\nthere, with quite a long second line that has to be broken somewhere in the middle of it all');

@@ -10,6 +10,7 @@ mod call;
 mod duo;
 mod first_contact;
 mod guests;
+mod history;
 mod impaired;
 mod machine;
 mod process;
@@ -51,6 +52,11 @@ const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark { name: "impaired", about: "a voice over bad roads", run: impaired::run },
     Benchmark { name: "soak", about: "a call that is left running", run: soak::run },
+    Benchmark {
+        name: "history",
+        about: "a conversation of 100,000 messages: opened, looked through, searched",
+        run: history::run,
+    },
     Benchmark {
         name: "trust",
         about: "recognising people, adding devices, sealing for one and for many",

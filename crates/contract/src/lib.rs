@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod chat;
 mod trust;
 
+pub use chat::*;
 pub use trust::*;
 
 /// Every question a shell may ask: a name and its input.
@@ -82,6 +84,111 @@ pub enum Question {
         chat: String,
         /// What is said.
         text: String,
+    },
+    /// Answers a message. → [`ChatMessage`]
+    #[serde(rename = "chat.reply")]
+    ChatReply {
+        /// Which conversation.
+        chat: String,
+        /// Which message is answered.
+        message: String,
+        /// What is said.
+        text: String,
+    },
+    /// Says the words of an own message anew, for everybody. → [`ChatMessage`]
+    #[serde(rename = "chat.edit")]
+    ChatEdit {
+        /// Which message.
+        message: String,
+        /// Its words from now on.
+        text: String,
+    },
+    /// Reacts to a message with an emoji, or takes that back. → [`ChatMessage`]
+    #[serde(rename = "chat.react")]
+    ChatReact {
+        /// Which message.
+        message: String,
+        /// One emoji.
+        emoji: String,
+        /// Whether it stands.
+        on: bool,
+    },
+    /// Takes the words of an own message back, for everybody. → [`ChatMessage`]
+    #[serde(rename = "chat.delete")]
+    ChatDelete {
+        /// Which message.
+        message: String,
+    },
+    /// Says the words of a message in another conversation. → [`ChatMessage`]
+    #[serde(rename = "chat.forward")]
+    ChatForward {
+        /// Which message.
+        message: String,
+        /// The other conversation.
+        to: String,
+    },
+    /// Pins a message for everybody, or unpins it. → [`ChatMessage`]
+    #[serde(rename = "chat.pin")]
+    ChatPin {
+        /// Which message.
+        message: String,
+        /// Whether it is pinned.
+        on: bool,
+    },
+    /// Says that the person is typing; told to the other side now or not at all. → `null`
+    #[serde(rename = "chat.typing")]
+    ChatTyping {
+        /// Which conversation.
+        chat: String,
+    },
+    /// From now on messages of a conversation end after a time, on both sides. → `null`
+    #[serde(rename = "chat.timer")]
+    ChatTimer {
+        /// Which conversation.
+        chat: String,
+        /// The time in seconds, from sending and from reading; 0 for ever.
+        seconds: u32,
+    },
+    /// Looks for words. → [`SearchAnswer`]
+    #[serde(rename = "chat.search")]
+    ChatSearch {
+        /// The words; each may be the beginning of one.
+        text: String,
+        /// In this conversation; in all without.
+        chat: Option<String>,
+        /// Give the ones before this ordinal.
+        before: Option<i32>,
+    },
+    /// A message and what stands around it. → [`ChatPage`]
+    #[serde(rename = "chat.around")]
+    ChatAround {
+        /// Which conversation.
+        chat: String,
+        /// Which message.
+        message: String,
+    },
+    /// The first message from a moment on, and what stands around it. → [`ChatPage`]
+    #[serde(rename = "chat.date")]
+    ChatDate {
+        /// Which conversation.
+        chat: String,
+        /// Unix milliseconds.
+        #[ts(type = "number")]
+        at: i64,
+    },
+    /// Newer messages. → `ChatMessage[]`, oldest first
+    #[serde(rename = "chat.newer")]
+    ChatNewer {
+        /// Which conversation.
+        chat: String,
+        /// Give the ones after this ordinal.
+        after: i32,
+    },
+    /// Opens a web or mail address outside of the app. → `null`
+    #[serde(rename = "link.open")]
+    LinkOpen {
+        /// `https:`, `http:` or `mailto:`.
+        url: String,
     },
     /// Tries a failed message again. → `null`
     #[serde(rename = "chat.retry")]
@@ -657,6 +764,10 @@ pub struct ChatView {
     pub messages: Vec<ChatMessage>,
     /// Whether there are older ones.
     pub more: bool,
+    /// Pinned messages, the newest pin first.
+    pub pinned: Vec<ChatMessage>,
+    /// After how many seconds messages end; 0 for never.
+    pub timer: u32,
 }
 
 /// One line about trust: "Vouched for by accounts.example.org · checked 14:02".
@@ -717,6 +828,19 @@ pub struct ChatMessage {
     pub state: DeliveryState,
     /// How sure one could be when it came or left.
     pub mark: TrustMark,
+    /// What it answers.
+    pub reply: Option<Quote>,
+    /// Whether its author said it anew.
+    pub edited: bool,
+    /// Whether it comes from another conversation.
+    pub forwarded: bool,
+    /// Whether somebody pinned it.
+    pub pinned: bool,
+    /// How people felt about it, in the order in which that began.
+    pub reactions: Vec<Reaction>,
+    /// When it ends, in Unix milliseconds.
+    #[ts(type = "number | null")]
+    pub ends: Option<i64>,
 }
 
 /// What a message is.
@@ -736,6 +860,8 @@ pub enum Content {
         /// What the sentence needs: a host name, a duration in seconds ….
         detail: String,
     },
+    /// Its author took it back.
+    Deleted,
     /// Something this version cannot show.
     Unsupported,
 }
@@ -751,6 +877,8 @@ pub enum DeliveryState {
     Sent,
     /// The other device has it.
     Delivered,
+    /// The other person has read it, and lets us know.
+    Read,
     /// It could not be sent; Retry and Delete are offered.
     Failed,
     /// From the other side.
@@ -925,11 +1053,15 @@ pub struct Settings {
     pub language: String,
     /// 100 to 200.
     pub text_percent: i32,
+    /// Whether others learn that we read what they wrote.
+    pub read_receipts: bool,
+    /// Whether others learn that we are typing.
+    pub typing: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { theme: "system".into(), language: "system".into(), text_percent: 100 }
+        Self { theme: "system".into(), language: "system".into(), text_percent: 100, read_receipts: true, typing: true }
     }
 }
 
@@ -959,6 +1091,14 @@ pub enum News {
         chat: String,
         /// Which message.
         id: String,
+    },
+    /// The other side is typing; true for a few seconds.
+    #[serde(rename = "typing")]
+    Typing {
+        /// Which conversation.
+        chat: String,
+        /// Who types, by address.
+        user: String,
     },
     /// Something is known about a person that was not.
     #[serde(rename = "person")]

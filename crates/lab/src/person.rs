@@ -369,7 +369,9 @@ impl Person {
         self.until("all to be delivered", async |person| {
             let view: contract::ChatView = person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap();
             let mine = view.messages.iter().filter(|message| message.mine);
-            mine.into_iter().all(|message| message.state == DeliveryState::Delivered).then_some(())
+            mine.into_iter()
+                .all(|message| matches!(message.state, DeliveryState::Delivered | DeliveryState::Read))
+                .then_some(())
         })
         .await;
     }

@@ -59,6 +59,24 @@ impl Home {
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
             Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
+            Question::ChatReply { chat, message, text } => {
+                json(self.chat_reply(&address(&chat)?, &message, &text).await?)
+            }
+            Question::ChatEdit { message, text } => json(self.chat_edit(&message, &text).await?),
+            Question::ChatReact { message, emoji, on } => json(self.chat_react(&message, &emoji, on).await?),
+            Question::ChatDelete { message } => json(self.chat_delete(&message).await?),
+            Question::ChatForward { message, to } => json(self.chat_forward(&message, &address(&to)?).await?),
+            Question::ChatPin { message, on } => json(self.chat_pin(&message, on).await?),
+            Question::ChatTyping { chat } => json(self.chat_typing(&address(&chat)?)?),
+            Question::ChatTimer { chat, seconds } => json(self.chat_timer(&address(&chat)?, seconds).await?),
+            Question::ChatSearch { text, chat, before } => {
+                let chat = chat.as_deref().map(address).transpose()?;
+                json(self.chat_search(&text, chat.as_ref(), before.map(i64::from))?)
+            }
+            Question::ChatAround { chat, message } => json(self.chat_around(&address(&chat)?, &message)?),
+            Question::ChatDate { chat, at } => json(self.chat_date(&address(&chat)?, at)?),
+            Question::ChatNewer { chat, after } => json(self.chat_newer(&address(&chat)?, i64::from(after))?),
+            Question::LinkOpen { url } => json(self.link_open(&url).await?),
             Question::ChatRetry { message } => json(self.chat_retry(&message).await?),
             Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),

@@ -1,17 +1,16 @@
 //! Conversations as a shell sees them.
 
-use contract::{ChatDevice, ChatMessage, ChatSummary, ChatView, ContactState, Content, DeliveryState, News, TrustMark};
+use contract::{ChatDevice, ChatMessage, ChatSummary, ChatView, ContactState, News};
 use message::{Address, Message, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ChildRow, ChildState, Tx};
+use store::{ChildState, Tx};
 
+use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, pinned};
 use crate::comparing;
-use crate::home::{Home, Ready, State};
+use crate::home::{Home, Ready, State, now_ms};
 use crate::key_changes::KEYS_CHANGED;
-use crate::members::author_user;
 use crate::objects::Follow;
-use crate::own::OwnStep;
 use crate::persons::{claimed_person, name_of};
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
@@ -19,9 +18,6 @@ use crate::trouble::{Failure, Outcome};
 
 /// Messages shown when a conversation is opened, and with each look further back.
 const PAGE: usize = 60;
-
-/// Longest message in characters; the chat Hyperty has the same limit.
-const TEXT_LIMIT: usize = 16_384;
 
 #[derive(Deserialize)]
 struct AppEvent {
@@ -70,8 +66,10 @@ impl Home {
                 identity: person.identity,
                 devices: devices_in(tx, state.me()?, &object)?,
                 refusals: object.refused(),
-                messages: rows.iter().map(message_of).collect(),
+                messages: rows.iter().map(|row| message_of(tx, row)).collect::<Outcome<_>>()?,
                 more,
+                pinned: pinned(tx, chat)?,
+                timer: extra_of(tx, chat)?.timer(),
             })
         })
     }
@@ -79,42 +77,20 @@ impl Home {
     /// Question `chat.older`.
     pub(crate) fn chat_older(&self, chat: &Address, before: i64) -> Outcome<Vec<ChatMessage>> {
         let state = self.state();
-        let rows = state.store()?.read(|tx| tx.children(chat.as_str(), Some(before), PAGE)).map_err(Failure::store)?;
-        Ok(rows.iter().map(message_of).collect())
+        state.store()?.read(|tx| {
+            let rows = tx.children(chat.as_str(), Some(before), PAGE).map_err(Failure::store)?;
+            rows.iter().map(|row| message_of(tx, row)).collect()
+        })
     }
 
     /// Question `chat.send`: the chat Hyperty writes it; what it wrote is answered.
     pub(crate) async fn chat_send(&self, chat: &Address, text: &str) -> Outcome<ChatMessage> {
-        let text = text.trim_end();
-        if text.trim().is_empty() {
-            return Err(Failure::new("empty", "there is nothing to send"));
-        }
-        if text.chars().count() > TEXT_LIMIT {
-            return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
-        }
-        let chat = &self.chat_to_write(chat).await?;
-        {
-            // Nothing of a person's words leaves for keys that they have to decide about first.
-            let state = self.state();
-            state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, chat)?))?;
-        }
-        let value = self.execute_chat("send", json!({ "conversation": chat, "text": text })).await?;
-        let id = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let state = self.state();
-        state.store()?.write(|tx| {
-            let mut object = get_object(tx, chat)?;
-            object.draft.clear();
-            put_object(tx, &object)?;
-            // Who answers has read.
-            tx.mark_read(chat.as_str()).map_err(Failure::store)?;
-            let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
-            Ok(message_of(&row))
-        })
+        self.say(chat, Words { text, reply: None, forwarded: false }).await
     }
 
     /// Where words for a conversation go: one that came back without its group, or that ended when its person
     /// went on with other keys, goes on as another one.
-    async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
+    pub(crate) async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
         let user = {
             let state = self.state();
             let alone = state.me()?.record.own.is_none();
@@ -216,11 +192,12 @@ impl Home {
 
     /// Question `chat.read`.
     pub(crate) fn chat_read(&self, chat: &Address) -> Outcome<()> {
-        let mut state = self.state();
-        let changed = state.store()?.write(|tx| tx.mark_read(chat.as_str())).map_err(Failure::store)?;
-        if changed > 0 {
-            self.follow_up(&mut state, vec![Follow::ChatShown(chat.clone()), Follow::Own(OwnStep::Read(chat.clone()))]);
-        }
+        let read = {
+            let state = self.state();
+            let me = state.me()?;
+            state.store()?.write(|tx| mark_read(tx, me, &get_object(tx, chat)?, now_ms()))?
+        };
+        self.was_read(chat, read);
         Ok(())
     }
 
@@ -230,10 +207,15 @@ impl Home {
         let shown = store.read(|tx| {
             let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
             let object = get_object(tx, &address(&row.object)?)?;
-            Ok::<_, Failure>((object.purpose == ObjectUse::Chat).then(|| (message_of(&row), summary(tx, &object))))
+            Ok::<_, Failure>(
+                (object.purpose == ObjectUse::Chat && !row.hidden)
+                    .then(|| (message_of(tx, &row), summary(tx, &object))),
+            )
         });
         if let Ok(Some((message, summary))) = shown {
-            self.tell(News::Message(message));
+            if let Ok(message) = message {
+                self.tell(News::Message(message));
+            }
             if let Ok(summary) = summary {
                 self.tell(News::Chat(summary));
             }
@@ -314,7 +296,7 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
     let person = person_of(tx, object)?;
     let last = tx.last_child(object.url.as_str()).map_err(Failure::store)?;
     let unread = tx.count_unread(object.url.as_str()).map_err(Failure::store)?;
-    let last = last.map(|row| message_of(&row));
+    let last = last.map(|row| message_of(tx, &row)).transpose()?;
     Ok(ChatSummary {
         chat: object.url.to_string(),
         user: object.peer.handle(),
@@ -328,43 +310,6 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         mark: comparing::mark_of(tx, object)?,
         change: person.change,
     })
-}
-
-pub(crate) fn message_of(row: &ChildRow) -> ChatMessage {
-    let author = author_user(&row.author);
-    let author = UserAddress::parse(author).map_or_else(|_| author.to_owned(), |user| user.handle());
-    ChatMessage {
-        id: row.id.clone(),
-        chat: row.object.clone(),
-        ordinal: i32::try_from(row.ordinal).unwrap_or(i32::MAX),
-        mine: row.mine,
-        author,
-        content: content_of(&row.value),
-        at: row.at,
-        state: match row.state {
-            ChildState::Queued => DeliveryState::Queued,
-            ChildState::Sent => DeliveryState::Sent,
-            ChildState::Delivered => DeliveryState::Delivered,
-            ChildState::Failed => DeliveryState::Failed,
-            ChildState::Received => DeliveryState::Received,
-        },
-        mark: serde_json::from_str::<ChildValue>(&row.value).map_or(TrustMark::Introduced, |child| child.mark),
-    }
-}
-
-fn content_of(value: &str) -> Content {
-    let Ok(child) = serde_json::from_str::<ChildValue>(value) else { return Content::Unsupported };
-    let text = |name: &str| child.value.get(name).and_then(Value::as_str).map(str::to_owned);
-    match text("type").as_deref() {
-        Some("text") => text("text")
-            .filter(|text| !text.is_empty() && text.chars().count() <= TEXT_LIMIT)
-            .map_or(Content::Unsupported, |text| Content::Text { text }),
-        Some("system") => Content::System {
-            code: text("code").unwrap_or_default(),
-            detail: child.detail.get("detail").cloned().unwrap_or_default(),
-        },
-        _ => Content::Unsupported,
-    }
 }
 
 pub(crate) fn address(text: &str) -> Outcome<Address> {

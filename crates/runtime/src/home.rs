@@ -20,6 +20,7 @@ use zeroize::Zeroize;
 
 use crate::asking::Asking;
 use crate::calls::Calls;
+use crate::chat::Typing;
 use crate::config::RuntimeConfig;
 use crate::consent::Consents;
 use crate::doubts::Doubts;
@@ -92,6 +93,8 @@ pub(crate) struct State {
     pub(crate) calls: Calls,
     /// How often strangers made us ask issuers.
     pub(crate) asking: Asking,
+    /// Who types where, and to whom we said so.
+    pub(crate) typing: Typing,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -167,6 +170,7 @@ impl Home {
             consents: Consents::default(),
             calls: Calls::default(),
             asking: Asking::default(),
+            typing: Typing::default(),
             joins: 0,
             waiting: HashMap::new(),
             next_id: 1,
@@ -354,6 +358,7 @@ impl State {
         self.consents = Consents::default();
         self.calls = Calls::default();
         self.asking = Asking::default();
+        self.typing = Typing::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();

@@ -18,12 +18,11 @@ use crate::objects::Follow;
 use crate::records::{Held, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
 use crate::sending::{
-    Introduced, below, child_json, get_object, get_person, inner_message, own_tag, pumps, put_object, put_person,
-    seal_and_queue,
+    Introduced, below, child_json, get_object, get_person, inner_message, pumps, put_object, put_person, seal_and_queue,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{commits, comparing, gate, histories, leases, linking, own, persons};
+use crate::{chat, commits, comparing, gate, histories, leases, linking, own, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -51,6 +50,9 @@ struct Receipt {
     /// The authors' children up to here are kept at the other side.
     #[serde(default)]
     delivered: BTreeMap<sync::Author, u64>,
+    /// The authors' children up to here are read there.
+    #[serde(default)]
+    read: BTreeMap<sync::Author, u64>,
     /// How far a page of the other side's own children went.
     #[serde(default)]
     resent: BTreeMap<sync::Author, Resent>,
@@ -81,6 +83,9 @@ impl Home {
     /// A message to an inbox of this device, or to a Hyperty that is not there.
     pub(crate) fn on_inbox(&self, state: &mut State, message: Message) {
         let ours = state.inbox() == Some(&message.to);
+        if ours && message.kind == MessageType::Event {
+            return self.on_passing_word(state, &message);
+        }
         if !ours || message.kind != MessageType::Create {
             self.answer(state, &message, &Response::code(Code::NOT_FOUND));
             return;
@@ -104,11 +109,7 @@ impl Home {
     }
 
     fn open_sealed(&self, state: &mut State, message: &Message) -> Outcome<Vec<Follow>> {
-        let sealed: Sealed = message.body.parse().map_err(|e| Failure::new("malformed", e))?;
-        if sealed.v != 1 {
-            return Err(Failure::new("newer-version", "the sealed message is of a newer version"));
-        }
-        let bytes = keys::from_b64url(&sealed.sealed).map_err(|e| Failure::new("malformed", e))?;
+        let bytes = sealed_bytes(message)?;
         if linking::is_link_request(&bytes) {
             // Only a device that asks our own domain for a place may ask for one among ours.
             let from = &message.from;
@@ -154,8 +155,17 @@ impl Home {
     }
 }
 
+/// What an inbox receives: bytes, sealed.
+pub(crate) fn sealed_bytes(message: &Message) -> Outcome<Vec<u8>> {
+    let sealed: Sealed = message.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    if sealed.v != 1 {
+        return Err(Failure::new("newer-version", "the sealed message is of a newer version"));
+    }
+    keys::from_b64url(&sealed.sealed).map_err(|e| Failure::new("malformed", e))
+}
+
 /// Opens one sealed message, in its transaction.
-fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64) -> Outcome<Vec<Follow>> {
+pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], now: i64) -> Outcome<Vec<Follow>> {
     let (group, epoch) = match seal::peek(bytes).map_err(|e| Failure::new("malformed", e))? {
         seal::Sealed::Welcome => return join(tx, me, bytes, now),
         seal::Sealed::Message { group, epoch } => (group, epoch),
@@ -257,6 +267,11 @@ pub(crate) fn on_inner(
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
+        (MessageType::Event, "typing") if object.purpose == ObjectUse::Chat => {
+            let user = object.member(&author.device).map(|member| member.user.clone());
+            let theirs = user.filter(|user| *user == object.peer);
+            Ok(theirs.map(|user| Follow::Typing { url: url.clone(), user: user.handle() }).into_iter().collect())
+        }
         (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, &inner),
         (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, &inner),
         (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, &inner),
@@ -520,8 +535,9 @@ fn keep_child(
         unread: !mine,
         ..ChildRow::default()
     };
+    let mut follow = Vec::new();
     if object.purpose == ObjectUse::Chat {
-        tx.add_child(&row).map_err(Failure::store)?;
+        follow = chat::heard(tx, object, row.clone(), &child.value, child.at)?;
     } else {
         match leases::call_child(object, author, mine, &child.value) {
             leases::CallChild::Heard => {}
@@ -545,12 +561,13 @@ fn keep_child(
         "resource": child.resource, "seq": child.seq, "author": user, "value": child.value,
         "at": row.at, "identity": identity_of(&person),
     });
-    Ok(vec![Follow::Tell {
+    follow.push(Follow::Tell {
         to: hyperty_of(me, object.purpose),
         kind: MessageType::Create,
         from: below(&object.url, "children/")?,
         body: body(&tell),
-    }])
+    });
+    Ok(follow)
 }
 
 /// What a Hyperty is told about a verified person.
@@ -585,21 +602,7 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inn
         // Only the other side's word counts for "delivered".
         return Ok(Vec::new());
     }
-    let user = &me.record.user;
-    let ours = object.members.iter().filter(|member| member.user == *user).map(|member| tag_of(&member.device));
-    let ours: Vec<sync::Author> = ours.chain([own_tag(me)]).collect();
-    let mut follow = Vec::new();
-    for (tag, seq) in receipt.delivered.iter().filter(|(tag, _)| ours.contains(tag)) {
-        let (of, seq) = (row_author(user, tag), i64::try_from(*seq).unwrap_or(0));
-        for state in [ChildState::Sent, ChildState::Queued] {
-            for row in tx.children_in(object.url.as_str(), state)? {
-                if row.author == of && row.seq <= seq && tx.advance_child(&row.id, ChildState::Delivered)? {
-                    follow.push(Follow::ChildShown(row.id));
-                }
-            }
-        }
-    }
-    Ok(follow)
+    chat::on_receipt(tx, me, object, &receipt.delivered, &receipt.read)
 }
 
 /// The Reporter changed the object.

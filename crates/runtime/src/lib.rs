@@ -14,6 +14,7 @@ mod ask;
 mod asking;
 mod blocking;
 mod calls;
+mod chat;
 mod chats;
 #[cfg(feature = "clock")]
 pub mod clock;

@@ -15,7 +15,7 @@ use crate::sending::{
     queue_sealed, queue_to_all, seal_and_queue, sealing,
 };
 use crate::trouble::{Failure, Outcome};
-use crate::{commits, comparing, gate, histories, persons};
+use crate::{chat, commits, comparing, gate, histories, persons};
 
 /// What a Hyperty wants to create (reference flow "Object create").
 #[derive(Deserialize)]
@@ -78,6 +78,8 @@ pub(crate) enum Follow {
     KeyPackageUsed,
     /// A change of keys was judged, for the trail.
     Judged(trail::Entry),
+    /// Somebody types.
+    Typing { url: Address, user: String },
     /// The other side refused or left an object.
     ObjectClosed { url: Address, reason: String },
 }
@@ -237,7 +239,12 @@ impl Home {
                 mine: true,
                 ..ChildRow::default()
             };
-            tx.add_child(&row).map_err(Failure::store)?;
+            let shown = if object.purpose == ObjectUse::Chat {
+                chat::spoken(tx, &object, row, &value)?
+            } else {
+                tx.add_child(&row).map_err(Failure::store)?;
+                Vec::new()
+            };
             let may_leave = comparing::may_send(tx, &object);
             if object.purpose == ObjectUse::Call {
                 may_leave.clone()?;
@@ -249,9 +256,7 @@ impl Home {
             object.at = now;
             put_object(tx, &object)?;
             let mut follow: Vec<Follow> = pumps(&object).collect();
-            if object.purpose == ObjectUse::Chat {
-                follow.push(Follow::ChildShown(id.clone()));
-            }
+            follow.extend(shown);
             Ok((id, seq, follow))
         })?;
         self.follow_up(state, follow);
@@ -337,6 +342,7 @@ impl Home {
                     self.on_object_closed(state, &url, &reason);
                 }
                 Follow::Judged(entry) => state.policy.note(now_u64(), entry),
+                Follow::Typing { url, user } => self.on_typing(state, &url, &user),
             }
         }
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 use zeroize::Zeroizing;
 
+use crate::chat::{self, Extra, Marks};
 use crate::home::{Home, Ready, State, now_ms};
 use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
@@ -46,7 +47,7 @@ pub(crate) enum OwnStep {
     /// Our other devices hear what we decided about a person.
     Person(UserAddress),
     /// Our other devices hear that we read a conversation.
-    Read(Address),
+    Read { chat: Address, have: Marks },
 }
 
 /// Who we are, for a new device of ours.
@@ -134,6 +135,8 @@ struct Skeleton {
     system_lines: u64,
     draft: String,
     at: i64,
+    #[serde(default)]
+    extra: Extra,
 }
 
 /// A row of history.
@@ -148,6 +151,8 @@ struct Row {
     value: String,
     mine: bool,
     unread: bool,
+    #[serde(default)]
+    ends: Option<i64>,
 }
 
 /// A message of the object of the own devices.
@@ -202,9 +207,10 @@ pub(crate) fn on_own(
             #[derive(Deserialize)]
             struct Read {
                 chat: Address,
+                have: Marks,
             }
             let read: Read = inner.body.parse().map_err(malformed)?;
-            tx.mark_read(read.chat.as_str()).map_err(Failure::store)?;
+            chat::read_elsewhere(tx, &read.chat, &read.have, now)?;
             Ok(vec![Follow::ChatShown(read.chat)])
         }
         (MessageType::Read, "") => Ok(Vec::new()),
@@ -355,7 +361,7 @@ fn page_after(tx: &Tx<'_>, from: &Cursor) -> Outcome<Page> {
     if rows.is_empty() {
         // The conversation is through; its state goes with it, so that nothing is asked for again.
         if let Some(chat) = chats.iter().find(|chat| chat.url == *current) {
-            skeletons.push(Skeleton::of(chat));
+            skeletons.push(Skeleton::of(chat, chat::extra_of(tx, &chat.url)?.told()));
         }
         let next = chats.iter().map(|chat| &chat.url).find(|url| url.as_str() > current.as_str());
         cursor.all = next.is_none();
@@ -401,7 +407,7 @@ fn on_page(tx: &Tx<'_>, me: &Ready, object: &Object, page: Page) -> Outcome<Vec<
 }
 
 impl Skeleton {
-    fn of(object: &Object) -> Self {
+    fn of(object: &Object, extra: Extra) -> Self {
         let (value, version) = match &object.side {
             Side::Reporter(reporter) => (reporter.value().clone(), reporter.version()),
             Side::Observer(observer) | Side::Standby(observer) => (observer.value().clone(), observer.version()),
@@ -417,6 +423,7 @@ impl Skeleton {
             system_lines: object.system_lines,
             draft: object.draft.clone(),
             at: object.at,
+            extra,
         }
     }
 
@@ -424,6 +431,7 @@ impl Skeleton {
         if tx.get::<Object>(kind::OBJECT, self.url.as_str()).map_err(Failure::store)?.is_some() {
             return Ok(());
         }
+        tx.put(kind::CHAT, self.url.as_str(), &self.extra).map_err(Failure::store)?;
         let snapshot = sync::Snapshot { version: self.version, value: self.value };
         let observer =
             sync::Observer::new(self.url.clone(), &self.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
@@ -449,6 +457,7 @@ impl Row {
             value: row.value,
             mine: row.mine,
             unread: row.unread,
+            ends: row.ends,
         })
     }
 
@@ -466,6 +475,7 @@ impl Row {
             value: self.value,
             mine: self.mine,
             unread: self.unread,
+            ends: self.ends,
             ..ChildRow::default()
         };
         tx.add_child(&row).map(|_| ()).map_err(Failure::store)
@@ -477,6 +487,7 @@ fn word_of(state: ChildState) -> &'static str {
         // What another device has not sent yet, it sends.
         ChildState::Queued | ChildState::Sent => "sent",
         ChildState::Delivered => "delivered",
+        ChildState::Read => "read",
         ChildState::Failed => "failed",
         ChildState::Received => "received",
     }
@@ -485,6 +496,7 @@ fn word_of(state: ChildState) -> &'static str {
 fn state_of(word: &str) -> ChildState {
     match word {
         "delivered" => ChildState::Delivered,
+        "read" => ChildState::Read,
         "failed" => ChildState::Failed,
         "received" => ChildState::Received,
         _ => ChildState::Sent,
@@ -550,9 +562,9 @@ impl Home {
                 let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
                 Ok(person.map(|person| ("person", MessageType::Update, json!(person))))
             }),
-            OwnStep::Read(chat) => {
-                self.tell_own(state, move |_, _| Ok(Some(("read", MessageType::Event, json!({ "chat": chat })))))
-            }
+            OwnStep::Read { chat, have } => self.tell_own(state, move |_, _| {
+                Ok(Some(("read", MessageType::Event, json!({ "chat": chat, "have": have }))))
+            }),
             OwnStep::Copied { device } => self.on_copied(state, &device),
             OwnStep::Packages { device, packages } => self.invite_own_device(state, &device, packages),
             OwnStep::Arrived => {

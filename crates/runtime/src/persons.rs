@@ -356,7 +356,8 @@ pub(crate) fn flush(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<()> {
     let author = row_author(&me.record.user, &own_tag(me));
     for row in tx.children_in(object.url.as_str(), ChildState::Queued)?.iter().filter(|row| row.author == author) {
         let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-        let inner = child_message(me, object, &row.id, row.seq.unsigned_abs(), row.at, &child.value)?;
+        let value = crate::chat::sent_again(tx, child.value)?;
+        let inner = child_message(me, object, &row.id, row.seq.unsigned_abs(), row.at, &value)?;
         seal_and_queue(tx, me, object, &inner, Some(&row.id))?;
     }
     // The invitation carried version 0; what was changed since goes now.
@@ -386,6 +387,7 @@ pub(crate) fn system_row(
         value: json!({ "type": "system", "code": code }),
         detail: detail(details),
         mark: TrustMark::Introduced,
+        after: Default::default(),
     };
     let row = ChildRow {
         id: id.clone(),

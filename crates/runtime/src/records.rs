@@ -7,6 +7,7 @@ use message::{Address, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::chat::After;
 use crate::trouble::{Failure, Outcome};
 
 /// The kinds of records, each with its version in the name.
@@ -39,6 +40,8 @@ pub mod kind {
     pub const ORGANISATION: &str = "organisation/1";
     /// The one identity that is begun anew ([`crate::resetting::Restarting`]), until its time has come.
     pub const RESTART: &str = "restart/1";
+    /// [`crate::chat::Extra`] by the conversation's address.
+    pub const CHAT: &str = "chat/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }
@@ -309,6 +312,9 @@ pub struct ChildValue {
     /// How sure one could be when it came or left.
     #[serde(default = "introduced")]
     pub mark: TrustMark,
+    /// What was said about it later.
+    #[serde(default, skip_serializing_if = "After::is_nothing")]
+    pub(crate) after: After,
 }
 
 fn introduced() -> TrustMark {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ChildRow, Tx};
 
+use crate::chat;
 use crate::home::{Ready, now_ms};
 use crate::members::row_author;
 use crate::objects::Follow;
@@ -68,7 +69,8 @@ fn page_after(
     let mut kept: BTreeMap<u64, ChildRow> = rows.into_iter().map(|row| (row.seq.unsigned_abs(), row)).collect();
     let again = (have.saturating_add(1)..=to).map(|seq| match kept.remove(&seq) {
         Some(row) => {
-            let value = serde_json::from_str::<ChildValue>(&row.value).map_or_else(|_| gone(), |child| child.value);
+            let child = serde_json::from_str::<ChildValue>(&row.value).ok();
+            let value = child.and_then(|child| chat::sent_again(tx, child.value).ok()).unwrap_or_else(gone);
             Again { id: row.id, seq, at: row.at, value }
         }
         None => Again { id: format!("{url}/children/{tag}-{seq}"), seq, at: 0, value: gone() },

@@ -61,7 +61,7 @@ pub(crate) fn own_tag(me: &Ready) -> sync::Author {
 }
 
 pub(crate) fn child_json(value: &Value, mark: TrustMark) -> String {
-    let child = ChildValue { value: value.clone(), detail: Default::default(), mark };
+    let child = ChildValue { value: value.clone(), detail: Default::default(), mark, after: Default::default() };
     serde_json::to_string(&child).unwrap_or_else(|_| "{}".into())
 }
 

@@ -10,12 +10,18 @@ const TRAIL_EVERY_MS: i64 = 2_000;
 /// How often it is looked what has to be renewed, in milliseconds.
 const RENEWALS_EVERY_MS: i64 = 5_000;
 
+/// How often it is looked which messages end, in milliseconds.
+const ENDS_EVERY_MS: i64 = 1_000;
+
 /// When things were last looked after, in Unix milliseconds.
 #[derive(Default)]
 pub(crate) struct Upkeep {
     trail_at: i64,
     renewals_at: i64,
     retention_at: i64,
+    ends_at: i64,
+    /// Whether messages are being indexed.
+    pub(crate) indexing: bool,
     /// Whether issuers are being asked for a later word.
     pub(crate) renewing: bool,
 }
@@ -30,7 +36,7 @@ impl Upkeep {
 impl Home {
     /// Looks after what is due. Called several times a second.
     pub(crate) async fn keep_house(&self, now: i64) {
-        let (lock, read, renew) = {
+        let (lock, read, renew, ends) = {
             let mut state = self.state();
             if (now - state.upkeep.trail_at).abs() >= TRAIL_EVERY_MS {
                 state.upkeep.trail_at = now;
@@ -48,7 +54,11 @@ impl Home {
             if renew {
                 state.upkeep.renewals_at = now;
             }
-            (state.lock_due(now), read, renew)
+            let ends = (now - state.upkeep.ends_at).abs() >= ENDS_EVERY_MS;
+            if ends {
+                state.upkeep.ends_at = now;
+            }
+            (state.lock_due(now), read, renew, ends)
         };
         if read {
             let document = self.read_organisation().await;
@@ -56,6 +66,10 @@ impl Home {
         }
         if renew {
             self.renew_due(now);
+        }
+        if ends {
+            crate::chat::end_children(self, now);
+            self.index_later();
         }
         if lock && let Err(failure) = self.lock().await {
             tracing::warn!(code = failure.code, "the app could not lock itself");

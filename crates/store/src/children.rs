@@ -22,6 +22,8 @@ pub enum ChildState {
     Delivered,
     /// Somebody else's.
     Received,
+    /// Ours; the other side has read it.
+    Read,
 }
 
 impl ChildState {
@@ -32,11 +34,12 @@ impl ChildState {
             Self::Sent => 2,
             Self::Delivered => 3,
             Self::Received => 4,
+            Self::Read => 5,
         }
     }
 
     pub(crate) fn of_number(number: i64) -> Option<Self> {
-        [Self::Queued, Self::Failed, Self::Sent, Self::Delivered, Self::Received]
+        [Self::Queued, Self::Failed, Self::Sent, Self::Delivered, Self::Received, Self::Read]
             .into_iter()
             .find(|state| state.number() == number)
     }
@@ -65,6 +68,10 @@ pub struct ChildRow {
     pub mine: bool,
     /// Whether somebody still has to read it.
     pub unread: bool,
+    /// Whether it is kept for others only, and is no line of its own: a word about another child.
+    pub hidden: bool,
+    /// When it is to be gone, Unix milliseconds.
+    pub ends: Option<i64>,
 }
 
 impl std::fmt::Debug for ChildRow {
@@ -85,7 +92,7 @@ struct Kept {
     value: String,
 }
 
-const COLUMNS: &str = "ordinal, id, state, unread, sealed";
+pub(crate) const COLUMNS: &str = "ordinal, id, state, unread, hidden, ends, sealed";
 
 impl Tx<'_> {
     /// Keeps a child and returns its ordinal. A second one with its id, or with its author and
@@ -106,9 +113,20 @@ impl Tx<'_> {
         let sealed = self.cipher.child.seal_value("sealed", &id, &kept)?;
         self.db
             .prepare_cached(
-                "INSERT INTO child (id, object, author, seq, state, unread, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO child (id, object, author, seq, state, unread, hidden, ends, sealed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![id, self.object(&row.object), author, row.seq, row.state.number(), row.unread, sealed])?;
+            .execute(params![
+                id,
+                self.object(&row.object),
+                author,
+                row.seq,
+                row.state.number(),
+                row.unread,
+                row.hidden,
+                row.ends,
+                sealed
+            ])?;
         Ok(self.db.last_insert_rowid())
     }
 
@@ -119,10 +137,10 @@ impl Tx<'_> {
         raw.map(|raw| self.open_child(raw)).transpose()
     }
 
-    /// The last `limit` children of an object before ordinal `before`, the oldest first.
+    /// The last `limit` children of an object before ordinal `before`, the oldest first; hidden ones are not shown.
     pub fn children(&self, object: &str, before: Option<i64>, limit: usize) -> Result<Vec<ChildRow>, StoreError> {
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND ordinal < ?2 ORDER BY ordinal DESC LIMIT ?3"
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND hidden = 0 AND ordinal < ?2 ORDER BY ordinal DESC LIMIT ?3"
         ))?;
         let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
         let before = before.unwrap_or(i64::MAX);
@@ -132,21 +150,21 @@ impl Tx<'_> {
         Ok(page)
     }
 
-    /// The children of an object after a place in it, the oldest first.
+    /// The children of an object after a place in it, the oldest first; hidden ones are not shown.
     pub fn children_after(&self, object: &str, after: i64, limit: usize) -> Result<Vec<ChildRow>, StoreError> {
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3"
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND hidden = 0 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3"
         ))?;
         let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
         let rows = query.query_map(params![self.object(object), after, limit], Raw::read)?;
         rows.map(|raw| self.open_child(raw?)).collect()
     }
 
-    /// How many children an object has.
+    /// How many children an object has that are shown.
     pub fn count_children_of(&self, object: &str) -> Result<usize, StoreError> {
         let count: i64 = self
             .db
-            .prepare_cached("SELECT count(*) FROM child WHERE object = ?1")?
+            .prepare_cached("SELECT count(*) FROM child WHERE object = ?1 AND hidden = 0")?
             .query_row([self.object(object)], |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
@@ -175,8 +193,10 @@ impl Tx<'_> {
 
     /// The children of an object in one state, the oldest first, at most a page of them.
     pub fn children_in(&self, object: &str, state: ChildState) -> Result<Vec<ChildRow>, StoreError> {
+        // Said twice, so that the index of what is on its way is found.
+        let on_its_way = if state.number() < 3 { "AND state < 3" } else { "" };
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND state = ?2 ORDER BY ordinal LIMIT ?3"
+            "SELECT {COLUMNS} FROM child WHERE object = ?1 AND state = ?2 {on_its_way} ORDER BY ordinal LIMIT ?3"
         ))?;
         let limit = i64::try_from(PAGE_LIMIT).unwrap_or(0);
         let rows = query.query_map(params![self.object(object), state.number(), limit], Raw::read)?;
@@ -193,7 +213,7 @@ impl Tx<'_> {
         if found == 0 { Err(StoreError::NoSuchRow) } else { Ok(()) }
     }
 
-    /// Moves a child on, never back: what is delivered does not become sent again. Says whether
+    /// Moves a child on, never back: what is read does not become sent again. Says whether
     /// anything changed; no such child is no change.
     pub fn advance_child(&self, id: &str, state: ChildState) -> Result<bool, StoreError> {
         self.writable()?;
@@ -204,24 +224,31 @@ impl Tx<'_> {
         Ok(changed > 0)
     }
 
-    /// Takes the words out of a child; its id, author and number stay.
+    /// Takes the words out of a child and shows it no more; its id, author and number stay.
     pub fn empty_child(&self, id: &str) -> Result<(), StoreError> {
         self.writable()?;
         let row = self.child(id)?.ok_or(StoreError::NoSuchRow)?;
-        let kept = Kept {
-            id: row.id,
-            object: row.object,
-            author: row.author,
-            seq: row.seq,
-            at: row.at,
-            mine: row.mine,
-            value: String::new(),
-        };
-        let name = self.child_id(id);
-        let sealed = self.cipher.child.seal_value("sealed", &name, &kept)?;
+        self.forget_words(&row)?;
+        self.reseal(row, String::new())?;
         self.db
-            .prepare_cached("UPDATE child SET sealed = ?2, unread = 0 WHERE id = ?1")?
-            .execute(params![name, sealed])?;
+            .prepare_cached("UPDATE child SET unread = 0, hidden = 1, ends = NULL WHERE id = ?1")?
+            .execute([self.child_id(id)])?;
+        Ok(())
+    }
+
+    /// Says something else in a child; its id, author and number stay.
+    pub fn replace_child(&self, id: &str, value: &str) -> Result<(), StoreError> {
+        self.writable()?;
+        let row = self.child(id)?.ok_or(StoreError::NoSuchRow)?;
+        self.reseal(row, value.to_owned())
+    }
+
+    fn reseal(&self, row: ChildRow, value: String) -> Result<(), StoreError> {
+        let name = self.child_id(&row.id);
+        let ChildRow { id, object, author, seq, at, mine, .. } = row;
+        let kept = Kept { id, object, author, seq, at, mine, value };
+        let sealed = self.cipher.child.seal_value("sealed", &name, &kept)?;
+        self.db.prepare_cached("UPDATE child SET sealed = ?2 WHERE id = ?1")?.execute(params![name, sealed])?;
         Ok(())
     }
 
@@ -229,6 +256,9 @@ impl Tx<'_> {
     /// gone from the disk too.
     pub fn delete_child(&self, id: &str) -> Result<bool, StoreError> {
         self.writable()?;
+        if let Some(row) = self.child(id)? {
+            self.forget_words(&row)?;
+        }
         Ok(self.db.prepare_cached("DELETE FROM child WHERE id = ?1")?.execute([self.child_id(id)])? > 0)
     }
 
@@ -257,6 +287,7 @@ impl Tx<'_> {
     /// Forgets all children of an object; how many there were.
     pub fn delete_children(&self, object: &str) -> Result<usize, StoreError> {
         self.writable()?;
+        self.forget_words_of(object)?;
         Ok(self.db.prepare_cached("DELETE FROM child WHERE object = ?1")?.execute([self.object(object)])?)
     }
 
@@ -278,15 +309,15 @@ impl Tx<'_> {
             .execute([self.object(object)])?)
     }
 
-    fn child_id(&self, id: &str) -> [u8; 32] {
+    pub(crate) fn child_id(&self, id: &str) -> [u8; 32] {
         self.cipher.child.blind("id", &[id.as_bytes()])
     }
 
-    fn object(&self, object: &str) -> [u8; 32] {
+    pub(crate) fn object(&self, object: &str) -> [u8; 32] {
         self.cipher.child.blind("object", &[object.as_bytes()])
     }
 
-    fn open_child(&self, raw: Raw) -> Result<ChildRow, StoreError> {
+    pub(crate) fn open_child(&self, raw: Raw) -> Result<ChildRow, StoreError> {
         let kept: Kept = self.cipher.child.open_value("sealed", &raw.id, &raw.sealed)?;
         let state = ChildState::of_number(raw.state).ok_or_else(|| StoreError::damaged("child"))?;
         Ok(ChildRow {
@@ -300,21 +331,33 @@ impl Tx<'_> {
             value: kept.value,
             mine: kept.mine,
             unread: raw.unread,
+            hidden: raw.hidden,
+            ends: raw.ends,
         })
     }
 }
 
 /// A row as it lies in the file.
-struct Raw {
+pub(crate) struct Raw {
     ordinal: i64,
     id: [u8; 32],
     state: i64,
     unread: bool,
+    hidden: bool,
+    ends: Option<i64>,
     sealed: Vec<u8>,
 }
 
 impl Raw {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { ordinal: row.get(0)?, id: row.get(1)?, state: row.get(2)?, unread: row.get(3)?, sealed: row.get(4)? })
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            ordinal: row.get(0)?,
+            id: row.get(1)?,
+            state: row.get(2)?,
+            unread: row.get(3)?,
+            hidden: row.get(4)?,
+            ends: row.get(5)?,
+            sealed: row.get(6)?,
+        })
     }
 }

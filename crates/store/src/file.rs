@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use crate::cipher::Cipher;
-use crate::{MasterKey, StoreError, Tx, schema};
+use crate::{MasterKey, StoreError, Tx, schema, words};
 
 /// How long another connection of this process is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -56,6 +56,7 @@ impl Store {
         schema::migrate(&mut db)?;
         let cipher = Arc::new(Cipher::new(master));
         prove(&mut db, &cipher)?;
+        words::begin(&db)?;
         let inner = Inner { db, cipher, writes: 0, unclean: false, _lock: lock };
         Ok(Store {
             path: path.to_owned(),
@@ -127,6 +128,7 @@ impl Store {
         self.closed.store(true, Ordering::SeqCst);
         drop(self.copies.write().unwrap_or_else(PoisonError::into_inner));
         if let Some(inner) = self.inner().take() {
+            words::end(&inner.db);
             let _ = scrub(&inner.db);
         }
         keys::wipe_stack();
@@ -181,7 +183,7 @@ impl std::fmt::Debug for Store {
 }
 
 fn scrub(db: &Connection) -> Result<(), StoreError> {
-    let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    let busy: bool = db.query_row("PRAGMA main.wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy { Err(StoreError::InUse) } else { Ok(()) }
 }
 

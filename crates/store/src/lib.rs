@@ -1,7 +1,7 @@
 //! Keeps everything a profile must remember: one SQLite file in which every private value is sealed.
 //!
 //! What a thief of the disk learns: how many rows there are, how large they are, when they were
-//! written, which rows belong together, and which messages are read or sent. Names, addresses,
+//! written, when they end, which rows belong together, and which messages are read or sent. Names, addresses,
 //! texts, keys and the state of the groups are sealed with XChaCha20-Poly1305 under keys derived
 //! from one master key; lookups go through an HMAC of the name.
 //!
@@ -27,6 +27,7 @@ mod file;
 mod header;
 mod keeping;
 mod keyring;
+mod marks;
 mod master;
 mod outbox;
 mod process;
@@ -36,6 +37,7 @@ mod schema;
 mod secret_page;
 mod tx;
 mod vault;
+mod words;
 
 #[cfg(test)]
 mod interrupted;

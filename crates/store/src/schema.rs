@@ -11,7 +11,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x5072_6C63;
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
 
 /// Step n leads from version n to n + 1; a step is never changed once it was released.
-const STEPS: &[&str] = &[FIRST, UNREAD_AND_LANES];
+const STEPS: &[&str] = &[FIRST, UNREAD_AND_LANES, WORDS_ABOUT_WORDS];
 
 const FIRST: &str = "
     CREATE TABLE proof (
@@ -60,6 +60,16 @@ const UNREAD_AND_LANES: &str = "
     UPDATE outbox SET lane = domain;
     CREATE INDEX outbox_of_domain ON outbox (domain, id);
     CREATE INDEX outbox_of_lane ON outbox (lane, id);
+";
+
+/// What was there before is shown and stays; what is on its way is found without looking at the rest.
+const WORDS_ABOUT_WORDS: &str = "
+    ALTER TABLE child ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE child ADD COLUMN ends INTEGER;
+    DROP INDEX child_of_object;
+    CREATE INDEX child_shown ON child (object, ordinal) WHERE hidden = 0;
+    CREATE INDEX child_on_its_way ON child (object, state, ordinal) WHERE state < 3;
+    CREATE INDEX child_ends ON child (ends) WHERE ends IS NOT NULL;
 ";
 
 /// Brings the store to the present version, step by step, each in its own transaction.

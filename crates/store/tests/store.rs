@@ -391,7 +391,7 @@ fn a_store_of_a_newer_app_is_left_alone() {
     let db = rusqlite::Connection::open(&profile.path).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
-    let known = 2;
+    let known = 3;
     assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::Newer { have: 99, known });
 }
 
@@ -421,4 +421,69 @@ fn damage(path: &Path) {
     let half = bytes.len() / 2;
     bytes[half..].fill(0xAA);
     std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_is_told_to_be_read_moves_on_and_never_back() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            for seq in 1..=500 {
+                tx.add_child(&child(&format!("c{seq}"), "ana", seq, ChildState::Sent))?;
+            }
+            tx.set_child_state("c3", ChildState::Failed)?;
+            let told = tx.advance_up_to(CHAT, "ana", 0, 400, ChildState::Delivered)?;
+            assert!(told.len() <= 400 && told.last().unwrap().seq == 400, "the newest are told");
+            assert_eq!(tx.child("c3")?.unwrap().state, ChildState::Delivered);
+            let told = tx.advance_up_to(CHAT, "ana", 400, 500, ChildState::Read)?;
+            assert_eq!((told.len(), tx.child("c400")?.unwrap().state), (100, ChildState::Delivered));
+            assert!(tx.advance_up_to(CHAT, "ana", 0, 500, ChildState::Delivered)?.iter().all(|row| row.seq <= 400));
+            assert_eq!(tx.child("c500")?.unwrap().state, ChildState::Read);
+            // What was refused once and sent again has an old number.
+            tx.set_child_state("c7", ChildState::Queued)?;
+            let told = tx.advance_up_to(CHAT, "ana", 500, 500, ChildState::Delivered)?;
+            assert_eq!(told.iter().map(|row| row.seq).collect::<Vec<_>>(), [7]);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_word_about_a_message_is_no_line_of_its_own_but_keeps_its_number() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            tx.add_child(&child("one", "ana", 1, ChildState::Sent))?;
+            tx.add_child(&ChildRow { hidden: true, ..child("two", "ana", 2, ChildState::Queued) })?;
+            tx.replace_child("one", "{\"text\":\"better words\"}")?;
+            let shown = tx.children(CHAT, None, 9)?;
+            assert_eq!(shown.iter().map(|row| row.value.as_str()).collect::<Vec<_>>(), ["{\"text\":\"better words\"}"]);
+            assert_eq!((tx.last_child(CHAT)?.unwrap().id.as_str(), tx.count_children_of(CHAT)?), ("one", 1));
+            assert_eq!(tx.children_of(CHAT, "ana", 0, 9)?.len(), 2, "who missed it gets it again");
+            assert_eq!(tx.children_in(CHAT, ChildState::Queued)?.len(), 1);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn children_end_when_their_time_has_come() {
+    let profile = Profile::new();
+    let store = profile.open();
+    store
+        .write(|tx| {
+            tx.add_child(&ChildRow { ends: Some(100), ..child("one", "ben", 1, ChildState::Received) })?;
+            tx.add_child(&child("two", "ben", 2, ChildState::Received))?;
+            tx.set_child_end("two", Some(200))?;
+            let ended = |now| tx.ended_children(now, 9).map(|rows| rows.len());
+            assert_eq!((ended(99)?, ended(100)?, ended(200)?), (0, 1, 2));
+            assert_eq!(tx.mark_read_up_to(CHAT, "ben", 1)?, 1);
+            assert_eq!(tx.unread_children(CHAT, 9)?.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["two"]);
+            tx.empty_child("one")?;
+            assert_eq!((ended(100)?, tx.children(CHAT, None, 9)?.len()), (0, 1));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
 }

@@ -5,7 +5,7 @@ use crate::shell::{Failed, cargo, step};
 use crate::suite;
 
 /// The benchmarks there are.
-const NAMES: &[&str] = &["bus", "call", "first-contact", "impaired", "soak", "trust"];
+const NAMES: &[&str] = &["bus", "call", "first-contact", "history", "impaired", "soak", "trust"];
 
 /// Runs the named ones, one after the other so that they do not disturb each other.
 pub fn run(names: &[String], minutes: Option<f64>, install: bool) -> Result<(), Failed> {

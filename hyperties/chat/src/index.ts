@@ -1,9 +1,13 @@
 // Text conversations: one comm object each, every message a child of its author.
 
-import { isObject, Refusal, serve, Syncher, tellApp, text, user, type Address, type Bus, type Child, type Configuration, type DataObject, type Notification } from "../../kit/src/index.ts";
+import { isObject, Refusal, serve, Syncher, tellApp, text, user, type Address, type Bus, type Child, type Configuration, type DataObject, type JsonObject, type Notification } from "../../kit/src/index.ts";
 
 /** Characters of one message. */
 const TEXT_LIMIT = 16_384;
+/** Characters of the name of a message: an address, and which child of it. */
+const ID_LIMIT = 640;
+/** What is said about another message, instead of to a person. */
+const ABOUT_MESSAGES = new Set(["react", "edit", "delete", "pin"]);
 
 export default class Chat {
   readonly name = "chat";
@@ -20,7 +24,12 @@ export default class Chat {
     this.#syncher.onNotification((event) => this.#notified(event));
     serve(bus, url, {
       create: (params) => this.#create(user(params)),
-      send: (params) => this.#send(text(params, "conversation"), message(params)),
+      send: (params) => this.#say(params, { type: "text", text: message(params), ...answered(params) }),
+      edit: (params) => this.#say(params, { type: "edit", to: text(params, "to", ID_LIMIT), text: message(params) }),
+      react: (params) => this.#say(params, { type: "react", to: text(params, "to", ID_LIMIT), emoji: text(params, "emoji"), on: params["on"] !== false }),
+      delete: (params) => this.#say(params, { type: "delete", to: text(params, "to", ID_LIMIT) }),
+      pin: (params) => this.#say(params, { type: "pin", to: text(params, "to", ID_LIMIT), on: params["on"] !== false }),
+      timer: (params) => this.#say(params, { type: "timer", seconds: seconds(params, "seconds") }),
       join: (params) => this.#join(text(params, "conversation")),
     });
     // A conversation that is not taken up now is taken up when something arrives for it.
@@ -33,9 +42,9 @@ export default class Chat {
     return { conversation: object.url };
   }
 
-  async #send(conversation: Address, text: string) {
-    const object = await this.#syncher.attach(conversation);
-    const { resource, seq } = await object.addChild({ type: "text", text });
+  async #say(params: Record<string, unknown>, value: JsonObject) {
+    const object = await this.#syncher.attach(text(params, "conversation"));
+    const { resource, seq } = await object.addChild(value);
     return { message: resource, seq };
   }
 
@@ -62,12 +71,29 @@ export default class Chat {
     const about = { conversation: url, message: childId, seq, author, at };
     if (isObject(value) && value["type"] === "text" && typeof value["text"] === "string" && fits(value["text"])) {
       this.#tell({ event: "message", ...about, text: value["text"] });
+    } else if (isObject(value) && ABOUT_MESSAGES.has(String(value["type"])) && typeof value["to"] === "string") {
+      this.#tell({ event: "changed", ...about, to: value["to"] });
     } else this.#tell({ event: "unsupported", ...about });
   }
 
   #tell(event: Record<string, unknown> & { event: string }): void {
     tellApp(this.#bus, this.#url, event);
   }
+}
+
+/** What a message says of itself besides its words. */
+function answered(params: Record<string, unknown>): JsonObject {
+  return {
+    ...(params["reply"] === undefined ? {} : { reply: text(params, "reply", ID_LIMIT) }),
+    ...(params["forwarded"] === true ? { forwarded: true } : {}),
+    ...(params["ends"] === undefined ? {} : { ends: seconds(params, "ends") }),
+  };
+}
+
+function seconds(params: Record<string, unknown>, name: string): number {
+  const value = params[name];
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Refusal(400, `${name} is a number of seconds`);
+  return value as number;
 }
 
 /** Whether a text is neither empty nor too long, counted as people count. */

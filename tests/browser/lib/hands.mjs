@@ -15,6 +15,11 @@ export class Mouse {
   async choose(radio) {
     await radio.check();
   }
+
+  /** Opens what can be done with a message. */
+  async actions(message) {
+    await message.click({ button: 'right' });
+  }
 }
 
 /** Walks with Tab and arrows as people do who cannot use a mouse; what takes no focus cannot be used. */
@@ -45,6 +50,18 @@ export class Keyboard {
       if (steps === 0) throw new Error('arrows do not reach the radio button');
       await this.#page.keyboard.press('ArrowDown');
     }
+  }
+
+  /** The messages are one stop; arrows go from one to the next, Enter opens what can be done. */
+  async actions(message) {
+    await this.#reach(this.#page.locator('[data-testid="messages"] [data-line][tabindex="0"]'));
+    await this.#page.keyboard.press('End');
+    for (let steps = MOST_STOPS; !(await message.evaluate((one) => one === document.activeElement)); steps -= 1) {
+      if (steps === 0) throw new Error(`arrows do not reach ${message}`);
+      await this.#page.keyboard.press('ArrowUp');
+    }
+    await this.#mustBeSeen(message);
+    await this.#page.keyboard.press('Enter');
   }
 
   /** Goes on with Tab until the focus is where it is wanted. */

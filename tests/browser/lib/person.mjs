@@ -43,9 +43,22 @@ export class Person {
     return this.at('message-text').filter({ hasText: text });
   }
 
-  /** My message with this text, once it got as far as this. */
+  /** The whole line of a message with this text. */
+  line(text) {
+    return this.page.locator('[data-testid="message"]').filter({ has: this.message(text) }).last();
+  }
+
+  /** Does something with a message: the test id of what is chosen. */
+  async does(text, what) {
+    await this.hands.actions(this.line(text));
+    await this.press(what);
+  }
+
+  /** My message with this text, once it got at least as far as this. */
   mine(text, state) {
-    return this.page.locator(`[data-testid="message"][data-mine="true"][data-state="${state}"]`).filter({ hasText: text });
+    const far = { sent: ['sent', 'delivered', 'read'], delivered: ['delivered', 'read'] }[state] ?? [state];
+    const states = far.map((one) => `[data-testid="message"][data-mine="true"][data-state="${one}"]`);
+    return this.page.locator(states.join(', ')).filter({ hasText: text });
   }
 
   /** Takes a picture of a screen and lets axe judge it. */

@@ -163,7 +163,7 @@ pub(crate) async fn chat(tale: &mut Transcript, ana: &Window, ben: &Window) -> O
         for words in [ANA_WRITES, BEN_WRITES, ANA_ANSWERS] {
             window.read(text_message(), words).await?;
         }
-        window.gone(By::Css("[data-testid=\"message\"][data-mine=\"true\"]:not([data-state=\"delivered\"])")).await?;
+        window.gone(By::Css("[data-testid=\"message\"][data-mine=\"true\"]:not([data-state=\"delivered\"]):not([data-state=\"read\"])")).await?;
     }
     tale.step("both have written, and both have read it", &[ana, ben]).await
 }

@@ -225,8 +225,11 @@ impl Book {
     /// Everything acknowledged is at the other side exactly once, in order, and nothing is there that was not written.
     fn holds(&self, here: &[ChatMessage], there: &[ChatMessage]) {
         let kept: Vec<&ChatMessage> = here.iter().filter(|message| message.mine).collect();
-        let delivered: Vec<usize> =
-            kept.iter().filter(|m| m.state == DeliveryState::Delivered).filter_map(|m| self.number(m)).collect();
+        let delivered: Vec<usize> = kept
+            .iter()
+            .filter(|m| matches!(m.state, DeliveryState::Delivered | DeliveryState::Read))
+            .filter_map(|m| self.number(m))
+            .collect();
         let failed: BTreeSet<usize> =
             kept.iter().filter(|m| m.state == DeliveryState::Failed).filter_map(|m| self.number(m)).collect();
         let arrived: Vec<usize> = there.iter().filter(|m| !m.mine).filter_map(|m| self.number(m)).collect();

@@ -1,5 +1,5 @@
 /** Keeps the open conversation: its messages, its draft and what can be done with them. */
-import type { ChatMessage, ChatSummary, ChatView, PersonCard, Shell } from '../shell/shell';
+import type { ChatMessage, ChatPage, ChatSummary, ChatView, PersonCard, Question, Shell } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import type { Chats } from '../chats/chats.svelte';
 import type { Announcer } from '../shared/announcer.svelte';
@@ -10,6 +10,14 @@ import { say } from '../words/words.svelte';
 /** The longest text one message may have. */
 export const LONGEST_TEXT = 16_384;
 const DRAFT_PAUSE_MS = 400;
+/** Messages that are shown at once; of more, the far end goes until one scrolls there. */
+export const MOST_SHOWN = 240;
+/** Typing is told and believed for so long. */
+const TYPING_TOLD_MS = 4_000;
+const TYPING_SEEN_MS = 7_000;
+
+/** Whether an own message can still be said anew: it is there, and has words. */
+export const mayEdit = (message: ChatMessage): boolean => message.mine && message.content.type === 'text' && message.state !== 'failed';
 
 export class Conversation {
   /** Which conversation is open. */
@@ -18,13 +26,31 @@ export class Conversation {
   messages = $state<ChatMessage[]>([]);
   draft = $state('');
   more = $state(false);
+  /** Whether there are newer ones than the last of these. */
+  newer = $state(false);
+  /** The message one jumped to. */
+  found = $state<string | null>(null);
+  /** The message that is answered, or said anew. */
+  about = $state<{ kind: 'reply' | 'edit'; message: ChatMessage } | null>(null);
+  /** Where a link leads that was clicked, until the person decides. */
+  leaving = $state<string | null>(null);
+  /** The message that is to be forwarded. */
+  forwarding = $state<ChatMessage | null>(null);
+  /** Whether the other side is typing. */
+  typing = $state(false);
   waiting = new Waiting();
   older = new Waiting();
   sending = new Waiting();
   answering = new Waiting();
+  /** Something that is done with a message. */
+  acting = new Waiting();
   #drafts = new Map<string, string>();
   #hidden = new Set<string>();
   #draftTimer: ReturnType<typeof setTimeout> | undefined;
+  #typingTimer: ReturnType<typeof setTimeout> | undefined;
+  #typingTold = 0;
+  /** What was typed before a message was to be said anew. */
+  #beforeEdit = '';
 
   constructor(
     private readonly shell: Shell,
@@ -52,8 +78,8 @@ export class Conversation {
     this.chat = chat;
     this.view = null;
     this.messages = [];
-    this.more = false;
-    for (const waiting of [this.older, this.sending, this.answering]) waiting.reset();
+    this.#away();
+    for (const waiting of [this.older, this.sending, this.answering, this.acting]) waiting.reset();
     this.draft = this.#drafts.get(chat) ?? this.chats.find(chat)?.draft ?? '';
     await this.load();
   }
@@ -64,10 +90,11 @@ export class Conversation {
     const view = await this.waiting.run(() => this.shell.ask({ ask: 'chat.open', input: { chat } }));
     if (!view || this.chat !== chat) return;
     this.view = view;
-    const held = this.messages;
+    const held = this.newer ? [] : this.messages;
     this.messages = view.messages;
     for (const message of held) this.#place(message);
     this.more = view.more;
+    this.newer = false;
     if (this.draft === '') this.draft = this.#drafts.get(chat) ?? view.summary.draft;
     this.read();
   }
@@ -78,7 +105,21 @@ export class Conversation {
     this.view = null;
     this.messages = [];
     this.draft = '';
+    this.#away();
     this.waiting.reset();
+  }
+
+  /** Nothing of the conversation that was open holds for the next one. */
+  #away(): void {
+    this.more = false;
+    this.newer = false;
+    this.found = null;
+    this.about = null;
+    this.leaving = null;
+    this.forwarding = null;
+    this.typing = false;
+    this.#typingTold = 0;
+    clearTimeout(this.#typingTimer);
   }
 
   /** Forgets everything, drafts too: the app keeps those. */
@@ -90,8 +131,9 @@ export class Conversation {
     this.view = null;
     this.messages = [];
     this.draft = '';
-    this.more = false;
-    for (const waiting of [this.waiting, this.older, this.sending, this.answering]) waiting.reset();
+    this.#beforeEdit = '';
+    this.#away();
+    for (const waiting of [this.waiting, this.older, this.sending, this.answering, this.acting]) waiting.reset();
   }
 
   async showOlder(): Promise<void> {
@@ -102,14 +144,61 @@ export class Conversation {
     const found = await this.older.run(() => this.shell.ask({ ask: 'chat.older', input }));
     if (!found || this.chat !== chat) return;
     const known = new Set(this.messages.map((message) => message.id));
-    this.messages = [...found.filter((message) => !known.has(message.id)), ...this.messages];
+    const messages = [...found.filter((message) => !known.has(message.id)), ...this.messages];
+    this.newer ||= messages.length > MOST_SHOWN;
+    this.messages = messages.slice(0, MOST_SHOWN);
     this.more = found.length > 0;
+  }
+
+  async showNewer(): Promise<void> {
+    const last = this.messages.at(-1);
+    const chat = this.chat;
+    if (!last || chat === null || !this.newer || this.older.busy) return;
+    const found = await this.older.run(() => this.shell.ask({ ask: 'chat.newer', input: { chat, after: last.ordinal } }));
+    if (!found || this.chat !== chat) return;
+    const known = new Set(this.messages.map((message) => message.id));
+    const messages = [...this.messages, ...found.filter((message) => !known.has(message.id))];
+    this.more ||= messages.length > MOST_SHOWN;
+    this.messages = messages.slice(-MOST_SHOWN);
+    this.newer = found.length > 0;
+  }
+
+  /** Shows a message, wherever it stands. */
+  async jump(message: string): Promise<void> {
+    const chat = this.chat;
+    if (chat === null) return;
+    this.found = null;
+    if (!this.messages.some(({ id }) => id === message)) await this.#show({ ask: 'chat.around', input: { chat, message } });
+    else this.found = message;
+  }
+
+  /** Shows the first message of a day. */
+  async jumpToDate(at: number): Promise<void> {
+    const chat = this.chat;
+    if (chat !== null) await this.#show({ ask: 'chat.date', input: { chat, at } });
+  }
+
+  async #show(question: Extract<Question, { ask: 'chat.around' | 'chat.date' }>): Promise<void> {
+    const page = (await this.acting.run(() => this.shell.ask(question))) as ChatPage | null;
+    if (!page || this.chat !== question.input.chat) return;
+    this.messages = page.messages;
+    this.more = page.older;
+    this.newer = page.newer;
+    this.found = page.found;
+  }
+
+  /** Back to the newest messages. */
+  async toNewest(): Promise<void> {
+    this.found = null;
+    if (this.newer) await this.load();
   }
 
   type(text: string): void {
     this.draft = text;
     const chat = this.chat;
     if (chat === null) return;
+    if (text.trim() !== '') this.#tellTyping(chat);
+    if (this.about?.kind === 'edit') return;
     this.#drafts.set(chat, text);
     clearTimeout(this.#draftTimer);
     this.#draftTimer = setTimeout(() => this.#keepDraft(), DRAFT_PAUSE_MS);
@@ -120,12 +209,20 @@ export class Conversation {
     const chat = this.chat;
     const text = this.draft.trim();
     if (this.held || chat === null || text === '' || text.length > LONGEST_TEXT || this.sending.busy) return;
+    const about = this.about;
+    if (about?.kind === 'edit') return this.#sayAnew(about.message, text);
     clearTimeout(this.#draftTimer);
     this.draft = '';
+    this.about = null;
+    this.#typingTold = 0;
     this.#drafts.set(chat, '');
     const listed = this.chats.find(chat);
     if (listed) listed.draft = '';
-    const message = await this.sending.run(() => this.shell.ask({ ask: 'chat.send', input: { chat, text } }));
+    const message = await this.sending.run(() => (about === null
+      ? this.shell.ask({ ask: 'chat.send', input: { chat, text } })
+      : this.shell.ask({ ask: 'chat.reply', input: { chat, message: about.message.id, text } })));
+    // What was written is at the end, wherever one was reading.
+    if (message && this.chat === chat && this.newer) await this.toNewest();
     if (message) {
       // News of the message may have come before the answer, and is newer than it.
       const known = this.messages.some((one) => one.id === message.id);
@@ -135,8 +232,124 @@ export class Conversation {
       if (message.chat !== chat && this.chat === chat) this.onmoved(message.chat);
     } else if (this.sending.trouble) {
       this.#drafts.set(chat, text);
-      if (this.chat === chat && this.draft === '') this.draft = text;
+      if (this.chat === chat && this.draft === '') {
+        this.draft = text;
+        this.about ??= about;
+      }
     }
+  }
+
+  async #sayAnew(message: ChatMessage, text: string): Promise<void> {
+    if (text !== (message.content.type === 'text' ? message.content.text : '')) {
+      const changed = await this.sending.run(() => this.shell.ask({ ask: 'chat.edit', input: { message: message.id, text } }));
+      if (!changed) return;
+      this.#changed(changed);
+    }
+    this.leaveAbout();
+  }
+
+  reply(message: ChatMessage): void {
+    this.leaveAbout();
+    this.about = { kind: 'reply', message };
+  }
+
+  edit(message: ChatMessage): void {
+    if (!mayEdit(message) || message.content.type !== 'text') return;
+    this.leaveAbout();
+    this.#beforeEdit = this.draft;
+    this.about = { kind: 'edit', message };
+    this.draft = message.content.text;
+  }
+
+  /** The arrow up in an empty field: the last own message is said anew. */
+  editLast(): boolean {
+    const last = this.newer ? undefined : this.messages.findLast((message) => message.mine && message.content.type !== 'system');
+    if (!last || !mayEdit(last)) return false;
+    this.edit(last);
+    return true;
+  }
+
+  /** Neither answers nor edits any more; what was typed before comes back. */
+  leaveAbout(): void {
+    if (this.about?.kind === 'edit') this.draft = this.#beforeEdit;
+    this.#beforeEdit = '';
+    this.about = null;
+  }
+
+  /** Reacts, or takes the reaction back. */
+  async react(message: ChatMessage, emoji: string): Promise<void> {
+    const on = !message.reactions.some((one) => one.emoji === emoji && one.mine);
+    await this.#act(() => this.shell.ask({ ask: 'chat.react', input: { message: message.id, emoji, on } }));
+  }
+
+  async pin(message: ChatMessage, on: boolean): Promise<void> {
+    await this.#act(() => this.shell.ask({ ask: 'chat.pin', input: { message: message.id, on } }));
+  }
+
+  /** Takes an own message back at everybody's, unless that is undone at once. */
+  takeBack(message: ChatMessage): void {
+    this.#hide(message.id, true);
+    if (this.about?.message.id === message.id) this.leaveAbout();
+    const commit = async () => {
+      await this.#act(() => this.shell.ask({ ask: 'chat.delete', input: { message: message.id } }));
+      this.#hide(message.id, false);
+    };
+    this.toasts.undoable(say('conversation.taken-back'), () => void commit(), () => this.#hide(message.id, false));
+  }
+
+  async forward(message: ChatMessage, to: string, name: string): Promise<void> {
+    this.forwarding = null;
+    const sent = await this.acting.run(() => this.shell.ask({ ask: 'chat.forward', input: { message: message.id, to } }));
+    if (!sent) return;
+    this.chats.takeMessage(sent);
+    if (sent.chat === this.chat && !this.newer) this.#place(sent);
+    this.toasts.say(say('conversation.forwarded', { name }));
+  }
+
+  async setTimer(seconds: number): Promise<void> {
+    const chat = this.chat;
+    if (chat === null) return;
+    await this.acting.run(() => this.shell.ask({ ask: 'chat.timer', input: { chat, seconds } }));
+    await this.#lookAgain();
+  }
+
+  /** Opens what a link leads to, outside of the app. */
+  async leave(url: string): Promise<void> {
+    this.leaving = null;
+    await this.acting.run(() => this.shell.ask({ ask: 'link.open', input: { url } }));
+  }
+
+  async #act(ask: () => Promise<ChatMessage>): Promise<void> {
+    const changed = await this.acting.run(ask);
+    if (changed) this.#changed(changed);
+  }
+
+  #changed(message: ChatMessage): void {
+    if (message.chat !== this.chat) return;
+    if (this.messages.some((one) => one.id === message.id)) this.#place(message);
+    if (this.view) {
+      const others = this.view.pinned.filter((one) => one.id !== message.id);
+      this.view.pinned = message.pinned ? [message, ...others] : others;
+    }
+    for (const one of this.messages) {
+      if (one.reply?.id === message.id) one.reply.text = message.content.type === 'text' ? message.content.text : null;
+    }
+  }
+
+  #tellTyping(chat: string): void {
+    const now = Date.now();
+    if (now - this.#typingTold < TYPING_TOLD_MS || this.summary?.contact !== 'accepted') return;
+    this.#typingTold = now;
+    this.shell.ask({ ask: 'chat.typing', input: { chat } }).catch(() => {
+      // It is told now or not at all.
+    });
+  }
+
+  takeTyping(chat: string): void {
+    if (chat !== this.chat) return;
+    this.typing = true;
+    clearTimeout(this.#typingTimer);
+    this.#typingTimer = setTimeout(() => (this.typing = false), TYPING_SEEN_MS);
   }
 
   async retry(message: ChatMessage): Promise<void> {
@@ -182,8 +395,14 @@ export class Conversation {
 
   take(message: ChatMessage): void {
     if (message.chat !== this.chat) return;
-    const isNew = this.#place(message);
+    const known = this.messages.some((one) => one.id === message.id);
+    // Who reads further up sees what is new when they come back to the end.
+    if (!known && this.newer) return;
+    const isNew = !known && message.ordinal > (this.messages.at(-1)?.ordinal ?? 0);
+    if (known || !isNew) this.#changed(message);
+    if (!known) this.#place(message);
     if (!isNew || message.mine) return;
+    this.typing = false;
     if (message.content.type === 'text') {
       const name = this.summary?.name ?? message.author;
       this.announcer.say(say('conversation.announce', { name, text: message.content.text }));
@@ -194,7 +413,7 @@ export class Conversation {
   takeSummary(summary: ChatSummary): void {
     if (summary.chat !== this.chat || !this.view) return;
     const last = summary.last;
-    const missing = last !== null && !this.messages.some((message) => message.id === last.id);
+    const missing = last !== null && !this.newer && !this.messages.some((message) => message.id === last.id);
     if (missing && !this.waiting.busy) void this.load();
     // A message is told before the number of unread, so what is in sight is read here.
     if (summary.unread > 0) this.read();
@@ -212,17 +431,21 @@ export class Conversation {
     const chat = this.chat;
     if (chat === null) return;
     try {
-      const { devices, refusals } = await this.shell.ask({ ask: 'chat.open', input: { chat } });
+      const { devices, refusals, pinned, timer } = await this.shell.ask({ ask: 'chat.open', input: { chat } });
       if (this.chat !== chat || !this.view) return;
       this.view.devices = devices;
       this.view.refusals = refusals;
+      this.view.pinned = pinned;
+      this.view.timer = timer;
     } catch {
       // What is shown stays until the conversation is opened again.
     }
   }
 
   gone(chat: string, id: string): void {
-    if (chat === this.chat) this.messages = this.messages.filter((message) => message.id !== id);
+    if (chat !== this.chat) return;
+    this.messages = this.messages.filter((message) => message.id !== id);
+    if (this.view) this.view.pinned = this.view.pinned.filter((message) => message.id !== id);
   }
 
   /** Writes the draft down now: the window may be about to close. */

@@ -4,7 +4,9 @@ import { Chats } from '../chats/chats.svelte';
 import { Announcer } from '../shared/announcer.svelte';
 import { Toasts, UNDO_MS } from '../shared/toasts.svelte';
 import { DemoShell, sampleWorld } from '../shell/demo';
-import { Conversation, LONGEST_TEXT } from './conversation.svelte';
+import { plainMessage } from '../shell/demo-world';
+import type { ChatMessage } from '../shell/shell';
+import { Conversation, LONGEST_TEXT, MOST_SHOWN } from './conversation.svelte';
 import { linesOf } from './grouping';
 
 const BEN = 'comm://b.localhost/ben';
@@ -167,5 +169,57 @@ describe('the lines of a conversation', () => {
     expect(lines.filter((line) => line.kind === 'day')).toHaveLength(2);
     const joined = lines.filter((line) => line.kind === 'message' && !line.first);
     expect(joined).toHaveLength(1);
+  });
+});
+
+describe('a long conversation', () => {
+  /** A thousand messages, of which the shell gives a page at a time, as the app does. */
+  async function long() {
+    const stage = await opened();
+    const all: ChatMessage[] = Array.from({ length: 1000 }, (_, at) => ({
+      id: `m${at + 1}`, chat: BEN, ordinal: at + 1, mine: at % 3 === 0, author: 'ben@b.localhost', content: { type: 'text', text: `no. ${at + 1}` },
+      at: at * 60_000, state: 'received', mark: 'introduced', ...plainMessage,
+    }));
+    const ask = stage.shell.ask.bind(stage.shell);
+    vi.spyOn(stage.shell, 'ask').mockImplementation(async (question) => {
+      if (question.ask === 'chat.older') return all.filter((one) => one.ordinal < question.input.before).slice(-60) as never;
+      if (question.ask === 'chat.newer') return all.filter((one) => one.ordinal > question.input.after).slice(0, 60) as never;
+      if (question.ask === 'chat.around') {
+        const at = all.findIndex((one) => one.id === question.input.message);
+        return { messages: all.slice(Math.max(0, at - 30), at + 31), found: question.input.message, older: at > 30, newer: at < 969 } as never;
+      }
+      const answer = await ask(question);
+      return question.ask === 'chat.open' ? ({ ...(answer as object), messages: all.slice(-60), more: true } as never) : answer;
+    });
+    await stage.conversation.load();
+    stage.conversation.messages = all.slice(-60);
+    return { ...stage, all };
+  }
+
+  const ends = (conversation: Conversation) => [conversation.messages[0]?.ordinal, conversation.messages.at(-1)?.ordinal];
+
+  it('shows so many at once and no more, wherever one reads', async () => {
+    const { conversation } = await long();
+    for (let n = 0; n < 8; n += 1) await conversation.showOlder();
+    expect(conversation.messages).toHaveLength(MOST_SHOWN);
+    expect(ends(conversation)).toEqual([461, 700]);
+    expect(conversation.newer).toBe(true);
+    await conversation.showNewer();
+    expect(ends(conversation)).toEqual([521, 760]);
+    expect(conversation.more).toBe(true);
+    for (let n = 0; n < 5; n += 1) await conversation.showNewer();
+    expect(ends(conversation)[1]).toBe(1000);
+    expect(conversation.newer).toBe(false);
+  });
+
+  it('leads to one far away and back, and what comes meanwhile does not push it', async () => {
+    const { conversation, all } = await long();
+    await conversation.jump('m100');
+    expect([conversation.found, ...ends(conversation)]).toEqual(['m100', 70, 130]);
+    conversation.take({ ...all[0]!, id: 'new', ordinal: 1001 });
+    expect(ends(conversation)).toEqual([70, 130]);
+    await conversation.toNewest();
+    expect(ends(conversation)).toEqual([941, 1000]);
+    expect(conversation.found).toBeNull();
   });
 });

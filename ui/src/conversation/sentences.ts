@@ -1,14 +1,35 @@
 /** Says a message as one sentence: for the list, the reader and system lines. */
 import type { ChatMessage, TrustMark } from '../shell/shell';
+import { plainOf } from './markdown';
 import { isNotVerified } from '../shared/trouble';
-import { clock, say, sayIfKnown, stopwatch } from '../words/words.svelte';
+import { clock, say, sayIfKnown, span, stopwatch } from '../words/words.svelte';
 
 /** `name` is how the other side is called. */
 export function textOf(message: ChatMessage, name: string): string {
   const { content } = message;
-  if (content.type === 'text') return content.text;
+  if (content.type === 'text') return plainOf(content.text);
   if (content.type === 'unsupported') return say('conversation.unsupported');
+  if (content.type === 'deleted') return say(message.mine ? 'conversation.you-deleted' : 'conversation.they-deleted', { name });
+  if (content.code === 'timer-set') return timerText(Number(content.detail), message.mine, name);
   return systemText(content.code, content.detail, name);
+}
+
+/** Who set how long messages stay. */
+function timerText(seconds: number, mine: boolean, name: string): string {
+  const who = mine ? 'you' : 'they';
+  return seconds === 0 ? say(`conversation.timer-off-${who}`, { name }) : say(`conversation.timer-${who}`, { name, time: span(seconds) });
+}
+
+/** As a screen reader says what belongs to a message besides its words. */
+function besides(message: ChatMessage, name: string): string[] {
+  const { reply, forwarded, edited, pinned, reactions } = message;
+  const told: string[] = [];
+  if (reply) told.push(say('conversation.answers', { who: reply.mine ? say('conversation.you') : name, text: reply.text ?? say('conversation.quote-gone') }));
+  if (forwarded) told.push(say('conversation.is-forwarded'));
+  if (edited) told.push(say('conversation.edited'));
+  if (pinned) told.push(say('conversation.is-pinned'));
+  if (reactions.length > 0) told.push(say('conversation.reactions', { all: reactions.map((one) => one.emoji).join(' ') }));
+  return told;
 }
 
 export function systemText(code: string, detail: string, name: string): string {
@@ -54,7 +75,8 @@ export function spoken(message: ChatMessage, name: string, mark: TrustMark = mes
   const time = clock(message.at);
   if (message.content.type === 'system') return say('conversation.spoken', { said: text, time });
   const plain = message.mine ? say('conversation.from-you', { text }) : say('conversation.from-them', { name, text });
-  const said = mark === 'introduced' ? plain : say('conversation.spoken-mark', { said: plain, mark: say(`mark.${mark}`) });
+  const whole = besides(message, name).reduce((said, more) => say('conversation.spoken-mark', { said, mark: more }), plain);
+  const said = mark === 'introduced' ? whole : say('conversation.spoken-mark', { said: whole, mark: say(`mark.${mark}`) });
   return message.mine
     ? say('conversation.spoken-state', { said, time, state: say(`state.${message.state}`) })
     : say('conversation.spoken', { said, time });

@@ -23,6 +23,7 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
     shortcuts: [
       { words: 'shortcuts.new', keys: ['Ctrl N'] },
       { words: 'shortcuts.filter', keys: ['Ctrl F'] },
+      { words: 'shortcuts.search', keys: ['Ctrl Shift F'] },
       { words: 'shortcuts.next', keys: ['Alt ↑', 'Alt ↓'] },
       { words: 'shortcuts.next-unread', keys: ['Alt Shift ↑', 'Alt Shift ↓'] },
       { words: 'shortcuts.place', keys: ['Ctrl 1…9'] },
@@ -30,6 +31,11 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
       { words: 'shortcuts.newline', keys: ['Shift Enter'] },
       { words: 'shortcuts.messages', keys: ['↑', '↓'] },
       { words: 'shortcuts.actions', keys: ['Enter'] },
+      { words: 'shortcuts.react', keys: ['+'] },
+      { words: 'shortcuts.reply', keys: ['R'] },
+      { words: 'shortcuts.edit', keys: ['E'] },
+      { words: 'shortcuts.edit-last', keys: ['↑'] },
+      { words: 'shortcuts.take-back', keys: ['Delete'] },
     ],
   },
   {

@@ -9,6 +9,9 @@ export const identity = (vouchedBy: string, at: number, state: IdentityLine['sta
   vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at - 3 * DAY, fresh: true, state,
 });
 
+/** A message that nobody said anything about yet. */
+export const plainMessage = { reply: null, edited: false, forwarded: false, pinned: false, reactions: [], ends: null } satisfies Partial<ChatMessage>;
+
 export interface DemoWorld {
   app: AppState;
   settings: Settings;
@@ -19,6 +22,8 @@ export interface DemoWorld {
   consents: Consent[];
   calls: CallView[];
   trust: TrustWorld;
+  /** After how many seconds messages end, by conversation. */
+  timers: Record<string, number>;
   /** Questions that are refused, by name. */
   refuse: Partial<Record<Question['ask'], Trouble>>;
   /** Questions that are never answered. */
@@ -61,6 +66,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     const message: ChatMessage = {
       id: `${chat}#${list.length + 1}`, chat, ordinal: list.length + 1, mine, author: mine ? 'ana@a.localhost' : summary.user,
       content, at: now - minutesAgo * MINUTE, state: state ?? (mine ? 'delivered' : 'received'), mark: marks[chat] ?? 'introduced',
+      ...plainMessage,
     };
     list.push(message);
     summary.last = message;
@@ -82,6 +88,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
   add(ben, true, 22, text('Thanks, that was quick. I changed the second paragraph the way you said:\n“Each side keeps its own provider.”'));
   add(ben, false, 12, text('Perfect 👍'));
   add(ben, true, 3, text('Sending it now.'), 'sent');
+  talkAbout(messages[ben]!);
 
   const chiara = person('chiara.conti', 'studio.example', 'Chiara Conti', 'accepted', 'verified');
   add(chiara, false, 60 * 24 * 2, line('identity-checked', 'accounts.example.org'));
@@ -116,7 +123,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true, passphraseRequired: false,
       profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
     },
-    settings: { theme: 'system', language: 'system', textPercent: 100 },
+    settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true },
     chats, messages, people,
     modules: [
       moduleOf('a.localhost', 'protocolstub', 'running'),
@@ -124,8 +131,19 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], trust: sampleTrust(now), refuse: {}, hang: [],
+    consents: [], calls: [], trust: sampleTrust(now), timers: {}, refuse: {}, hang: [],
   };
+}
+
+/** What people do with messages beyond writing them. */
+function talkAbout(list: ChatMessage[]): void {
+  const words = (part: string) => list.find((one) => one.content.type === 'text' && one.content.text.startsWith(part))!;
+  const [asked, answered, changed, perfect] = ['Shall we go', 'Yes, after', 'Thanks, that', 'Perfect'].map(words) as [ChatMessage, ChatMessage, ChatMessage, ChatMessage];
+  answered.reply = { id: asked.id, author: asked.author, mine: false, text: asked.content.type === 'text' ? asked.content.text : null };
+  answered.state = changed.state = 'read';
+  changed.edited = true;
+  changed.reactions = [{ emoji: '❤️', who: ['ben@b.localhost'], mine: false }, { emoji: '🎉', who: ['ben@b.localhost', 'ana@a.localhost'], mine: true }];
+  perfect.pinned = true;
 }
 
 function moduleOf(domain: string, kind: string, state: string, name = 'default'): ModuleView {

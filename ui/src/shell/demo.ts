@@ -1,7 +1,8 @@
 /** Plays the app in memory with sample data, so that every screen and state can be seen and tested. */
 import { sceneOf } from './demo-scenes';
 import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
-import { sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
+import { answerChat, type ChatHost } from './demo-chat';
+import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
 import type {
   Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
@@ -101,10 +102,21 @@ export class DemoShell implements Shell {
     tellBackup: (data) => shell.tell({ news: 'backup', data }),
   }) satisfies TrustHost)(this);
 
+  /** What answers about messages may touch. */
+  readonly #chatHost: ChatHost = ((shell: DemoShell) => ({
+    get world() {
+      return shell.world;
+    },
+    append: (chat: string, words: string) => shell.#append(chat, words, true),
+    tell: (news: News) => shell.tell(news),
+  }) satisfies ChatHost)(this);
+
   async #answer(question: Question): Promise<unknown> {
     const { world } = this;
     const aboutTrust = answerTrust(this.#host, question);
     if (aboutTrust !== undefined) return aboutTrust;
+    const aboutChat = answerChat(this.#chatHost, question);
+    if (aboutChat !== undefined) return aboutChat;
     switch (question.ask) {
       case 'app.state':
         return world.app;
@@ -159,7 +171,7 @@ export class DemoShell implements Shell {
         const summary = this.#chat(question.input.chat);
         const person = world.people.find((one) => one.user === summary.user);
         const refusals = summary.mark === 'changed' ? [{ code: 'wrong-author', count: 3, lastAt: Date.now() - 40 * MINUTE }] : [];
-        return { summary, identity: person?.identity ?? null, devices: membersOf(person), refusals, messages: world.messages[summary.chat], more: false };
+        return { summary, identity: person?.identity ?? null, devices: membersOf(person), refusals, messages: world.messages[summary.chat], more: false, pinned: world.messages[summary.chat]!.filter((one) => one.pinned), timer: world.timers[summary.chat] ?? 0 };
       }
       case 'chat.older':
         return [];
@@ -323,6 +335,7 @@ export class DemoShell implements Shell {
       id: `${chat}#${ordinal}`, chat, ordinal, mine, author: mine ? 'ana@a.localhost' : summary.user,
       content: { type: 'text', text: words }, at: Date.now(),
       state: mine ? (this.world.app.online && summary.contact === 'accepted' ? 'sent' : 'queued') : 'received', mark: summary.mark,
+      ...plainMessage,
     };
     list.push(message);
     summary.last = message;

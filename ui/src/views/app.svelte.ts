@@ -5,6 +5,7 @@ import { Chats } from '../chats/chats.svelte';
 import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
 import { Anew } from '../first-run/anew.svelte';
+import { Search } from '../conversation/search.svelte';
 import { FirstRun } from '../first-run/first-run.svelte';
 import { Joining } from '../first-run/joining.svelte';
 import { Find } from '../people/find.svelte';
@@ -21,16 +22,16 @@ import { Announcer } from '../shared/announcer.svelte';
 import { Toasts } from '../shared/toasts.svelte';
 import { sentence } from '../shared/trouble';
 import { Waiting } from '../shared/waiting.svelte';
-import type { AppState, News, PersonCard, Shell } from '../shell/shell';
+import type { AppState, ChatMessage, News, PersonCard, Shell } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import { say } from '../words/words.svelte';
 import { Route, type Place } from './route.svelte';
 
 /** What lies above the screens, at most one at a time. */
-export type Layer = 'palette' | 'shortcuts' | 'protect' | null;
+export type Layer = 'palette' | 'shortcuts' | 'protect' | 'search' | null;
 
 /** News that speak of people and conversations. */
-const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'person', 'consent', 'call', 'module', 'mine']);
+const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'person', 'consent', 'call', 'module', 'mine']);
 
 export class App {
   state = $state<AppState | null>(null);
@@ -47,6 +48,7 @@ export class App {
   readonly consents: Consents;
   readonly chats: Chats;
   readonly conversation: Conversation;
+  readonly search: Search;
   readonly people: People;
   readonly find: Find;
   readonly calls: Calls;
@@ -68,6 +70,7 @@ export class App {
     this.consents = new Consents(shell);
     this.chats = new Chats(shell);
     this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts, () => document.hasFocus(), (chat) => this.openChat(chat));
+    this.search = new Search(shell);
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
@@ -103,6 +106,20 @@ export class App {
 
   openChat(chat: string): void {
     this.route.go('chats', chat);
+  }
+
+  /** Opens the search for messages, in the open conversation or in all. */
+  openSearch(): void {
+    this.search.open(this.conversation.chat);
+    this.layer = 'search';
+  }
+
+  /** Leads to a message that was found, wherever it stands. */
+  async showFound(message: ChatMessage): Promise<void> {
+    this.layer = null;
+    this.openChat(message.chat);
+    await this.conversation.open(message.chat);
+    await this.conversation.jump(message.id);
   }
 
   /** Whether there is room for one pane only. */
@@ -207,7 +224,7 @@ export class App {
     this.announcer.clear();
     this.layer = null;
     this.context = false;
-    const kept = [this.conversation, this.chats, this.people, this.calls, this.consents, this.modules];
+    const kept = [this.conversation, this.search, this.chats, this.people, this.calls, this.consents, this.modules];
     const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
     for (const one of [...kept, ...mine]) one.clear();
     this.verify.close();
@@ -266,6 +283,8 @@ export class App {
         return this.conversation.take(news.data);
       case 'message-gone':
         return this.conversation.gone(news.data.chat, news.data.id);
+      case 'typing':
+        return this.conversation.takeTyping(news.data.chat);
       case 'person':
         return this.#takePerson(news.data);
       case 'consent':

@@ -44,7 +44,9 @@ function mainKey(app: App, event: KeyboardEvent): boolean {
       app.find.open('chat');
       return true;
     case 'f':
-      return filterKey(app);
+      if (!event.shiftKey) return filterKey(app);
+      app.openSearch();
+      return true;
     case ',':
       app.route.go('settings', 'appearance');
       return true;

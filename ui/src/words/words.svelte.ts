@@ -135,6 +135,13 @@ export function briefly(at: number, now: number): string {
   return new Intl.DateTimeFormat(current.tag, { day: 'numeric', month: 'short' }).format(at);
 }
 
+/** "8 hours", "1 week": the largest whole unit. */
+export function span(seconds: number): string {
+  const units = [['week', 604_800], ['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]] as const;
+  const [unit, length] = units.find(([, length]) => seconds >= length && seconds % length === 0) ?? units[4];
+  return new Intl.NumberFormat(current.tag, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / length);
+}
+
 /** "2:07" or "1:02:07". */
 export function stopwatch(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

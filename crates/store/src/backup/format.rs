@@ -44,6 +44,10 @@ pub(super) struct Child {
     value: String,
     mine: bool,
     unread: bool,
+    #[serde(default)]
+    hidden: bool,
+    #[serde(default)]
+    ends: Option<i64>,
 }
 
 impl From<ChildRow> for Child {
@@ -58,6 +62,8 @@ impl From<ChildRow> for Child {
             value: row.value,
             mine: row.mine,
             unread: row.unread,
+            hidden: row.hidden,
+            ends: row.ends,
         }
     }
 }
@@ -77,6 +83,8 @@ impl TryFrom<Child> for ChildRow {
             value: child.value,
             mine: child.mine,
             unread: child.unread,
+            hidden: child.hidden,
+            ends: child.ends,
         })
     }
 }

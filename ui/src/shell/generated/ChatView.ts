@@ -32,4 +32,12 @@ messages: Array<ChatMessage>,
 /**
  * Whether there are older ones.
  */
-more: boolean, };
+more: boolean, 
+/**
+ * Pinned messages, the newest pin first.
+ */
+pinned: Array<ChatMessage>, 
+/**
+ * After how many seconds messages end; 0 for never.
+ */
+timer: number, };

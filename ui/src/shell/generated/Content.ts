@@ -15,4 +15,4 @@ code: string,
 /**
  * What the sentence needs: a host name, a duration in seconds ….
  */
-detail: string, } | { "type": "unsupported" };
+detail: string, } | { "type": "deleted" } | { "type": "unsupported" };

@@ -3,4 +3,4 @@
 /**
  * How far a message got.
  */
-export type DeliveryState = "queued" | "sent" | "delivered" | "failed" | "received";
+export type DeliveryState = "queued" | "sent" | "delivered" | "read" | "failed" | "received";

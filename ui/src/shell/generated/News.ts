@@ -24,7 +24,15 @@ chat: string,
 /**
  * Which message.
  */
-id: string, } } | { "news": "person", "data": PersonCard } | { "news": "consent", "data": Consent } | { "news": "consent-closed", "data": { 
+id: string, } } | { "news": "typing", "data": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Who types, by address.
+ */
+user: string, } } | { "news": "person", "data": PersonCard } | { "news": "consent", "data": Consent } | { "news": "consent-closed", "data": { 
 /**
  * Which question.
  */

@@ -56,7 +56,111 @@ chat: string,
 /**
  * What is said.
  */
-text: string, } } | { "ask": "chat.retry", "input": { 
+text: string, } } | { "ask": "chat.reply", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Which message is answered.
+ */
+message: string, 
+/**
+ * What is said.
+ */
+text: string, } } | { "ask": "chat.edit", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * Its words from now on.
+ */
+text: string, } } | { "ask": "chat.react", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * One emoji.
+ */
+emoji: string, 
+/**
+ * Whether it stands.
+ */
+on: boolean, } } | { "ask": "chat.delete", "input": { 
+/**
+ * Which message.
+ */
+message: string, } } | { "ask": "chat.forward", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * The other conversation.
+ */
+to: string, } } | { "ask": "chat.pin", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * Whether it is pinned.
+ */
+on: boolean, } } | { "ask": "chat.typing", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, } } | { "ask": "chat.timer", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * The time in seconds, from sending and from reading; 0 for ever.
+ */
+seconds: number, } } | { "ask": "chat.search", "input": { 
+/**
+ * The words; each may be the beginning of one.
+ */
+text: string, 
+/**
+ * In this conversation; in all without.
+ */
+chat: string | null, 
+/**
+ * Give the ones before this ordinal.
+ */
+before: number | null, } } | { "ask": "chat.around", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Which message.
+ */
+message: string, } } | { "ask": "chat.date", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Unix milliseconds.
+ */
+at: number, } } | { "ask": "chat.newer", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Give the ones after this ordinal.
+ */
+after: number, } } | { "ask": "link.open", "input": { 
+/**
+ * `https:`, `http:` or `mailto:`.
+ */
+url: string, } } | { "ask": "chat.retry", "input": { 
 /**
  * Which message.
  */

@@ -15,4 +15,12 @@ language: string,
 /**
  * 100 to 200.
  */
-textPercent: number, };
+textPercent: number, 
+/**
+ * Whether others learn that we read what they wrote.
+ */
+readReceipts: boolean, 
+/**
+ * Whether others learn that we are typing.
+ */
+typing: boolean, };

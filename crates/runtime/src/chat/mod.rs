@@ -1,0 +1,24 @@
+//! What people do with the messages of a conversation, beyond writing them.
+//!
+//! Each word about a message (a reaction, an edit …) is a child of its own author, numbered, sealed and delivered
+//! like every other. It is folded into the row of the message it names when it comes, so that a message is read as
+//! it stands, and so that nobody can make it grow: what is kept of such words has bounds ([`after`]).
+
+mod after;
+mod body;
+mod extra;
+mod keep;
+mod moves;
+mod receipts;
+mod search;
+mod typing;
+mod view;
+
+pub(crate) use after::After;
+pub(crate) use body::{Body, TEXT_LIMIT};
+pub(crate) use extra::{Extra, extra_of};
+pub(crate) use keep::{end_children, heard, sent_again, spoken};
+pub(crate) use moves::Words;
+pub(crate) use receipts::{Marks, Settled, mark_read, on_receipt, read_elsewhere};
+pub(crate) use typing::Typing;
+pub(crate) use view::{message_of, pinned};

@@ -1,0 +1,249 @@
+//! What a shell asks to be done with messages; the chat Hyperty says it, the runtime judges and keeps it.
+
+use contract::{ChatMessage, ChatPage};
+use message::Address;
+use serde_json::{Value, json};
+use store::Tx;
+
+use super::body::{fits, is_child_of, is_emoji};
+use super::extra::extra_of;
+use super::receipts::mark_read;
+use super::view::{message_of, words_of};
+use super::{Body, TEXT_LIMIT};
+use crate::chats::address;
+use crate::comparing;
+use crate::home::{Home, now_ms};
+use crate::objects::Follow;
+use crate::own::OwnStep;
+use crate::sending::{get_object, put_object};
+use crate::trouble::{Failure, Outcome};
+
+/// Messages shown on each side of one that is looked for.
+const AROUND: usize = 30;
+
+/// Messages in one look further on.
+const PAGE: usize = 60;
+
+/// Longest address that is opened outside.
+const URL_LIMIT: usize = 2048;
+
+/// Words to be said.
+pub(crate) struct Words<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) reply: Option<&'a str>,
+    pub(crate) forwarded: bool,
+}
+
+impl Home {
+    /// Says words in a conversation; what was said is answered.
+    pub(crate) async fn say(&self, chat: &Address, words: Words<'_>) -> Outcome<ChatMessage> {
+        let text = checked(words.text)?;
+        let chat = &self.chat_to_write(chat).await?;
+        let timer = {
+            // Nothing of a person's words leaves for keys that they have to decide about first.
+            let state = self.state();
+            state.store()?.read(|tx| {
+                comparing::may_send(tx, &get_object(tx, chat)?)?;
+                Ok::<_, Failure>(extra_of(tx, chat)?.timer())
+            })?
+        };
+        let mut params = json!({ "conversation": chat, "text": text });
+        if let Some(to) = words.reply.filter(|id| is_child_of(id, chat)) {
+            params["reply"] = json!(to);
+        }
+        if words.forwarded {
+            params["forwarded"] = json!(true);
+        }
+        if timer > 0 {
+            params["ends"] = json!(timer);
+        }
+        let value = self.execute_chat("send", params).await?;
+        let id = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (said, read) = {
+            let mut state = self.state();
+            state.typing.sent(chat);
+            let me = state.me()?;
+            state.store()?.write(|tx| {
+                let mut object = get_object(tx, chat)?;
+                object.draft.clear();
+                put_object(tx, &object)?;
+                // Who answers has read.
+                let read = mark_read(tx, me, &object, now_ms())?;
+                let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+                Ok::<_, Failure>((message_of(tx, &row)?, read))
+            })?
+        };
+        self.was_read(chat, read);
+        Ok(said)
+    }
+
+    /// Question `chat.reply`.
+    pub(crate) async fn chat_reply(&self, chat: &Address, to: &str, text: &str) -> Outcome<ChatMessage> {
+        self.say(chat, Words { text, reply: Some(to), forwarded: false }).await
+    }
+
+    /// Question `chat.forward`: the words go on, not who said them.
+    pub(crate) async fn chat_forward(&self, id: &str, to: &Address) -> Outcome<ChatMessage> {
+        let words = {
+            let state = self.state();
+            let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
+            row.filter(|row| !row.hidden).and_then(|row| words_of(&row))
+        };
+        let text = words.ok_or_else(|| Failure::new("not-a-message", "there are no words to forward"))?;
+        self.say(to, Words { text: &text, reply: None, forwarded: true }).await
+    }
+
+    /// Question `chat.edit`.
+    pub(crate) async fn chat_edit(&self, id: &str, text: &str) -> Outcome<ChatMessage> {
+        let text = checked(text)?;
+        self.act("edit", id, json!({ "text": text })).await
+    }
+
+    /// Question `chat.react`.
+    pub(crate) async fn chat_react(&self, id: &str, emoji: &str, on: bool) -> Outcome<ChatMessage> {
+        if !is_emoji(emoji) {
+            return Err(Failure::new("not-an-emoji", "a reaction is one emoji"));
+        }
+        self.act("react", id, json!({ "emoji": emoji, "on": on })).await
+    }
+
+    /// Question `chat.delete`.
+    pub(crate) async fn chat_delete(&self, id: &str) -> Outcome<ChatMessage> {
+        self.act("delete", id, json!({})).await
+    }
+
+    /// Question `chat.pin`.
+    pub(crate) async fn chat_pin(&self, id: &str, on: bool) -> Outcome<ChatMessage> {
+        self.act("pin", id, json!({ "on": on })).await
+    }
+
+    /// Question `chat.timer`.
+    pub(crate) async fn chat_timer(&self, chat: &Address, seconds: u32) -> Outcome<()> {
+        if Body::parse(&json!({ "type": "timer", "seconds": seconds }), chat) == Body::Unknown {
+            return Err(Failure::new("too-long", "messages end after a year at the latest"));
+        }
+        self.may_act(chat)?;
+        self.execute_chat("timer", json!({ "conversation": chat, "seconds": seconds })).await?;
+        Ok(())
+    }
+
+    /// Says something about a message; the message as it stands then is answered.
+    async fn act(&self, method: &str, id: &str, mut params: Value) -> Outcome<ChatMessage> {
+        let chat = {
+            let state = self.state();
+            let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
+            address(&row.ok_or_else(|| Failure::unknown("message"))?.object)?
+        };
+        self.may_act(&chat)?;
+        params["conversation"] = json!(chat);
+        params["to"] = json!(id);
+        self.execute_chat(method, params).await?;
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            message_of(tx, &row)
+        })
+    }
+
+    fn may_act(&self, chat: &Address) -> Outcome<()> {
+        let state = self.state();
+        state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, chat)?))
+    }
+
+    /// Question `chat.newer`.
+    pub(crate) fn chat_newer(&self, chat: &Address, after: i64) -> Outcome<Vec<ChatMessage>> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let rows = tx.children_after(chat.as_str(), after, PAGE).map_err(Failure::store)?;
+            rows.iter().map(|row| message_of(tx, row)).collect()
+        })
+    }
+
+    /// Question `chat.around`.
+    pub(crate) fn chat_around(&self, chat: &Address, id: &str) -> Outcome<ChatPage> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.filter(|row| row.object == chat.as_str() && !row.hidden);
+            let row = row.ok_or_else(|| Failure::unknown("message"))?;
+            around(tx, chat, row.ordinal, row.id)
+        })
+    }
+
+    /// Question `chat.date`.
+    pub(crate) fn chat_date(&self, chat: &Address, at: i64) -> Outcome<ChatPage> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let last = tx.last_child(chat.as_str()).map_err(Failure::store)?;
+            let last = last.ok_or_else(|| Failure::unknown("message"))?;
+            // Messages lie in the order in which they came, so a few looks find the moment.
+            let (mut before, mut from) = (0, last.ordinal);
+            let mut found = last;
+            while before + 1 < from {
+                let middle = before + (from - before) / 2;
+                let next = tx.children_after(chat.as_str(), middle - 1, 1).map_err(Failure::store)?.pop();
+                match next.filter(|row| row.ordinal < from) {
+                    Some(row) if row.at < at => before = row.ordinal,
+                    Some(row) => {
+                        from = middle;
+                        found = row;
+                    }
+                    None => from = middle,
+                }
+            }
+            around(tx, chat, found.ordinal, found.id)
+        })
+    }
+
+    /// Question `link.open`: what stands in a message leads out of the app only by an address of the web or of mail.
+    pub(crate) async fn link_open(&self, text: &str) -> Outcome<()> {
+        let url = url::Url::parse(text).ok().filter(|url| {
+            text.len() <= URL_LIMIT
+                && match url.scheme() {
+                    "http" | "https" => url.has_host() && url.username().is_empty() && url.password().is_none(),
+                    "mailto" => true,
+                    _ => false,
+                }
+        });
+        let url = url.ok_or_else(|| Failure::new("not-a-link", "only addresses of the web and of mail are opened"))?;
+        self.open_browser(&url).await
+    }
+
+    /// A conversation was read: shells and our other devices hear of it.
+    pub(crate) fn was_read(&self, chat: &Address, read: super::Settled) {
+        if read.changed == 0 {
+            return;
+        }
+        let mut state = self.state();
+        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
+        let pumps = object.map(|object| crate::sending::pumps(&object).collect::<Vec<_>>()).unwrap_or_default();
+        let step = OwnStep::Read { chat: chat.clone(), have: read.have };
+        let follow = [Follow::ChatShown(chat.clone()), Follow::Own(step)].into_iter().chain(pumps).collect();
+        self.follow_up(&mut state, follow);
+    }
+}
+
+/// Words as they are sent, if they can be.
+fn checked(text: &str) -> Outcome<&str> {
+    let text = text.trim_end();
+    if text.trim().is_empty() {
+        return Err(Failure::new("empty", "there is nothing to send"));
+    }
+    if !fits(text) {
+        return Err(Failure::new("too-long", format!("a message has at most {TEXT_LIMIT} characters")));
+    }
+    Ok(text)
+}
+
+fn around(tx: &Tx<'_>, chat: &Address, ordinal: i64, found: String) -> Outcome<ChatPage> {
+    let mut rows = tx.children(chat.as_str(), Some(ordinal), AROUND + 1).map_err(Failure::store)?;
+    let older = rows.len() > AROUND;
+    if older {
+        rows.remove(0);
+    }
+    let mut after = tx.children_after(chat.as_str(), ordinal - 1, AROUND + 2).map_err(Failure::store)?;
+    let newer = after.len() > AROUND + 1;
+    after.truncate(AROUND + 1);
+    rows.append(&mut after);
+    let messages = rows.iter().map(|row| message_of(tx, row)).collect::<Outcome<Vec<_>>>()?;
+    Ok(ChatPage { messages, found, older, newer })
+}

@@ -1,0 +1,114 @@
+//! Messages as a shell sees them: as they stand after all that was said about them.
+
+use contract::{ChatMessage, Content, DeliveryState, Quote, Reaction, TrustMark};
+use message::{Address, UserAddress};
+use serde_json::Value;
+use store::{ChildRow, ChildState, Tx};
+
+use super::body::{Body, Text};
+use super::extra::extra_of;
+use crate::members::author_user;
+use crate::records::ChildValue;
+use crate::trouble::{Failure, Outcome};
+
+/// Characters of a message that are shown where it is answered.
+const QUOTE_LIMIT: usize = 200;
+
+pub(crate) fn message_of(tx: &Tx<'_>, row: &ChildRow) -> Outcome<ChatMessage> {
+    let child = serde_json::from_str::<ChildValue>(&row.value).ok();
+    let body = body_of(row, child.as_ref());
+    let (reply, forwarded) = match &body {
+        Body::Text(Text { reply, forwarded, .. }) => (reply.clone(), *forwarded),
+        _ => (None, false),
+    };
+    let after = child.as_ref().map(|child| child.after.clone()).unwrap_or_default();
+    let me = |who: &str| row.mine == (who == author_user(&row.author));
+    let reactions = after.reactions().into_iter().map(|(emoji, who)| Reaction {
+        emoji: emoji.to_owned(),
+        mine: who.iter().any(|who| me(who)),
+        who: who.into_iter().map(handle).collect(),
+    });
+    Ok(ChatMessage {
+        id: row.id.clone(),
+        chat: row.object.clone(),
+        ordinal: i32::try_from(row.ordinal).unwrap_or(i32::MAX),
+        mine: row.mine,
+        author: handle(author_user(&row.author)),
+        content: content_of(child.as_ref(), &body),
+        at: row.at,
+        state: match row.state {
+            ChildState::Queued => DeliveryState::Queued,
+            ChildState::Sent => DeliveryState::Sent,
+            ChildState::Delivered => DeliveryState::Delivered,
+            ChildState::Read => DeliveryState::Read,
+            ChildState::Failed => DeliveryState::Failed,
+            ChildState::Received => DeliveryState::Received,
+        },
+        mark: child.as_ref().map_or(TrustMark::Introduced, |child| child.mark),
+        reply: reply.map(|id| quote(tx, &row.object, id)).transpose()?,
+        edited: after.words().is_some(),
+        forwarded,
+        pinned: after.is_pinned(),
+        reactions: reactions.collect(),
+        ends: row.ends,
+    })
+}
+
+fn handle(user: &str) -> String {
+    UserAddress::parse(user).map_or_else(|_| user.to_owned(), |user| user.handle())
+}
+
+fn body_of(row: &ChildRow, child: Option<&ChildValue>) -> Body {
+    let parsed = child.zip(Address::parse(&row.object).ok());
+    parsed.map_or(Body::Unknown, |(child, url)| Body::parse(&child.value, &url))
+}
+
+/// What a row says now, if it is words.
+pub(super) fn words_of(row: &ChildRow) -> Option<String> {
+    let child = serde_json::from_str::<ChildValue>(&row.value).ok()?;
+    match body_of(row, Some(&child)) {
+        Body::Text(said) => Some(child.after.words().map_or(said.text, str::to_owned)),
+        _ => None,
+    }
+}
+
+fn content_of(child: Option<&ChildValue>, body: &Body) -> Content {
+    let Some(child) = child else { return Content::Unsupported };
+    if child.after.is_deleted() {
+        return Content::Deleted;
+    }
+    match body {
+        Body::Text(said) => Content::Text { text: child.after.words().unwrap_or(&said.text).to_owned() },
+        Body::Timer { seconds } => Content::System { code: "timer-set".into(), detail: seconds.to_string() },
+        Body::Act { .. } | Body::Unknown => {
+            let text = |name: &str| child.value.get(name).and_then(Value::as_str).map(str::to_owned);
+            if text("type").as_deref() != Some("system") {
+                return Content::Unsupported;
+            }
+            Content::System {
+                code: text("code").unwrap_or_default(),
+                detail: child.detail.get("detail").cloned().unwrap_or_default(),
+            }
+        }
+    }
+}
+
+/// What is answered: never more than one step, so an answer to itself is no circle.
+fn quote(tx: &Tx<'_>, chat: &str, id: String) -> Outcome<Quote> {
+    let row = tx.child(&id).map_err(Failure::store)?.filter(|row| row.object == chat && !row.hidden);
+    let Some(row) = row else { return Ok(Quote { id, author: None, mine: false, text: None }) };
+    let text = words_of(&row).map(|words| words.chars().take(QUOTE_LIMIT).collect());
+    Ok(Quote { id, author: Some(handle(author_user(&row.author))), mine: row.mine, text })
+}
+
+/// The pinned messages of a conversation, the newest pin first.
+pub(crate) fn pinned(tx: &Tx<'_>, chat: &Address) -> Outcome<Vec<ChatMessage>> {
+    let mut shown = Vec::new();
+    for id in extra_of(tx, chat)?.pins {
+        let row = tx.child(&id).map_err(Failure::store)?.filter(|row| !row.hidden);
+        if let Some(row) = row {
+            shown.push(message_of(tx, &row)?);
+        }
+    }
+    Ok(shown)
+}
