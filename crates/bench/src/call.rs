@@ -108,13 +108,15 @@ async fn people(server: &SoundServer) -> Result<Ours, Failed> {
     let (mut finding, mut setup) = (Vec::new(), Vec::new());
     for _ in 1..CALLS {
         let (call, found, took) = one_call(&ana, &ben).await?;
-        (finding.push(found), setup.push(took));
+        finding.push(found);
+        setup.push(took);
         ana.ask::<Value>(Question::CallHangup { call }).await?;
         ana.is_in_no_call().await;
         ben.is_in_no_call().await;
     }
     let (call, found, took) = one_call(&ana, &ben).await?;
-    (finding.push(found), setup.push(took));
+    finding.push(found);
+    setup.push(took);
     tokio::time::sleep(SETTLING).await;
     let (cpu, begun) = (cpu_seconds(), Instant::now());
     let mouth_to_ear = tokio::task::block_in_place(|| server.mouth_to_ear(BURSTS))?;
@@ -140,7 +142,9 @@ async fn one_call(ana: &Person, ben: &Person) -> Result<(String, f64, f64), Fail
     let connected = |view: &CallView| view.stage == CallStage::Connected;
     let (one, other) = tokio::join!(until(&mut at_ana, connected), until(&mut at_ben, connected));
     let took = accepted.elapsed();
-    (one?, other?, accepting.await??);
+    one?;
+    other?;
+    accepting.await??;
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
     Ok((placed.call, ms(accepted - begun), ms(took)))
 }
