@@ -92,7 +92,7 @@ async fn an_app_that_nobody_uses_locks_itself_and_one_in_use_does_not() {
     let acme = tempfile::TempDir::new().unwrap();
     let key = keys::SigningKey::generate();
     // The shortest time an organisation can ask for.
-    let people = PeopleRules { auto_lock_after_s: Some(30), require_passphrase: Some(true), ..PeopleRules::default() };
+    let people = PeopleRules { auto_lock_after_s: Some(30), ..PeopleRules::default() };
     let charter = Charter {
         name: "Acme".into(),
         version: 1,

@@ -332,7 +332,7 @@ mod tests {
             Some("not-the-author")
         );
         assert_eq!(code(json!({ "type": "delete", "to": id("bens", 1) })).as_deref(), Some("not-the-author"));
-        assert_eq!(code(json!({ "type": "delete", "to": id("bens", 7) })).as_deref(), Some("not-found"));
+        assert_eq!(code(json!({ "type": "delete", "to": id("bens", 7) })).as_deref(), Some("unknown"));
         assert_eq!(code(json!({ "type": "react", "to": id("bens", 1), "emoji": "👍", "on": true })), None);
     }
 
@@ -393,17 +393,17 @@ mod tests {
     #[test]
     fn the_words_of_an_edit_are_kept_once_and_go_with_their_message() {
         let room = room();
-        room.says(1, text("one")).unwrap();
-        room.says(2, json!({ "type": "edit", "to": id("laptop", 1), "text": "two" })).unwrap();
+        room.says(1, text("first words")).unwrap();
+        room.says(2, json!({ "type": "edit", "to": id("laptop", 1), "text": "second words" })).unwrap();
         let kept = |seq| room.store.read(|tx| tx.child(&id("laptop", seq))).unwrap().unwrap().value;
         let again = || {
             let child: ChildValue = serde_json::from_str(&kept(2)).unwrap();
             room.store.read(|tx| sent_again(tx, child.value)).unwrap()
         };
-        assert!(!kept(2).contains("two"));
-        assert_eq!(again(), json!({ "type": "edit", "to": id("laptop", 1), "text": "two" }));
+        assert!(!kept(2).contains("second words"));
+        assert_eq!(again(), json!({ "type": "edit", "to": id("laptop", 1), "text": "second words" }));
         room.says(3, json!({ "type": "delete", "to": id("laptop", 1) })).unwrap();
-        assert!(!kept(1).contains("one") && !kept(1).contains("two"));
+        assert!(!kept(1).contains("first words") && !kept(1).contains("second words"));
         assert_eq!(again(), json!({ "type": "gone" }));
     }
 

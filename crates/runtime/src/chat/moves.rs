@@ -132,7 +132,15 @@ impl Home {
         let chat = {
             let state = self.state();
             let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
-            address(&row.ok_or_else(|| Failure::unknown("message"))?.object)?
+            let row = row.ok_or_else(|| Failure::unknown("message"))?;
+            // The Hyperty would refuse it as well, but its answers have numbers and no words.
+            if row.hidden {
+                return Err(Failure::new("not-a-message", "there is nothing that could be answered"));
+            }
+            if matches!(method, "edit" | "delete") && !row.mine {
+                return Err(Failure::new("not-the-author", "only who wrote a message changes it"));
+            }
+            address(&row.object)?
         };
         self.may_act(&chat)?;
         params["conversation"] = json!(chat);
