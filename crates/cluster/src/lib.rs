@@ -8,6 +8,7 @@ mod claims;
 mod frames;
 mod names;
 mod rows;
+mod spread;
 
 use std::time::Duration;
 

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use cluster::{Claimed, FRAME_LIMIT, Followed, Kind, Link, LinkError, To};
 use futures_util::StreamExt;
 use message::Domain;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +69,25 @@ pub enum News {
     Claimed(Claim, Outcome),
 }
 
+/// A frame as it travels. Words this program does not know are passed over.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    slot: u8,
+    start: u64,
+    count: u64,
+    sent: Vec<(u8, u64)>,
+    direct: bool,
+    words: Vec<Box<RawValue>>,
+}
+
+impl Written {
+    fn read(self) -> Frame {
+        let Self { slot, start, count, sent, direct, words } = self;
+        let words = words.iter().filter_map(|word| serde_json::from_str(word.get()).ok()).collect();
+        Frame { slot, start, count, sent, direct, words }
+    }
+}
+
 /// The exchange's end.
 pub struct Fleet {
     /// This node's slot.
@@ -89,9 +110,10 @@ pub struct Fleet {
 impl Fleet {
     /// Says words to others; frames may be lost, and who misses one asks.
     pub fn say(&mut self, words: Vec<(To, Word)>) {
-        let mut by_ear: Vec<(To, Vec<Word>, usize)> = Vec::new();
+        let mut by_ear: Vec<(To, Vec<Box<RawValue>>, usize)> = Vec::new();
         for (to, word) in words {
-            let size = serde_json::to_string(&word).map_or(0, |text| text.len());
+            let Ok(word) = to_raw_value(&word) else { continue };
+            let size = word.get().len();
             match by_ear.iter_mut().rfind(|(ear, ..)| *ear == to) {
                 Some((_, words, bytes)) if *bytes + size < FRAME_LIMIT => {
                     words.push(word);
@@ -105,7 +127,7 @@ impl Fleet {
                 To::Everybody => self.count += 1,
                 To::Node(slot) => *self.sent.entry(slot).or_default() += 1,
             }
-            let frame = Frame {
+            let written = Written {
                 slot: self.slot,
                 start: self.start,
                 count: self.count,
@@ -113,7 +135,7 @@ impl Fleet {
                 direct: to != To::Everybody,
                 words,
             };
-            if let Ok(text) = serde_json::to_vec(&frame)
+            if let Ok(text) = serde_json::to_vec(&written)
                 && self.words.try_send((to, text.into())).is_err()
             {
                 tracing::warn!("the servers are slow; a frame to other nodes was left out");
@@ -200,6 +222,7 @@ pub async fn join(
         link.follow(stream, after, followed.clone(), stop.clone());
     }
     let mut stamps = Stamps::default();
+    link.keep_spread(stop.clone());
     catch_up(&mut rows, &replica, &mut stamps, link.streams().len()).await?;
     let (tell, news) = mpsc::channel(GATHER);
     let (words, said) = mpsc::channel(4_096);
@@ -263,7 +286,7 @@ async fn take_in(mut rows: mpsc::Receiver<Followed>, tell: mpsc::Sender<News>) {
 
 async fn hear(mut frames: mpsc::Receiver<Bytes>, tell: mpsc::Sender<News>) {
     while let Some(bytes) = frames.recv().await {
-        let Ok(mut frame) = serde_json::from_slice::<Frame>(&bytes) else {
+        let Ok(mut frame) = serde_json::from_slice::<Written>(&bytes).map(Written::read) else {
             tracing::warn!("a frame of another node does not read");
             continue;
         };
