@@ -1,7 +1,5 @@
 //! What the node counts for those who watch over it, in the text format of Prometheus (OpenMetrics 1.0).
 
-use std::sync::atomic::AtomicU64;
-
 use message::Code;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -87,7 +85,8 @@ impl Meters {
 }
 
 fn gauges(all: &mut Registry, stats: &Stats, depths: &Depths) {
-    let rows: [(&str, &str, u64); 8] = [
+    let rows: [(&str, &str, u64); 9] = [
+        ("peers", "Other nodes of the domain that are there", stats.peers as u64),
         ("sessions", "Sessions open now, proven or not", stats.sessions as u64),
         ("mailboxes", "Inboxes in which mail waits", depths.mailboxes),
         ("mailbox_messages", "Messages that wait in mailboxes", depths.messages),
@@ -103,7 +102,7 @@ fn gauges(all: &mut Registry, stats: &Stats, depths: &Depths) {
 }
 
 fn counters(all: &mut Registry, stats: &Stats) {
-    let rows: [(&str, &str, u64); 8] = [
+    let rows: [(&str, &str, u64); 11] = [
         ("received", "Messages taken in", stats.received),
         ("routed", "Messages sent out, answers included", stats.sent),
         ("kept", "Messages put into a mailbox", stats.kept),
@@ -112,13 +111,13 @@ fn counters(all: &mut Registry, stats: &Stats) {
         ("bad_proofs", "Proofs of a key that did not hold", stats.bad_proofs),
         ("limited", "Messages beyond a session's rate", stats.limited),
         ("malformed", "Bytes that were no message", stats.malformed),
+        ("slow_readers", "Sessions ended because they read more slowly than others write", stats.slow),
+        ("forwarded", "Messages passed on to other nodes", stats.forwarded),
+        ("unanswered", "Messages passed on that went into mailboxes for want of an answer", stats.unanswered),
     ];
     for (name, help, value) in rows {
         all.register(name, help, ConstCounter::<u64>::new(value));
     }
-    let slow = Counter::<u64, AtomicU64>::default();
-    slow.inc_by(stats.slow);
-    all.register("slow_readers", "Sessions ended because they read more slowly than others write", slow);
 }
 
 #[cfg(test)]

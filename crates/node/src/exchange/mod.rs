@@ -96,6 +96,12 @@ pub struct Stats {
     pub malformed: u64,
     /// Sessions ended because they read more slowly than others write.
     pub slow: u64,
+    /// Other nodes that are there now.
+    pub peers: usize,
+    /// Messages passed on to other nodes.
+    pub forwarded: u64,
+    /// Of those, messages nobody answered in time, which went into mailboxes.
+    pub unanswered: u64,
 }
 
 /// The node of one domain.
@@ -181,7 +187,8 @@ impl Exchange {
 
     /// What was counted.
     pub fn stats(&self) -> Stats {
-        Stats { sessions: self.sessions.len(), ..self.stats }
+        let peers = self.fleet.as_ref().map_or(0, Fleet::peers);
+        Stats { sessions: self.sessions.len(), peers, ..self.stats }
     }
 
     /// A session's socket does not take what is sent: ends it, and keeps what it has not confirmed.

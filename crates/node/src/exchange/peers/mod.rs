@@ -95,6 +95,13 @@ pub(in crate::exchange) struct Fleet {
     granted: HashSet<String>,
 }
 
+impl Fleet {
+    /// How many other nodes are there.
+    pub(in crate::exchange) fn peers(&self) -> usize {
+        self.peers.len()
+    }
+}
+
 impl Exchange {
     /// Becomes one of several nodes, under a slot that no other node has.
     pub fn join(&mut self, slot: u8, now_ms: i64) {

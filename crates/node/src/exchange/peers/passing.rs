@@ -46,6 +46,7 @@ impl Exchange {
         }
         let Ok(raw) = RawValue::from_string(message.to_json()) else { return Ok(()) };
         fleet.words.push((To::Node(to.slot()), Word::Deliver(from, raw)));
+        self.stats.forwarded += 1;
         fleet.forwards.insert((from, message.id), Forward { slot: to.slot(), message, due_ms });
         Ok(())
     }
@@ -53,6 +54,7 @@ impl Exchange {
     pub(super) fn keep_forward(&mut self, key: (SessionId, u64), now_ms: i64) -> Result<(), RecordsError> {
         let forward = self.fleet.as_mut().and_then(|fleet| fleet.forwards.remove(&key));
         let Some(Forward { message, .. }) = forward else { return Ok(()) };
+        self.stats.unanswered += 1;
         let parcel = Message { id: self.next_delivery(), ..message.clone() };
         self.keep_for(key.0, &message, parcel, now_ms + MAILBOX_AGE_MS, now_ms)
     }
