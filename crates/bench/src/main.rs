@@ -13,6 +13,7 @@ mod guests;
 mod history;
 mod impaired;
 mod machine;
+mod node;
 mod process;
 mod report;
 mod road;
@@ -56,6 +57,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "history",
         about: "a conversation of 100,000 messages: opened, looked through, searched",
         run: history::run,
+    },
+    Benchmark {
+        name: "node",
+        about: "the Node's throughput, fan-out and idle sessions, beside mosquitto and prosody",
+        run: node::run,
     },
     Benchmark {
         name: "trust",

@@ -57,6 +57,27 @@ impl Registration {
     }
 }
 
+/// Where the certificate of the public port comes from.
+#[derive(Debug, Clone)]
+pub enum Tls {
+    /// From files of the operator, which are read again when they change.
+    Files {
+        /// The chain, PEM.
+        certificate: PathBuf,
+        /// Its key, PEM.
+        key: PathBuf,
+    },
+    /// From an ACME server (RFC 8555).
+    Acme {
+        /// The mail address it may write to.
+        contact: String,
+        /// Its directory; Let's Encrypt without one.
+        directory: Option<String>,
+        /// The authority that signed the directory's own certificate, PEM; the public ones without one.
+        root: Option<PathBuf>,
+    },
+}
+
 /// Everything a node is told when it starts.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -80,6 +101,12 @@ pub struct NodeConfig {
     pub packages_dir: Option<PathBuf>,
     /// Writes every routed message into this file, as the node sees it.
     pub log_routed: Option<PathBuf>,
+    /// NATS servers that make this node one of several; without any it is alone.
+    pub nats: Option<cluster::Settings>,
+    /// TLS on the public port; without it, a proxy in front speaks TLS.
+    pub tls: Option<Tls>,
+    /// Where health and metrics are asked for; without one, nowhere.
+    pub watch: Option<SocketAddr>,
     /// Rates and counts.
     pub limits: Limits,
 }
@@ -98,6 +125,9 @@ impl NodeConfig {
             packages: Vec::new(),
             packages_dir: None,
             log_routed: None,
+            nats: None,
+            tls: None,
+            watch: None,
             limits: Limits::default(),
         }
     }

@@ -11,22 +11,31 @@ pub mod clock;
 #[cfg(not(feature = "clock"))]
 mod clock;
 mod config;
+mod config_file;
+mod driver;
 mod exchange;
+mod fleet;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod issuer;
 pub mod limits;
+mod metrics;
 mod node;
+mod outbox;
 mod packages;
 mod records;
 mod routed_log;
 mod secret_file;
 mod shelf;
 mod switch;
+mod tls;
+mod watch;
 mod wires;
 
 pub use admin::{Admin, AdminError, Command, ask_running};
-pub use config::{NodeConfig, Registration, Wire};
+pub use cluster::Settings as NatsSettings;
+pub use config::{NodeConfig, Registration, Tls, Wire};
+pub use config_file::{ConfigFile, ConfigFileError, LimitsPart, TlsPart};
 pub use exchange::{ConnectError, Exchange, Output, Proof, Role, SessionId, Stats};
 pub use issuer::{AddPersonError, CLIENT_ID, IssuerError};
 pub use limits::Limits;

@@ -30,11 +30,29 @@ pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 /// Messages that wait in memory for one session's socket.
 pub const OUTBOX_MESSAGES: usize = 1_024;
 
+/// Their bytes. Beyond either bound the session ends, and what it has not confirmed is kept.
+pub const OUTBOX_BYTES: usize = 16 * 1024 * 1024;
+
 /// Messages that wait for the exchange; the wires stop reading beyond.
 pub const INTAKE_MESSAGES: usize = 4_096;
 
 /// Messages the exchange takes in one transaction.
 pub const BATCH_MESSAGES: usize = 256;
+
+/// Messages on their way to other nodes whose answer is not back.
+pub const FORWARDS: usize = 65_536;
+
+/// Messages to inboxes this node does not know yet, while another node may.
+pub const PARKED: usize = 1_024;
+
+/// Batches whose rows are on their way to the servers; the wires stop reading beyond.
+pub const TICKETS: usize = 64;
+
+/// TLS handshakes under way.
+pub const HANDSHAKES: usize = 256;
+
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_MS: u64 = 10_000;
 
 /// How long a new session may take to prove its key.
 pub const PROOF_MS: i64 = 15_000;
@@ -48,7 +66,10 @@ pub const ADDRESSES_PER_DEVICE: usize = 10_000;
 /// Bytes of an allocation key.
 pub const ALLOCATION_KEY_BYTES: usize = 128;
 
-/// Resources named in one subscription, and addresses an object may be opened to.
+/// Sessions an object may be opened to.
+pub const OBJECT_GUESTS: usize = 10_000;
+
+/// Resources named in one subscription.
 pub const SUBSCRIPTION_RESOURCES: usize = 256;
 
 /// Subscriptions of one session.
@@ -137,6 +158,10 @@ pub struct Limits {
     pub messages_per_second: f64,
     /// Messages one session may send at once.
     pub message_burst: f64,
+    /// Bytes of messages per second of one session, in the long run.
+    pub bytes_per_second: f64,
+    /// Bytes of messages one session may send at once.
+    pub byte_burst: f64,
     /// Registry reads of one session per minute.
     pub registry_reads_per_minute: u32,
     /// Linking messages the domain takes per minute, of all devices that have no account yet.
@@ -154,6 +179,8 @@ impl Default for Limits {
             connects_per_minute: 600,
             messages_per_second: 500.0,
             message_burst: 2_000.0,
+            bytes_per_second: 8.0 * 1024.0 * 1024.0,
+            byte_burst: 64.0 * 1024.0 * 1024.0,
             registry_reads_per_minute: 120,
             linking_per_minute: 20,
             failures_per_peer: 60,
@@ -170,6 +197,8 @@ impl Limits {
             connects_per_minute: u32::MAX,
             messages_per_second: 1e9,
             message_burst: 1e9,
+            bytes_per_second: 1e12,
+            byte_burst: 1e12,
             registry_reads_per_minute: u32::MAX,
             linking_per_minute: u32::MAX,
             failures_per_peer: u32::MAX,

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use message::Domain;
-use node::{Command as Wish, Node, NodeConfig, Package, Registration, Wire};
+use node::{
+    Command as Wish, ConfigFile, Limits, NatsSettings, Node, NodeConfig, Package, Registration, Tls, TlsPart, Wire,
+};
 
 /// The node of a domain: routes messages, registers people, publishes packages, signs people in.
 #[derive(Parser)]
@@ -51,21 +53,24 @@ enum Sub {
 
 #[derive(Args)]
 struct Serve {
+    /// A config file (TOML); what stands on the command line wins.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// The domain.
     #[arg(long)]
-    domain: String,
-    /// The port; 0 takes a free one.
-    #[arg(long, default_value_t = 7780)]
-    port: u16,
-    /// The network address to listen on. Behind a proxy that speaks TLS, leave it.
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    listen: IpAddr,
+    domain: Option<String>,
+    /// The port; 0 takes a free one. 7780 without a word.
+    #[arg(long)]
+    port: Option<u16>,
+    /// The network address to listen on. Behind a proxy that speaks TLS, leave it at 127.0.0.1.
+    #[arg(long)]
+    listen: Option<IpAddr>,
     /// The protocol at the first start.
-    #[arg(long, value_enum, default_value = "ws")]
-    wire: Wire,
-    /// Who may have an account.
-    #[arg(long, value_enum, default_value = "open")]
-    registration: Registration,
+    #[arg(long, value_enum)]
+    wire: Option<Wire>,
+    /// Who may have an account: `open` without a word.
+    #[arg(long, value_enum)]
+    registration: Option<Registration>,
     /// What people read as the domain's name.
     #[arg(long)]
     name: Option<String>,
@@ -75,6 +80,30 @@ struct Serve {
     /// Folder of built packages to publish.
     #[arg(long)]
     packages: Option<PathBuf>,
+    /// Where health and metrics are asked for, such as 127.0.0.1:9464. They have no password.
+    #[arg(long)]
+    watch: Option<SocketAddr>,
+    /// NATS servers that make this node one of several of its domain: `nats://[user:password@]host:port,…`.
+    #[arg(long, value_delimiter = ',', env = "PARLANCE_NODE_NATS")]
+    nats: Vec<String>,
+    /// How many of those servers keep each row; 3 without a word.
+    #[arg(long, requires = "nats")]
+    nats_replicas: Option<usize>,
+    /// Certificate chain for TLS on the public port (PEM).
+    #[arg(long, requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Gets a certificate by ACME; the mail address the authority may write to.
+    #[arg(long, conflicts_with = "tls_certificate")]
+    acme_contact: Option<String>,
+    /// Directory of the ACME server; Let's Encrypt without one.
+    #[arg(long, requires = "acme_contact")]
+    acme_directory: Option<String>,
+    /// The authority behind that server's own certificate (PEM), if it is a private one.
+    #[arg(long, requires = "acme_contact")]
+    acme_root: Option<PathBuf>,
     /// Writes every routed message into this file, as the node sees it.
     #[arg(long)]
     log_routed: Option<PathBuf>,
@@ -184,18 +213,50 @@ fn password() -> Result<String, Failure> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-async fn serve(data: PathBuf, options: Serve) -> Result<(), Failure> {
-    let mut config = NodeConfig::new(Domain::parse(&options.domain)?, data);
-    config.listen = SocketAddr::new(options.listen, options.port);
-    config.wire = options.wire;
-    config.registration = options.registration;
-    config.name = options.name;
-    config.origin = options.origin;
-    config.packages_dir = options.packages;
+/// The config: the command line, then the file, then what a small node needs.
+fn configure(data: PathBuf, options: Serve) -> Result<NodeConfig, Failure> {
+    let file = options.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
+    let domain = options.domain.or(file.domain).ok_or("name the domain: --domain, or `domain` in the config file")?;
+    let mut config = NodeConfig::new(Domain::parse(&domain)?, data);
+    let listen = options.listen.or(file.listen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    config.listen = SocketAddr::new(listen, options.port.or(file.port).unwrap_or(7780));
+    config.wire = options.wire.or(file.wire).unwrap_or(Wire::Ws);
+    config.registration = options.registration.or(file.registration).unwrap_or(Registration::Open);
+    config.name = options.name.or(file.name);
+    config.origin = options.origin.or(file.origin);
+    config.packages_dir = options.packages.or(file.packages);
+    config.watch = options.watch.or(file.watch);
     config.log_routed = options.log_routed;
-    if options.laboratory {
-        config.limits = node::Limits::laboratory();
+    let servers = if options.nats.is_empty() { file.nats.servers } else { options.nats };
+    let replicas = options.nats_replicas.or(file.nats.replicas).unwrap_or(3);
+    config.nats = (!servers.is_empty()).then(|| NatsSettings { servers, domain, replicas });
+    let asked = TlsPart {
+        certificate: options.tls_certificate,
+        key: options.tls_key,
+        acme_contact: options.acme_contact,
+        acme_directory: options.acme_directory,
+        acme_root: options.acme_root,
+    };
+    config.tls = tls(asked)?.map_or_else(|| tls(file.tls), |tls| Ok(Some(tls)))?;
+    config.limits = if options.laboratory { Limits::laboratory() } else { file.limits.over(Limits::default()) };
+    Ok(config)
+}
+
+fn tls(asked: TlsPart) -> Result<Option<Tls>, Failure> {
+    match asked {
+        TlsPart { certificate: Some(certificate), key: Some(key), acme_contact: None, .. } => {
+            Ok(Some(Tls::Files { certificate, key }))
+        }
+        TlsPart { certificate: None, key: None, acme_contact: Some(contact), acme_directory, acme_root } => {
+            Ok(Some(Tls::Acme { contact, directory: acme_directory, root: acme_root }))
+        }
+        TlsPart { certificate: None, key: None, acme_contact: None, .. } => Ok(None),
+        _ => Err("TLS takes a certificate with its key, or ACME, and not both".into()),
     }
+}
+
+async fn serve(data: PathBuf, options: Serve) -> Result<(), Failure> {
+    let config = configure(data, options)?;
     let running = Node::start(config).await?;
     // The one line on standard output: whoever started us waits for it.
     println!("parlance-node ready {}", running.origin());

@@ -10,29 +10,37 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt, TapIo};
 use axum::{Json, Router};
+use cluster::Link;
 use message::Domain;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin, AdminError};
 use crate::config::{NodeConfig, Registration, Wire};
 use crate::exchange::{Exchange, Stats};
+use crate::fleet::{self, Fleet, FleetError};
 use crate::issuer::{self, CLIENT_ID, Issuer, IssuerError};
 use crate::limits::BODY_LIMIT;
 use crate::packages::{Package, PackageError};
 use crate::records::{Records, RecordsError};
 use crate::routed_log::RoutedLog;
 use crate::shelf::{self, Shelf, ShelfError};
-use crate::switch::Switch;
+use crate::switch::{Switch, now_ms};
+use crate::tls::{TlsError, TlsListener};
+use crate::watch::{self as watching, Watched};
 use crate::wires::{self, Door};
 
-/// How long a node waits for requests under way when it shuts down.
+/// How long a node waits for requests under way and for last words when it shuts down.
 const GOODBYE: Duration = Duration::from_secs(3);
+
+/// How long it waits for what it wrote to be safe.
+const LAST_ROWS: Duration = Duration::from_secs(8);
 
 /// How often expiring signatures are looked at.
 const REFRESH: Duration = Duration::from_secs(3600);
@@ -57,6 +65,12 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The other nodes.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database.
     #[error(transparent)]
     Records(#[from] RecordsError),
@@ -87,6 +101,8 @@ impl Node {
         let origin = config.origin.clone().unwrap_or_else(|| origin_of(&config.domain, address.port()));
         let wire = wire_in_force(&records, config.wire)?;
 
+        let stop = CancellationToken::new();
+        let fleet = join(&config, &database, &records, &stop).await?;
         let shelf = Shelf::open(&config.data_dir, shelf::places(&config.domain, &origin))?;
         let mut offered = vec![Package::stub_for(wire)];
         offered.extend(config.packages.iter().cloned());
@@ -106,15 +122,19 @@ impl Node {
             Records::open(&database)?,
         )?;
         let log = config.log_routed.as_deref().map(RoutedLog::open).transpose().map_err(StartError::DataDir)?;
-        let exchange = Exchange::new(
+        let mut exchange = Exchange::new(
             config.domain.clone(),
             config.registration,
             config.limits.clone(),
             Records::open(&database)?,
         )?;
-        let switch = Switch::start(exchange, wire, log).map_err(StartError::DataDir)?;
+        if let Some(fleet) = &fleet {
+            exchange.join(fleet.slot, now_ms());
+        }
+        let meters = exchange.meters().clone();
+        let switch = Switch::start(exchange, wire, log, fleet).map_err(StartError::DataDir)?;
 
-        let stop = CancellationToken::new();
+        let (draining, goodbyes) = (CancellationToken::new(), TaskTracker::new());
         let (wire, watched) = watch::channel(wire);
         let admin = Admin {
             issuer: issuer.clone(),
@@ -135,10 +155,25 @@ impl Node {
             .with_state(facts)
             .merge(shelf::routes(shelf.clone()))
             .merge(issuer::routes(issuer))
-            .merge(wires::routes(Door { switch: switch.clone(), wire: watched }))
+            .merge(wires::routes(Door { switch: switch.clone(), wire: watched, goodbyes: goodbyes.clone() }))
             .layer(DefaultBodyLimit::max(BODY_LIMIT));
         admin::open_door(&config.data_dir, admin.clone(), stop.clone()).await.map_err(StartError::DataDir)?;
-        let server = serve(listener, router, stop.clone());
+        let watch = match config.watch {
+            Some(listen) => {
+                let watched = Watched { switch: switch.clone(), meters, draining: draining.clone() };
+                let opened = watching::open(listen, watched, stop.clone()).await;
+                Some(opened.map_err(|source| StartError::Listen { listen, source })?)
+            }
+            None => None,
+        };
+        let server = match &config.tls {
+            Some(tls) => {
+                let listener = TlsListener::start(listener, tls, &config.domain, &config.data_dir, &stop)?;
+                serve(listener.tap_io(|_| {}), router, stop.clone())
+            }
+            // Answers are small and awaited: each goes out at once instead of waiting for company.
+            None => serve(listener.tap_io(|tcp| drop(tcp.set_nodelay(true))), router, stop.clone()),
+        };
         tokio::spawn(refresh(shelf, stop.clone()));
         tracing::info!(domain = %config.domain, port = address.port(), wire = admin.wire().as_str(), "the node is ready");
         Ok(RunningNode {
@@ -148,6 +183,9 @@ impl Node {
             admin,
             switch,
             stop,
+            draining,
+            goodbyes,
+            watch,
             server: Some(server),
             _lock: lock,
         })
@@ -162,6 +200,9 @@ pub struct RunningNode {
     admin: Admin,
     switch: Switch,
     stop: CancellationToken,
+    draining: CancellationToken,
+    goodbyes: TaskTracker,
+    watch: Option<SocketAddr>,
     server: Option<JoinHandle<()>>,
     _lock: File,
 }
@@ -180,6 +221,11 @@ impl RunningNode {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its health and metrics are asked for.
+    pub fn watch(&self) -> Option<SocketAddr> {
+        self.watch
     }
 
     /// Its origin as the world sees it, without a slash at the end.
@@ -212,9 +258,15 @@ impl RunningNode {
         self.admin.stats().await
     }
 
-    /// Ends every session, keeping what was not confirmed, and closes the port.
+    /// Takes no more sessions, ends those there are, keeping what was not confirmed, lets their sockets say
+    /// so, and closes the port.
     pub async fn shutdown(mut self) {
-        self.switch.stop().await;
+        self.draining.cancel();
+        // With several nodes the last rows must reach the servers; without servers they go out at the next start.
+        let _ = tokio::time::timeout(LAST_ROWS, self.switch.stop()).await;
+        self.goodbyes.close();
+        // A socket that nobody reads is not waited for longer; what it would have said was not confirmed.
+        let _ = tokio::time::timeout(GOODBYE, self.goodbyes.wait()).await;
         self.stop.cancel();
         if let Some(mut server) = self.server.take()
             && tokio::time::timeout(GOODBYE, &mut server).await.is_err()
@@ -234,12 +286,12 @@ impl Drop for RunningNode {
     }
 }
 
-fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> JoinHandle<()> {
+fn serve<L, F>(listener: TapIo<L, F>, router: Router, stop: CancellationToken) -> JoinHandle<()>
+where
+    L: Listener<Addr = SocketAddr>,
+    F: FnMut(&mut L::Io) + Send + 'static,
+{
     tokio::spawn(async move {
-        // Answers are small and awaited: each goes out at once instead of waiting for company.
-        let listener = listener.tap_io(|tcp| {
-            let _slower = tcp.set_nodelay(true);
-        });
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
@@ -258,6 +310,22 @@ async fn refresh(shelf: Shelf, stop: CancellationToken) {
             }
         }
     }
+}
+
+/// Becomes one of several nodes, or makes sure that this one is alone.
+async fn join(
+    config: &NodeConfig,
+    database: &Path,
+    records: &Records,
+    stop: &CancellationToken,
+) -> Result<Option<Fleet>, StartError> {
+    let Some(settings) = &config.nats else {
+        records.stop_sharing()?;
+        return Ok(None);
+    };
+    let link = Link::open(settings).await.map_err(FleetError::from)?;
+    fleet::share_secrets(&link, &config.data_dir, &config.domain).await?;
+    Ok(Some(fleet::join(link, database, records, now_ms(), stop).await?))
 }
 
 fn lock(data_dir: &Path) -> Result<File, StartError> {

@@ -17,6 +17,9 @@ use crate::packages::{Package, PackageError, Places};
 use crate::secret_file;
 use crate::switch::now_ms;
 
+/// What the catalogue remembers, its key included.
+pub const STATE: &str = "catalogue.json";
+
 /// Where packages published at run time wait for the next start.
 const PACKAGES: &str = "packages";
 
@@ -56,7 +59,7 @@ struct Inner {
 impl Shelf {
     /// Opens the catalogue of a data folder, with a new key the first time.
     pub fn open(data_dir: &Path, places: Places) -> Result<Self, ShelfError> {
-        let state_file = data_dir.join("catalogue.json");
+        let state_file = data_dir.join(STATE);
         let publisher = match secret_file::read(&state_file)? {
             Some(bytes) => {
                 let state: PublisherState =

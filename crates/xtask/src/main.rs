@@ -39,7 +39,7 @@ enum Command {
     },
     /// Measures, prints a table and writes target/figures/NAME.json.
     Bench {
-        /// Which benchmarks: bus, call, first-contact, impaired, soak, trust.
+        /// Which benchmarks: bus, call, first-contact, history, impaired, node, soak, trust.
         #[arg(required = true)]
         names: Vec<String>,
         /// How long `soak` lasts.

@@ -74,6 +74,10 @@ const PACKAGES: &[Package] = &[
     test("dbconfig-sqlite3", "what glewlwyd needs to be installed"),
     test("glewlwyd", "a second, independent issuer of identities"),
     test("sqlite3", "makes that issuer's database"),
+    test("pebble", "an ACME authority and its DNS, for the Node's own certificate"),
+    test("nats-server", "the servers that make several Nodes one domain"),
+    test("mosquitto", "measured beside the Node"),
+    test("prosody", "measured beside the Node"),
 ];
 
 /// Makes sure that everything for a purpose is there; with `install` off, says what is missing instead.

@@ -29,6 +29,8 @@ pub(super) struct Refused(pub Code, pub &'static str);
 pub(super) enum Trouble {
     Refused(Refused),
     Records(RecordsError),
+    /// Nothing is answered yet.
+    Later,
 }
 
 impl From<Refused> for Trouble {
@@ -59,8 +61,17 @@ impl Exchange {
                 self.refuse(id, message, code, why);
                 Ok(())
             }
+            Err(Trouble::Later) => Ok(()),
             Err(Trouble::Records(error)) => Err(error),
         }
+    }
+
+    /// What nobody else may have had before: the name since it was freed last, and the invitation.
+    fn claims_of(&self, name: &str, request: &Request) -> Result<Vec<String>, RecordsError> {
+        let invite = request.invite.as_deref().filter(|_| self.registration == Registration::Invite);
+        let invite = invite.map(|invite| format!("invite/{}", keys::base32(&keys::sha256(invite.as_bytes()))));
+        let name = format!("account/{}/{name}", self.records.times_freed(name)?);
+        Ok(std::iter::once(name).chain(invite).collect())
     }
 
     fn create_account(&mut self, id: SessionId, message: &Message, now_ms: i64) -> Result<Response, Trouble> {
@@ -82,7 +93,13 @@ impl Exchange {
         match self.records.account(&name)? {
             Some(account) => self.renew_account(id, &name, &account, &chain, now_ms)?,
             None => {
-                self.check_name(&name, &chain, &request)?;
+                let keys = self.claims_of(&name, &request)?;
+                if self.must_claim(&keys) {
+                    self.check_name(&name, &chain, &request, false)?;
+                    self.claim(keys, chain.persona().to_string(), id, message);
+                    return Err(Trouble::Later);
+                }
+                self.check_name(&name, &chain, &request, true)?;
                 self.put_account(id, &name, &chain, now_ms)?;
             }
         }
@@ -111,7 +128,8 @@ impl Exchange {
     }
 
     /// Who may have a name nobody has: the issuer's own people, then whom the registration admits.
-    fn check_name(&self, name: &str, chain: &Sigchain, request: &Request) -> Result<(), Trouble> {
+    /// With `take`, an invitation is used up.
+    fn check_name(&self, name: &str, chain: &Sigchain, request: &Request, take: bool) -> Result<(), Trouble> {
         if self.records.is_person(name)? {
             return self.check_vouched_root(name, &chain.irk(), chain, request.cic.as_deref(), 0);
         }
@@ -120,7 +138,8 @@ impl Exchange {
             Registration::Invite => {
                 let invite =
                     request.invite.as_deref().ok_or(Refused(Code::FORBIDDEN, "an account needs an invitation"))?;
-                let known = self.records.take_invite(&keys::sha256(invite.as_bytes()))?;
+                let hash = keys::sha256(invite.as_bytes());
+                let known = if take { self.records.take_invite(&hash)? } else { self.records.is_invite(&hash)? };
                 if known { Ok(()) } else { Err(Refused(Code::FORBIDDEN, "that invitation is not known here").into()) }
             }
         }

@@ -68,6 +68,7 @@ impl Exchange {
         if let Some(proven) = self.proven_mut(id) {
             proven.addresses.extend(allocated.iter().cloned());
         }
+        self.touch(id);
         self.answer(id, message, &Response::ok(serde_json::json!({ "allocated": allocated })));
         Ok(())
     }
@@ -95,6 +96,7 @@ impl Exchange {
                 proven.waiting.remove(address);
             }
         }
+        self.touch(id);
         self.answer(id, message, &Response::code(Code::OK));
         Ok(())
     }

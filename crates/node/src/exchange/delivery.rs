@@ -21,6 +21,7 @@ pub(super) struct Flight {
     bytes: usize,
     cargo: Cargo,
     sends: u32,
+    begun_ms: i64,
     deadline_ms: i64,
 }
 
@@ -91,14 +92,36 @@ impl Exchange {
         Ok(())
     }
 
-    fn deliver(&mut self, from: SessionId, request: Message, now_ms: i64) -> Result<(), RecordsError> {
+    pub(super) fn deliver(&mut self, from: SessionId, request: Message, now_ms: i64) -> Result<(), RecordsError> {
         if !is_sealed(&request) {
             self.refuse(from, &request, Code::BAD_REQUEST, "an inbox takes {v:1, sealed} only");
             return Ok(());
         }
-        if !self.live.contains_key(&request.to) && self.records.holder_of(&request.to)?.is_none() {
+        if !self.is_inbox(&request.to)? && self.park(from, &request) {
+            return Ok(());
+        }
+        self.deliver_or_refuse(from, request, now_ms)
+    }
+
+    fn is_inbox(&self, to: &Address) -> Result<bool, RecordsError> {
+        Ok(self.live.contains_key(to) || self.records.holder_of(to)?.is_some())
+    }
+
+    pub(super) fn deliver_or_refuse(
+        &mut self,
+        from: SessionId,
+        request: Message,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
+        if !self.is_inbox(&request.to)? {
             self.refuse(from, &request, Code::NOT_FOUND, "no such inbox");
             return Ok(());
+        }
+        let there = self.live.get(&request.to).copied().filter(|there| self.is_elsewhere(*there));
+        if let Some(there) = there
+            && !self.is_elsewhere(from)
+        {
+            return self.forward(from, there, request);
         }
         let parcel = request.clone();
         self.hand_over(from, request, parcel, MAILBOX_AGE_MS, now_ms)
@@ -113,23 +136,32 @@ impl Exchange {
         life_ms: i64,
         now_ms: i64,
     ) -> Result<(), RecordsError> {
-        let message = Message { id: self.next_delivery, ..parcel };
-        self.next_delivery += 1;
+        let message = Message { id: self.next_delivery(), ..parcel };
         match self.live.get(&message.to).copied() {
             Some(session) if self.is_free(session, &message) => {
                 let cargo = Cargo::Direct { message: message.clone(), sender: from, request, life_ms };
                 self.fly(session, message, cargo, now_ms);
                 Ok(())
             }
-            Some(session) => {
-                self.keep(from, &request, &message, now_ms + life_ms)?;
-                if let Some(proven) = self.proven_mut(session) {
-                    proven.waiting.insert(message.to);
-                }
-                Ok(())
-            }
-            None => self.keep(from, &request, &message, now_ms + life_ms),
+            _ => self.keep_for(from, &request, message, now_ms + life_ms, now_ms),
         }
+    }
+
+    /// Keeps a message; a session of its inbox that is here gets it when its window has room.
+    pub(super) fn keep_for(
+        &mut self,
+        from: SessionId,
+        request: &Message,
+        message: Message,
+        until_ms: i64,
+        now_ms: i64,
+    ) -> Result<(), RecordsError> {
+        self.keep(from, request, &message, until_ms)?;
+        let Some(session) = self.live.get(&message.to).copied() else { return Ok(()) };
+        if let Some(proven) = self.proven_mut(session) {
+            proven.waiting.insert(message.to);
+        }
+        self.pump(session, now_ms)
     }
 
     /// Whether a message may overtake nothing and fits the session's window.
@@ -145,7 +177,8 @@ impl Exchange {
         self.cursors.insert(message.to.clone(), message.id);
         let wait = if matches!(cargo, Cargo::Kept) { RESEND_MS } else { CONFIRM_MS };
         let inbox = message.to.clone();
-        self.flights.insert(message.id, Flight { session, inbox, bytes, cargo, sends: 1, deadline_ms: now_ms + wait });
+        let flight = Flight { session, inbox, bytes, cargo, sends: 1, begun_ms: now_ms, deadline_ms: now_ms + wait };
+        self.flights.insert(message.id, flight);
         self.send(session, message);
     }
 
@@ -161,7 +194,10 @@ impl Exchange {
                 self.stats.kept += 1;
                 Response::code(Code::ACCEPTED)
             }
-            Err(_) => Response::because(Code::INSUFFICIENT_STORAGE, "the inbox is full"),
+            Err(_) => {
+                self.refuse(sender, request, Code::INSUFFICIENT_STORAGE, "the inbox is full");
+                return Ok(());
+            }
         };
         self.answer(sender, request, &response);
         Ok(())
@@ -186,6 +222,7 @@ impl Exchange {
     fn confirm(&mut self, id: u64, now_ms: i64) -> Result<(), RecordsError> {
         let Some(flight) = self.flights.remove(&id) else { return Ok(()) };
         self.stats.confirmed += 1;
+        self.meters.delivered(now_ms - flight.begun_ms);
         if let Some(proven) = self.proven_mut(flight.session) {
             proven.flights.remove(&id);
             proven.flight_bytes = proven.flight_bytes.saturating_sub(flight.bytes);
@@ -227,7 +264,12 @@ impl Exchange {
                 proven.waiting.remove(&inbox);
             }
             for one in kept {
-                self.fly(session, one.message, Cargo::Kept, now_ms);
+                // Mail of other nodes may have turned the cursor back, before what is under way already.
+                if !self.flights.contains_key(&one.message.id) {
+                    self.fly(session, one.message, Cargo::Kept, now_ms);
+                } else {
+                    self.cursors.insert(inbox.clone(), one.message.id);
+                }
             }
         }
     }

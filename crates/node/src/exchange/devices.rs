@@ -69,15 +69,32 @@ impl Exchange {
             }
         }
         for id in self.sessions_of(&gone.iter().cloned().collect()) {
-            self.lose_unconfirmed(id);
-            if let Some(proven) = self.proven_mut(id) {
-                proven.addresses.clear();
-            }
+            self.leave_empty_handed(id);
             if Some(id) != own {
                 self.close(id, Code::FORBIDDEN, now_ms)?;
             }
         }
         Ok(())
+    }
+
+    /// The same for a device that another node put out.
+    pub(super) fn put_out_here(&mut self, device: &str, now_ms: i64) -> Result<(), RecordsError> {
+        for id in self.sessions_of(&HashSet::from([device.to_owned()])) {
+            // A device that never had an account only waits for one.
+            if self.proven(id).is_some_and(|proven| proven.user.is_some()) {
+                self.leave_empty_handed(id);
+                self.close(id, Code::FORBIDDEN, now_ms)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_empty_handed(&mut self, id: SessionId) {
+        self.lose_unconfirmed(id);
+        self.touch(id);
+        if let Some(proven) = self.proven_mut(id) {
+            proven.addresses.clear();
+        }
     }
 
     pub(super) fn forget_address(&mut self, address: &Address) {
@@ -87,7 +104,7 @@ impl Exchange {
     }
 
     /// Admits sessions whose device counts now, and ends those whose device does not.
-    fn judge_sessions(
+    pub(super) fn judge_sessions(
         &mut self,
         devices: &HashSet<String>,
         own: Option<SessionId>,
@@ -143,13 +160,12 @@ impl Exchange {
     pub(super) fn tell(&mut self, id: SessionId, what: &Value) {
         let Some(to) = self.proven(id).map(|proven| proven.address.clone()) else { return };
         let body = Body::of(what).expect("a few short words are a body");
-        let message =
-            Message { id: self.next_delivery, kind: MessageType::Event, from: self.services.account(), to, body };
-        self.next_delivery += 1;
+        let number = self.next_delivery();
+        let message = Message { id: number, kind: MessageType::Event, from: self.services.account(), to, body };
         self.send(id, message);
     }
 
-    fn sessions_of(&self, devices: &HashSet<String>) -> Vec<SessionId> {
+    pub(super) fn sessions_of(&self, devices: &HashSet<String>) -> Vec<SessionId> {
         let of = |id: &SessionId| {
             self.proven(*id).is_some_and(|proven| proven.role == Role::Member && devices.contains(&proven.device))
         };

@@ -8,6 +8,7 @@ mod addresses;
 mod delivery;
 mod devices;
 mod linking;
+mod peers;
 mod rate;
 mod registry;
 mod reset;
@@ -22,13 +23,16 @@ use std::net::IpAddr;
 
 use message::{Address, Code, Domain, Message, MessageType, Response};
 
+pub use peers::{Claim, Frame, Outcome, Word};
 pub use rate::Windows;
 pub use session::{Proof, Role, SessionId};
 
 use crate::config::Registration;
 use crate::limits::{Limits, PROOF_MS, TIDY_MS};
+use crate::metrics::Meters;
 use crate::records::{Records, RecordsError};
 use delivery::Flight;
+use peers::Fleet;
 use rate::Bucket;
 use services::{Service, Services};
 use session::{Proven, Session, Stage};
@@ -90,6 +94,14 @@ pub struct Stats {
     pub limited: u64,
     /// Bytes that were no message.
     pub malformed: u64,
+    /// Sessions ended because they read more slowly than others write.
+    pub slow: u64,
+    /// Other nodes that are there now.
+    pub peers: usize,
+    /// Messages passed on to other nodes.
+    pub forwarded: u64,
+    /// Of those, messages nobody answered in time, which went into mailboxes.
+    pub unanswered: u64,
 }
 
 /// The node of one domain.
@@ -113,8 +125,12 @@ pub struct Exchange {
     next_session: u64,
     next_delivery: u64,
     tidied_at: i64,
+    /// The moment of what is done now.
+    now_ms: i64,
+    fleet: Option<Fleet>,
     outputs: Vec<Output>,
     stats: Stats,
+    meters: Meters,
 }
 
 impl Exchange {
@@ -125,7 +141,8 @@ impl Exchange {
         limits: Limits,
         records: Records,
     ) -> Result<Self, RecordsError> {
-        let next_delivery = records.next_delivery_block()?;
+        // A node that was one of several has given higher numbers than its own starts.
+        let next_delivery = records.next_delivery_block()?.max(records.highest_delivery()? + 1);
         Ok(Self {
             services: Services::of(&domain),
             domain,
@@ -144,9 +161,17 @@ impl Exchange {
             next_session: 1,
             next_delivery,
             tidied_at: 0,
+            now_ms: 0,
+            fleet: None,
             outputs: Vec::new(),
             stats: Stats::default(),
+            meters: Meters::default(),
         })
+    }
+
+    /// What it counts for those who watch; clones count together.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// The records underneath, for the transaction around a batch.
@@ -162,7 +187,14 @@ impl Exchange {
 
     /// What was counted.
     pub fn stats(&self) -> Stats {
-        Stats { sessions: self.sessions.len(), ..self.stats }
+        let peers = self.fleet.as_ref().map_or(0, Fleet::peers);
+        Stats { sessions: self.sessions.len(), peers, ..self.stats }
+    }
+
+    /// A session's socket does not take what is sent: ends it, and keeps what it has not confirmed.
+    pub fn drop_slow(&mut self, id: SessionId, now_ms: i64) -> Result<(), RecordsError> {
+        self.stats.slow += 1;
+        self.disconnect(id, now_ms)
     }
 
     /// Counts bytes that were no message.
@@ -183,20 +215,20 @@ impl Exchange {
         let challenge = keys::b64url(&keys::random::<32>());
         let stage = Stage::Challenged { challenge: challenge.clone(), until_ms: now_ms + PROOF_MS };
         let bucket = Bucket::full(self.limits.message_burst, now_ms);
-        self.sessions.insert(id, Session { stage, bucket, reads: Windows::of(60_000), linkings: 0 });
+        let bytes = Bucket::full(self.limits.byte_burst, now_ms);
+        self.sessions.insert(id, Session { stage, bucket, bytes, reads: Windows::of(60_000), linkings: 0 });
         Ok((id, challenge))
     }
 
     /// A runtime sent a message.
     pub fn receive(&mut self, from: SessionId, message: Message, now_ms: i64) -> Result<(), RecordsError> {
         self.stats.received += 1;
+        self.now_ms = now_ms;
         let Some(session) = self.sessions.get_mut(&from) else { return Ok(()) };
         // Confirmations are bounded by the window already; refusing one would only bring the message again.
-        if message.kind != MessageType::Response
-            && !session.bucket.take(self.limits.messages_per_second, self.limits.message_burst, now_ms)
-        {
+        if message.kind != MessageType::Response && !session.may_send(&message, &self.limits, now_ms) {
             self.stats.limited += 1;
-            self.refuse(from, &message, Code::TOO_MANY, "more messages than this session may send");
+            self.refuse(from, &message, Code::TOO_MANY, "more than this session may send");
             return Ok(());
         }
         match &session.stage {
@@ -253,7 +285,7 @@ impl Exchange {
         };
         let address = proof.address(&self.domain);
         // A device that comes again has lost its old connection, whether we noticed or not.
-        if let Some(old) = self.live.get(&address).copied() {
+        if let Some(old) = self.live.get(&address).copied().filter(|old| !self.is_elsewhere(*old)) {
             self.close(old, Code::CONFLICT, now_ms)?;
         }
         let device = proof.key.to_string();
@@ -272,11 +304,13 @@ impl Exchange {
             flight_bytes: 0,
             waiting: Default::default(),
             subscriptions: HashSet::new(),
+            since_ms: now_ms,
         };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.stage = Stage::Proven(Box::new(proven));
         }
         self.live.insert(address.clone(), id);
+        self.touch(id);
         self.answer(id, message, &opened(&address, proof.role, registered));
         if registered { self.settle(id, now_ms) } else { Ok(()) }
     }
@@ -293,6 +327,7 @@ impl Exchange {
             proven.addresses.extend(addresses);
             proven.waiting.extend(waiting);
         }
+        self.touch(id);
         self.pump(id, now_ms)
     }
 
@@ -317,6 +352,7 @@ impl Exchange {
     pub fn disconnect(&mut self, id: SessionId, now_ms: i64) -> Result<(), RecordsError> {
         let Some(session) = self.sessions.remove(&id) else { return Ok(()) };
         let Stage::Proven(proven) = session.stage else { return Ok(()) };
+        self.touch(id);
         let owned = proven.addresses.iter().chain(std::iter::once(&proven.address));
         for address in owned {
             if self.live.get(address) == Some(&id) {
@@ -345,6 +381,8 @@ impl Exchange {
     /// Forgets every session without a word, after the records failed: their runtimes come again and
     /// their senders, who have no answer, send again.
     pub fn forget_sessions(&mut self) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.touch(id));
         self.sessions.clear();
         self.live.clear();
         self.flights.clear();
@@ -356,6 +394,8 @@ impl Exchange {
 
     /// Time passed: proofs, confirmations and kept messages have their deadlines.
     pub fn tick(&mut self, now_ms: i64) -> Result<(), RecordsError> {
+        self.now_ms = now_ms;
+        self.tick_peers(now_ms)?;
         let late: Vec<SessionId> = self
             .sessions
             .iter()
@@ -391,7 +431,8 @@ impl Exchange {
         }
     }
 
-    fn refuse(&mut self, session: SessionId, request: &Message, code: Code, why: &str) {
+    fn refuse(&mut self, session: SessionId, request: &Message, code: Code, why: &'static str) {
+        self.meters.refused(code, why);
         self.answer(session, request, &Response::because(code, why));
     }
 }

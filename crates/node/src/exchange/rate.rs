@@ -18,14 +18,14 @@ impl Bucket {
         Self { level: burst, at_ms: now_ms }
     }
 
-    /// Takes one; says whether there was one.
-    pub fn take(&mut self, per_second: f64, burst: f64, now_ms: i64) -> bool {
+    /// Takes so much; says whether it was there.
+    pub fn take(&mut self, much: f64, per_second: f64, burst: f64, now_ms: i64) -> bool {
         let elapsed = (now_ms - self.at_ms).max(0) as f64 / 1000.0;
         self.level = (self.level + elapsed * per_second).min(burst);
         self.at_ms = now_ms;
-        let enough = self.level >= 1.0;
+        let enough = self.level >= much;
         if enough {
-            self.level -= 1.0;
+            self.level -= much;
         }
         enough
     }
@@ -78,10 +78,10 @@ mod tests {
     #[test]
     fn a_bucket_allows_its_burst_and_then_its_rate() {
         let mut bucket = Bucket::full(3.0, 0);
-        let burst: Vec<bool> = (0..4).map(|_| bucket.take(10.0, 3.0, 0)).collect();
+        let burst: Vec<bool> = (0..4).map(|_| bucket.take(1.0, 10.0, 3.0, 0)).collect();
         assert_eq!(burst, [true, true, true, false]);
-        assert!(bucket.take(10.0, 3.0, 100));
-        assert!(!bucket.take(10.0, 3.0, 100));
+        assert!(bucket.take(1.0, 10.0, 3.0, 100));
+        assert!(!bucket.take(1.0, 10.0, 3.0, 100));
     }
 
     #[test]

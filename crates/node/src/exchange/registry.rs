@@ -72,6 +72,7 @@ impl Exchange {
         match outcome {
             Ok(response) => self.answer(id, message, &response),
             Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
+            Err(Trouble::Later) => {}
             Err(Trouble::Records(error)) => return Err(error),
         }
         if message.kind == MessageType::Update { self.leave_if_put_out(id, now_ms) } else { Ok(()) }

@@ -34,6 +34,7 @@ impl Exchange {
         match outcome {
             Ok(response) => self.answer(id, message, &response),
             Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
+            Err(Trouble::Later) => {}
             Err(Trouble::Records(error)) => return Err(error),
         }
         Ok(())

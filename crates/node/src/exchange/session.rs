@@ -3,14 +3,22 @@
 use std::collections::{BTreeSet, HashSet};
 
 use keys::{Signature, VerifyingKey};
-use message::{Address, Domain};
-use serde::Deserialize;
+use message::{Address, Domain, Message};
+use serde::{Deserialize, Serialize};
 
 use super::rate::{Bucket, Windows};
+use crate::limits::Limits;
 
 /// Names a session; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
+
+impl SessionId {
+    /// The node that has it; 0 when there is only one.
+    pub fn slot(self) -> u8 {
+        u8::try_from(self.0 >> 48).unwrap_or(u8::MAX)
+    }
+}
 
 /// What a runtime is to the domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -86,6 +94,8 @@ pub struct Proven {
     pub waiting: BTreeSet<Address>,
     /// What it subscribed.
     pub subscriptions: HashSet<Address>,
+    /// When it proved its key, in Unix milliseconds.
+    pub since_ms: i64,
 }
 
 impl Proven {
@@ -121,8 +131,10 @@ pub enum Stage {
 pub struct Session {
     /// Where it stands.
     pub stage: Stage,
-    /// What it may still send.
+    /// What it may still send, in messages.
     pub bucket: Bucket,
+    /// The same in bytes.
+    pub bytes: Bucket,
     /// Its registry reads.
     pub reads: Windows<()>,
     /// Its linking messages.
@@ -130,6 +142,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// Counts a message against the session's rates; says whether it is within them.
+    pub fn may_send(&mut self, message: &Message, limits: &Limits, now_ms: i64) -> bool {
+        let bytes = message.body.as_str().len() as f64;
+        self.bucket.take(1.0, limits.messages_per_second, limits.message_burst, now_ms)
+            && self.bytes.take(bytes, limits.bytes_per_second, limits.byte_burst, now_ms)
+    }
+
     /// What is known once the key is proven.
     pub fn proven(&self) -> Option<&Proven> {
         match &self.stage {

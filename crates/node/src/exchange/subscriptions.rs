@@ -6,7 +6,7 @@ use message::{Address, Code, Message, MessageType, Response};
 use serde::Deserialize;
 
 use super::{Exchange, SessionId};
-use crate::limits::{SUBSCRIPTION_RESOURCES, SUBSCRIPTIONS_PER_SESSION};
+use crate::limits::{OBJECT_GUESTS, SUBSCRIPTION_RESOURCES, SUBSCRIPTIONS_PER_SESSION};
 
 #[derive(Deserialize)]
 struct Request {
@@ -32,6 +32,7 @@ impl Exchange {
                         self.forget_subscription(id, resource);
                     }
                 }
+                self.touch(id);
                 self.answer(id, message, &Response::code(Code::OK));
             }
             _ => self.refuse(id, message, Code::BAD_REQUEST, "subscribe or unsubscribe"),
@@ -45,7 +46,7 @@ impl Exchange {
             self.opened_to.get(&resource.base()).is_some_and(|guests| guests.contains(&proven.address))
         };
         let permitted = match &request.allow {
-            Some(guests) => guests.len() <= SUBSCRIPTION_RESOURCES && request.resources.iter().all(owns),
+            Some(guests) => guests.len() <= OBJECT_GUESTS && request.resources.iter().all(owns),
             None => request.resources.iter().all(|resource| owns(resource) || is_let_in(resource)),
         };
         if !permitted {
@@ -67,6 +68,7 @@ impl Exchange {
                 proven.subscriptions.extend(request.resources);
             }
         }
+        self.touch(id);
         self.answer(id, message, &Response::code(Code::OK));
     }
 
@@ -94,7 +96,7 @@ impl Exchange {
             .copied()
             .filter(|id| *id != from)
             .filter(|id| {
-                self.proven(*id).is_some_and(|proven| guests.is_some_and(|guests| guests.contains(&proven.address)))
+                self.address_of(*id).is_some_and(|address| guests.is_some_and(|guests| guests.contains(address)))
             })
             .collect();
         for id in &hearers {

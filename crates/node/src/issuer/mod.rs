@@ -37,6 +37,14 @@ use signing::TokenKey;
 /// The one client there is (RFC 8252 native application, public).
 pub const CLIENT_ID: &str = "parlance";
 
+/// The issuer's key in the data folder.
+pub(crate) const KEY: &str = "issuer-key.p8";
+
+/// Makes the key of a data folder if it has none.
+pub(crate) fn make_key(data_dir: &Path) -> Result<(), IssuerError> {
+    TokenKey::open(&data_dir.join(KEY)).map(drop)
+}
+
 /// Why there is no issuer.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
@@ -85,7 +93,7 @@ impl Issuer {
             shown_name: shown_name.to_owned(),
             registration,
             limits,
-            key: TokenKey::open(&data_dir.join("issuer-key.p8"))?,
+            key: TokenKey::open(&data_dir.join(KEY))?,
             records: Mutex::new(records),
             logins: Mutex::default(),
             throttle: Mutex::new(Throttle::new()),

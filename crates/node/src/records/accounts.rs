@@ -46,8 +46,12 @@ impl Account {
     }
 }
 
+fn freed(name: &str) -> String {
+    format!("shared/freed/{name}")
+}
+
 fn reset_leave(name: &str) -> String {
-    format!("may-reset/{name}")
+    format!("shared/may-reset/{name}")
 }
 
 impl Records {
@@ -138,7 +142,13 @@ impl Records {
         let devices = self.devices_of(name)?;
         let known = self.db.execute("DELETE FROM accounts WHERE name=?1", [name])? == 1;
         self.forbid_reset(name)?;
+        self.set_setting(&freed(name), &(self.times_freed(name)? + 1).to_string())?;
         Ok(known.then_some(devices))
+    }
+
+    /// How often a name was freed for somebody else.
+    pub fn times_freed(&self, name: &str) -> Result<u64, RecordsError> {
+        Ok(self.setting(&freed(name))?.and_then(|times| times.parse().ok()).unwrap_or(0))
     }
 
     /// Remembers when a reset of an account was first seen here: its days are counted from then.
@@ -177,6 +187,11 @@ impl Records {
         self.db
             .execute("INSERT OR IGNORE INTO invites(hash, created) VALUES(?1, ?2)", params![hash.as_slice(), now_ms])?;
         Ok(())
+    }
+
+    /// Whether there is such an invitation.
+    pub fn is_invite(&self, hash: &[u8; 32]) -> Result<bool, RecordsError> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM invites WHERE hash=?1")?.exists([hash.as_slice()])?)
     }
 
     /// Uses an invitation up; says whether there was one.

@@ -26,14 +26,39 @@ impl Records {
         if messages >= MAILBOX_MESSAGES || bytes + length > MAILBOX_BYTES {
             return Ok(Err(MailboxFull));
         }
+        self.put_mail(message.id, &message.to, message.from.as_str(), message.body.as_str(), until_ms)?;
+        Ok(Ok(()))
+    }
+
+    /// Keeps a message without looking at the quota.
+    pub(super) fn put_mail(
+        &self,
+        id: u64,
+        inbox: &Address,
+        sender: &str,
+        body: &str,
+        until_ms: i64,
+    ) -> Result<(), RecordsError> {
         let added = self
             .db
             .prepare_cached("INSERT OR IGNORE INTO mailbox(id, inbox, sender, body, until) VALUES(?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![message.id, inbox, message.from.as_str(), message.body.as_str(), until_ms])?;
+            .execute(params![id, inbox.as_str(), sender, body, until_ms])?;
         if added == 1 {
-            self.note_use(inbox, messages + 1, bytes + length)?;
+            let (messages, bytes) = self.mailbox_use(inbox.as_str())?;
+            self.note_use(inbox.as_str(), messages + 1, bytes + body.len() as u64)?;
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// The inbox in which a message waits.
+    pub(super) fn inbox_of_mail(&self, id: u64) -> Result<Option<String>, RecordsError> {
+        let mut ask = self.db.prepare_cached("SELECT inbox FROM mailbox WHERE id=?1")?;
+        Ok(ask.query_row([id], |row| row.get(0)).optional()?)
+    }
+
+    /// The highest delivery number that waits anywhere.
+    pub fn highest_delivery(&self) -> Result<u64, RecordsError> {
+        Ok(self.db.query_row("SELECT coalesce(max(id), 0) FROM mailbox", [], |row| row.get(0))?)
     }
 
     /// Up to `limit` kept messages of an inbox with delivery numbers above `after`, in order.

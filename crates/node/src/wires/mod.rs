@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use message::{Address, Code, Message, MessageError, MessageType};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Wire;
 use crate::exchange::ConnectError;
@@ -31,6 +32,8 @@ pub struct Door {
     pub switch: Switch,
     /// The wire in force.
     pub wire: watch::Receiver<Wire>,
+    /// Sockets that still say goodbye; HTTP knows of its own only.
+    pub goodbyes: TaskTracker,
 }
 
 impl Door {
@@ -48,7 +51,8 @@ impl Door {
 /// The routes of all wires; those not in force answer 426.
 pub fn routes(door: Door) -> Router {
     let guarded = |router: Router, wire: Wire| {
-        router.layer(axum::middleware::from_fn_with_state((door.wire.clone(), wire), only_in_force))
+        // Not on what is no path of the wire at all: that is a 404.
+        router.route_layer(axum::middleware::from_fn_with_state((door.wire.clone(), wire), only_in_force))
     };
     Router::new()
         .merge(guarded(ws::routes(door.clone()), Wire::Ws))

@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::stream::{self, Stream};
-use tokio::sync::mpsc;
-
 use crate::exchange::SessionId;
+use crate::outbox::Outbox;
 use crate::switch::{Connected, Outgoing, Switch};
+use futures_util::stream::{self, Stream};
 
 struct Port {
     session: SessionId,
     /// Taken by the request that listens.
-    outbox: Option<mpsc::Receiver<Outgoing>>,
+    outbox: Option<Outbox>,
 }
 
 /// All sessions of one HTTP wire.

@@ -19,6 +19,7 @@ use super::{Door, Peer, answer_malformed};
 use crate::config::Wire;
 use crate::exchange::SessionId;
 use crate::limits::BODY_LIMIT;
+use crate::outbox::Outbox;
 use crate::switch::{Connected, Outgoing, Switch};
 
 /// How often the node asks whether the other side is still there.
@@ -39,7 +40,7 @@ async fn upgrade(State(door): State<Door>, peer: Peer, upgrade: WebSocketUpgrade
         Ok(connected) => upgrade
             .max_message_size(BODY_LIMIT)
             .max_frame_size(BODY_LIMIT)
-            .on_upgrade(move |socket| serve(socket, door.switch, connected)),
+            .on_upgrade(move |socket| door.goodbyes.track_future(serve(socket, door.switch, connected))),
         Err(refusal) => refusal,
     }
 }
@@ -50,20 +51,19 @@ async fn serve(socket: WebSocket, switch: Switch, connected: Connected) {
     let greeting = serde_json::json!({ "challenge": challenge }).to_string();
     if sink.send(Frame::Text(greeting.into())).await.is_ok() {
         let (errors, malformed) = mpsc::channel(8);
+        let overflow = outbox.overflow();
         tokio::select! {
             () = write(sink, outbox, malformed) => {}
             () = read(stream, &switch, session, errors) => {}
+            // Whoever does not read is not waited for.
+            () = overflow.cancelled() => {}
         }
     }
     switch.disconnect(session);
 }
 
 /// Writes until the exchange ends the session or the socket breaks.
-async fn write(
-    mut sink: SplitSink<WebSocket, Frame>,
-    mut outbox: mpsc::Receiver<Outgoing>,
-    mut malformed: mpsc::Receiver<Message>,
-) {
+async fn write(mut sink: SplitSink<WebSocket, Frame>, mut outbox: Outbox, mut malformed: mpsc::Receiver<Message>) {
     let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut batch = Vec::with_capacity(GATHER);

@@ -1,5 +1,8 @@
 //! The three wires, seen from the other side.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::{SinkExt, StreamExt};
 use message::{Address, Body, Message, MessageType};
 use node::Wire;
@@ -23,6 +26,7 @@ pub struct Link {
     out: mpsc::UnboundedSender<Vec<u8>>,
     heard: mpsc::UnboundedReceiver<Heard>,
     wire: Wire,
+    deaf: Arc<AtomicBool>,
     _task: Ends,
 }
 
@@ -60,9 +64,32 @@ impl Link {
         let _ = self.out.send(bytes);
     }
 
+    /// Leaves what comes in the socket from now on; only the WebSocket can.
+    pub fn stop_reading(&self) {
+        self.deaf.store(true, Ordering::Relaxed);
+    }
+
     pub async fn hear(&mut self) -> Heard {
         let heard = tokio::time::timeout(WAIT, self.heard.recv()).await.expect("the node says something in time");
         heard.unwrap_or(Heard::Closed(0))
+    }
+
+    /// What comes next, however long it takes; the end when the connection is lost.
+    pub async fn hear_or_end(&mut self) -> Heard {
+        self.heard.recv().await.unwrap_or(Heard::Closed(0))
+    }
+
+    /// The answer to a request, or nothing when the connection is lost; other messages are left out.
+    pub async fn answer_or_end(&mut self, id: u64) -> Option<Message> {
+        loop {
+            match self.hear_or_end().await {
+                Heard::Message(message) if message.kind == MessageType::Response && message.id == id => {
+                    return Some(message);
+                }
+                Heard::Message(_) => {}
+                Heard::Closed(_) => return None,
+            }
+        }
     }
 
     /// Whether nothing comes for a moment.
@@ -76,12 +103,15 @@ async fn ws(port: u16) -> Result<Link, u16> {
     let mut socket = match connected {
         Ok((socket, _)) => socket,
         Err(tokio_tungstenite::tungstenite::Error::Http(response)) => return Err(response.status().as_u16()),
-        Err(other) => panic!("{other}"),
+        // Nobody listens there.
+        Err(_) => return Err(0),
     };
-    let greeting = socket.next().await.unwrap().unwrap();
+    let Some(Ok(greeting)) = socket.next().await else { return Err(0) };
     let greeting: Value = serde_json::from_str(greeting.to_text().unwrap()).unwrap();
     let (out, mut outgoing) = mpsc::unbounded_channel::<Vec<u8>>();
     let (hears, heard) = mpsc::unbounded_channel();
+    let deaf = Arc::<AtomicBool>::default();
+    let is_deaf = deaf.clone();
     let task = tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -89,7 +119,7 @@ async fn ws(port: u16) -> Result<Link, u16> {
                     Some(bytes) => if socket.send(Frame::text(String::from_utf8_lossy(&bytes).into_owned())).await.is_err() { break },
                     None => break,
                 },
-                frame = socket.next() => match frame {
+                frame = socket.next(), if !is_deaf.load(Ordering::Relaxed) => match frame {
                     Some(Ok(Frame::Text(text))) => {
                         let _ = hears.send(Heard::Message(Message::from_json(text.as_bytes()).unwrap()));
                     }
@@ -104,7 +134,7 @@ async fn ws(port: u16) -> Result<Link, u16> {
         }
     });
     let challenge = greeting["challenge"].as_str().unwrap().to_owned();
-    Ok(Link { challenge, out, heard, wire: Wire::Ws, _task: Ends(vec![task]) })
+    Ok(Link { challenge, out, heard, wire: Wire::Ws, deaf, _task: Ends(vec![task]) })
 }
 
 async fn posts(
@@ -148,7 +178,7 @@ async fn posts(
             let _ = http().post(format!("{base}{send}")).header(field, &token).body(bytes).send().await;
         }
     });
-    Ok(Link { challenge, out, heard, wire, _task: Ends(vec![reader, writer]) })
+    Ok(Link { challenge, out, heard, wire, deaf: Arc::default(), _task: Ends(vec![reader, writer]) })
 }
 
 fn hear(name: &str, data: &str) -> Vec<Heard> {
