@@ -75,11 +75,8 @@ impl Node {
         let folder = folder("node", port)?;
         let program = std::env::current_exe()?.with_file_name("parlance-node");
         let data = folder.join("data");
-        let arguments = [
-            ["--data", &data.to_string_lossy()].as_slice(),
-            &["serve", "--domain", "a.localhost", "--laboratory", "--port", &port.to_string()],
-        ]
-        .concat();
+        let (data, at) = (data.to_string_lossy(), port.to_string());
+        let arguments = ["--data", &data, "serve", "--domain", "a.localhost", "--laboratory", "--port", &at];
         let running = start(&program.to_string_lossy(), &arguments, folder, port)?;
         Ok(Self { running, port })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 #[allow(dead_code, reason = "the tests of the node use the rest of it")]
 mod oidc;
 #[path = "../../../../../crates/node/tests/common/wires.rs"]
+#[allow(dead_code, reason = "the tests of the node use the rest of it")]
 mod wires;
 
 mod mallory;
