@@ -152,7 +152,8 @@ async fn an_evil_chat_gets_no_key_and_no_way_past_the_seal() {
     let folder = lab::root().join("hyperties/dist");
     let mut descriptor: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("chat.json")).unwrap()).unwrap();
-    descriptor["version"] = json!("1.0.1");
+    // Newer than the true one will be: a catalogue takes no step back.
+    descriptor["version"] = json!("99.0.0");
     descriptor["grants"]["speakTo"] = json!(["*"]);
     descriptor["grants"]["fetch"] = json!(["{origin}"]);
     let source = std::fs::read_to_string(folder.join("chat.js")).unwrap();
