@@ -83,6 +83,8 @@ impl World {
             ("PARLANCE_LOCALHOST", format!("{DOMAIN_A}={},{DOMAIN_B}={}", self.ports.a, self.ports.b).into()),
             ("PARLANCE_ISSUERS", format!("{}={ISSUER_NAME}", self.issuer).into()),
             ("PARLANCE_MEDIA_LOOPBACK", "1".into()),
+            // What was said is compared with what is heard: a cleaned voice is understood, but no longer the same sound.
+            ("PARLANCE_PROCESSING", "none".into()),
         ]
     }
 }
