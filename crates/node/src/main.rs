@@ -25,7 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Sub {
     /// Runs the node.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// People who can sign in.
     #[command(subcommand)]
     User(User),
@@ -172,7 +172,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let wishes = match cli.command {
-        Sub::Serve(options) => return serve(cli.data, options).await,
+        Sub::Serve(options) => return serve(cli.data, *options).await,
         Sub::User(User::Add(user)) => vec![Wish::AddUser { password: password()?, name: user.name }],
         Sub::User(User::Password(user)) => vec![Wish::SetPassword { password: password()?, name: user.name }],
         Sub::Account(Account::List) => vec![Wish::Accounts],
@@ -229,7 +229,7 @@ fn configure(data: PathBuf, options: Serve) -> Result<NodeConfig, Failure> {
     config.log_routed = options.log_routed;
     let servers = if options.nats.is_empty() { file.nats.servers } else { options.nats };
     let replicas = options.nats_replicas.or(file.nats.replicas).unwrap_or(3);
-    config.nats = (!servers.is_empty()).then(|| NatsSettings { servers, domain, replicas });
+    config.nats = (!servers.is_empty()).then_some(NatsSettings { servers, domain, replicas });
     let asked = TlsPart {
         certificate: options.tls_certificate,
         key: options.tls_key,
