@@ -98,8 +98,12 @@ impl<'b> Incoming<'b> {
 
     /// Whether this is a text of the epoch the group is in.
     pub(crate) fn is_text_of(&self, group: &MlsGroup) -> bool {
-        self.message.content_type() == ContentType::Application && self.message.epoch() == group.epoch()
+        is_text_of(&self.message, group)
     }
+}
+
+fn is_text_of(message: &ProtocolMessage, group: &MlsGroup) -> bool {
+    message.content_type() == ContentType::Application && message.epoch() == group.epoch()
 }
 
 /// Opens one message of a group, which is loaded unless it is in `memory`; there it stays unless
@@ -118,7 +122,7 @@ pub(crate) fn one(
         Some(group) => group,
         None => provider.load(&id)?.ok_or(OpenError::UnknownGroup)?,
     };
-    provider.present_only(message.content_type() == ContentType::Application && message.epoch() == group.epoch());
+    provider.present_only(is_text_of(&message, &group));
     let processed = match process(provider, &mut group, message) {
         Ok(processed) => processed,
         Err(error) => {
