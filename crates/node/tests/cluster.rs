@@ -5,8 +5,7 @@
 mod common;
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -147,19 +146,7 @@ impl Program {
     }
 
     fn run(&mut self) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parlance-node"))
-            .arg("--data")
-            .arg(self.folder.path())
-            .args(["serve", "--domain", "a.localhost", "--laboratory", "--port", &self.port.to_string()])
-            .args(["--nats", &self.nats])
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("parlance-node ready"), "the node did not start");
-        self.child = Some(child);
+        self.child = Some(common::program::start(self.folder.path(), self.port, &["--nats", &self.nats]));
     }
 
     /// `kill -9`.

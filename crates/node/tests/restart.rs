@@ -5,9 +5,8 @@
 mod common;
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use common::nats::free_port;
 use common::{Heard, Person, Session, read_answer, sealed, unsealed};
@@ -19,18 +18,7 @@ struct Program(Child);
 
 impl Program {
     fn start(data: &Path, port: u16) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parlance-node"))
-            .arg("--data")
-            .arg(data)
-            .args(["serve", "--domain", "a.localhost", "--laboratory", "--port", &port.to_string()])
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("parlance-node ready"), "the node did not start");
-        Self(child)
+        Self(common::program::start(data, port, &[]))
     }
 
     /// SIGTERM, and the end of the process.

@@ -5,6 +5,7 @@
 
 pub mod nats;
 pub mod oidc;
+pub mod program;
 pub mod wires;
 
 use std::time::Duration;
