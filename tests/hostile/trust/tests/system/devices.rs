@@ -1,6 +1,6 @@
 //! Attacks with histories, devices and leases, by people with a true account.
 
-use contract::{ContactState, Question};
+use contract::Question;
 use identity::{Digest, Signer};
 use keys::SigningKey;
 use message::{Code, MessageType};
@@ -112,17 +112,7 @@ async fn a_revoked_device_is_not_heard() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_observer_does_not_take_the_lease() {
     let mut street = Street::new().await;
-    let asking = street.ben.app();
-    let question = Question::PersonRequest { user: "mallory@a.localhost".into() };
-    let asked = tokio::spawn(async move { asking.ask(question).await });
-    let welcome = street.mallory.takes().await;
-    let pending = seal::inspect_welcome(&street.mallory.vault, &street.mallory.device, &welcome).unwrap();
-    let group = pending.join(&street.mallory.vault, &mut |_| Ok(())).unwrap();
-    asked.await.unwrap().unwrap();
-    let object = street.mallory.observed(group, &street.target);
-    let introduction = json!({ "introduction": street.mallory.introduction() });
-    street.mallory.says(&object, MessageType::Subscribe, "/subscription", introduction).await;
-    street.ben.sees_contact("mallory@a.localhost", ContactState::Accepted).await;
+    let object = street.observes().await;
     let own = street.mallory.me.device.verifying_key();
     for (holder, seq, hand_over) in
         [(json!(own), 1, false), (json!(own), 1, true), (json!(own), 2, true), (json!(street.target.device), 1, true)]

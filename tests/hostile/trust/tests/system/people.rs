@@ -219,17 +219,7 @@ async fn nobody_slips_into_a_conversation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_observer_does_not_report() {
     let mut street = Street::new().await;
-    let asking = street.ben.app();
-    let question = Question::PersonRequest { user: "mallory@a.localhost".into() };
-    let asked = tokio::spawn(async move { asking.ask(question).await });
-    let welcome = street.mallory.takes().await;
-    let pending = seal::inspect_welcome(&street.mallory.vault, &street.mallory.device, &welcome).unwrap();
-    let group = pending.join(&street.mallory.vault, &mut |_| Ok(())).unwrap();
-    asked.await.unwrap().unwrap();
-    let object = street.mallory.observed(group, &street.target);
-    let introduction = json!({ "introduction": street.mallory.introduction() });
-    street.mallory.says(&object, MessageType::Subscribe, "/subscription", introduction).await;
-    street.ben.sees_contact("mallory@a.localhost", ContactState::Accepted).await;
+    let object = street.observes().await;
     street.mallory.writes(&object, 1, "hello").await;
     street.ben.reads(&object.url, &["hello"]).await;
 

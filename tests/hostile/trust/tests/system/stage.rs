@@ -7,8 +7,9 @@ use std::time::Duration;
 use contract::{ChatSummary, ContactState, PersonCard, Question};
 use lab::person::Setup;
 use lab::{Crooked, Domain, Person};
+use message::MessageType;
 use node::{Package, Wire};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::mallory::{Entry, Mallory, Object};
 
@@ -84,6 +85,22 @@ impl Street {
     /// Mallory asks, honestly, and Ben accepts: she is a contact like any other.
     pub async fn contact(&mut self) -> Object {
         befriends(&self.ben, &mut self.mallory).await
+    }
+
+    /// Ben asks, and Mallory accepts: she observes his conversation like any other contact.
+    pub async fn observes(&mut self) -> Object {
+        let (asking, mallory) = (self.ben.app(), &mut self.mallory);
+        let question = Question::PersonRequest { user: "mallory@a.localhost".into() };
+        let asked = tokio::spawn(async move { asking.ask(question).await });
+        let welcome = mallory.takes().await;
+        let pending = seal::inspect_welcome(&mallory.vault, &mallory.device, &welcome).unwrap();
+        let group = pending.join(&mallory.vault, &mut |_| Ok(())).unwrap();
+        asked.await.unwrap().unwrap();
+        let object = mallory.observed(group, &self.target);
+        let introduction = json!({ "introduction": mallory.introduction() });
+        mallory.says(&object, MessageType::Subscribe, "/subscription", introduction).await;
+        self.ben.sees_contact("mallory@a.localhost", ContactState::Accepted).await;
+        object
     }
 
     pub async fn close(mut self) {
