@@ -1,10 +1,9 @@
 /** Begins an identity anew when every device and the recovery words are lost, and waits for its days. */
-import type { AppState, IssuerCard, Shell, SignInState, Trouble } from '../shell/shell';
-import { troubleOf } from '../shell/shell';
-import { hostOf, isIssuerUrl, readAddress } from '../shared/address';
+import type { AppState, Shell, SignInState, Trouble } from '../shell/shell';
+import { readAddress } from '../shared/address';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
-import { CUSTOM } from './first-run.svelte';
+import { ChoosesIssuer, CUSTOM } from './chooses-issuer.svelte';
 
 /** How the waiting can end without the identity. */
 const ENDS = ['reset-vetoed', 'reset-refused', 'reset-lost'];
@@ -12,19 +11,14 @@ const ENDS = ['reset-vetoed', 'reset-refused', 'reset-lost'];
 /** How long a new beginning waits, in milliseconds. */
 export const DELAY_MS = 72 * 60 * 60_000;
 
-export class Anew {
+export class Anew extends ChoosesIssuer {
   /** What is shown, if anything is. */
   step = $state<'explain' | 'issuer' | 'sign-in' | 'ended' | null>(null);
   user = $state('');
   userFault = $state<string | null>(null);
-  issuers = $state<IssuerCard[]>([]);
-  chosen = $state('');
-  custom = $state('');
-  customFault = $state<string | null>(null);
   /** The person read what is lost and wants it all the same. */
   understood = $state(false);
   understoodFault = $state<string | null>(null);
-  signIn = $state<SignInState>({ state: 'finding' });
   /** Why the waiting ended. */
   ended = $state<Trouble | null>(null);
   listing = new Waiting();
@@ -33,18 +27,12 @@ export class Anew {
   #waits: string | null = null;
 
   constructor(
-    private readonly shell: Shell,
+    shell: Shell,
     private readonly onstate: (state: AppState) => void,
     private readonly onback: (user: string) => void,
-  ) {}
-
-  issuer = $derived.by(() => (this.chosen === CUSTOM ? this.custom.trim() : this.chosen));
-
-  issuerName = $derived.by(() => {
-    const card = this.issuers.find((one) => one.issuer === this.chosen);
-    if (card) return card.name;
-    return isIssuerUrl(this.issuer) ? hostOf(this.issuer) : '';
-  });
+  ) {
+    super(shell);
+  }
 
   begin(user = ''): void {
     this.clear();
@@ -67,17 +55,12 @@ export class Anew {
   }
 
   async start(): Promise<void> {
-    const mistyped = this.chosen === CUSTOM && !isIssuerUrl(this.issuer);
-    this.customFault = mistyped ? say('issuer.custom-wrong') : null;
+    const mistyped = this.mistyped();
     this.understoodFault = this.understood ? null : say('anew.understood-missing');
     if (mistyped || !this.understood) return;
     this.signIn = { state: 'finding' };
     this.step = 'sign-in';
-    try {
-      await this.shell.ask({ ask: 'identity.restart', input: { user: this.user, issuer: this.issuer } });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
+    await this.opens(() => this.shell.ask({ ask: 'identity.restart', input: { user: this.user, issuer: this.issuer } }));
   }
 
   takeSignIn(state: SignInState): void {
@@ -85,21 +68,9 @@ export class Anew {
     if (this.step === 'sign-in') this.signIn = state;
   }
 
-  async openAgain(): Promise<void> {
-    try {
-      await this.shell.ask({ ask: 'signin.again' });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
-  }
-
   async cancelSignIn(): Promise<void> {
     this.step = 'issuer';
-    try {
-      await this.shell.ask({ ask: 'signin.cancel' });
-    } catch {
-      // It was over already.
-    }
+    await this.ends();
   }
 
   /** Follows where the app stands. */

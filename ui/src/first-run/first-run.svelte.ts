@@ -1,28 +1,21 @@
 /** Leads a person from the welcome to an account: issuer, sign-in, name. */
-import type { AppState, IssuerCard, Profile, Shell, SignInState } from '../shell/shell';
-import { troubleOf } from '../shell/shell';
-import { hostOf, isDomain, isIssuerUrl, isLocalName, readAddress } from '../shared/address';
+import type { AppState, Profile, Shell, SignInState } from '../shell/shell';
+import { isDomain, isLocalName, readAddress } from '../shared/address';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
+import { ChoosesIssuer, CUSTOM } from './chooses-issuer.svelte';
 
 export type Step = 'welcome' | 'issuer' | 'sign-in' | 'profile' | 'ready';
 /** The steps that are counted; signing in belongs to the choice of the issuer. */
 export const COUNTED: Step[] = ['welcome', 'issuer', 'profile', 'ready'];
-export const CUSTOM = 'custom';
 export const SHORTEST_PASSPHRASE = 8;
 
-export class FirstRun {
+export class FirstRun extends ChoosesIssuer {
   step = $state<Step>('welcome');
   domain = $state('');
   /** The domain the cards belong to. */
   asked = $state<string | null>(null);
-  issuers = $state<IssuerCard[]>([]);
-  /** The chosen card's issuer, `custom`, or nothing. */
-  chosen = $state('');
-  custom = $state('');
   domainFault = $state<string | null>(null);
-  customFault = $state<string | null>(null);
-  signIn = $state<SignInState>({ state: 'finding' });
   name = $state('');
   localPart = $state('');
   /** The whole address, asked for when the domain is not known any more. */
@@ -35,19 +28,11 @@ export class FirstRun {
   opening = new Waiting();
 
   constructor(
-    private readonly shell: Shell,
+    shell: Shell,
     private readonly onstate: (state: AppState) => void,
-  ) {}
-
-  /** The issuer's URL to sign in at. */
-  issuer = $derived.by(() => (this.chosen === CUSTOM ? this.custom.trim() : this.chosen));
-
-  /** How to call the issuer. */
-  issuerName = $derived.by(() => {
-    const card = this.issuers.find((one) => one.issuer === this.chosen);
-    if (card) return card.name;
-    return isIssuerUrl(this.issuer) ? hostOf(this.issuer) : '';
-  });
+  ) {
+    super(shell);
+  }
 
   /** Follows where the app stands. */
   follow(state: AppState): void {
@@ -87,34 +72,16 @@ export class FirstRun {
   }
 
   async startSignIn(): Promise<void> {
-    // What the provider offers was checked by the app; only what was typed here can be mistyped.
-    const mistyped = this.chosen === CUSTOM && !isIssuerUrl(this.issuer);
-    this.customFault = mistyped ? say('issuer.custom-wrong') : null;
-    if (mistyped || this.asked === null) return;
+    const domain = this.asked;
+    if (this.mistyped() || domain === null) return;
     this.signIn = { state: 'finding' };
     this.step = 'sign-in';
-    try {
-      await this.shell.ask({ ask: 'signin.start', input: { domain: this.asked, issuer: this.issuer } });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
-  }
-
-  async openAgain(): Promise<void> {
-    try {
-      await this.shell.ask({ ask: 'signin.again' });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
+    await this.opens(() => this.shell.ask({ ask: 'signin.start', input: { domain, issuer: this.issuer } }));
   }
 
   async cancelSignIn(): Promise<void> {
     this.step = 'issuer';
-    try {
-      await this.shell.ask({ ask: 'signin.cancel' });
-    } catch {
-      // It was over already.
-    }
+    await this.ends();
   }
 
   takeSignIn(state: SignInState): void {

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AppState } from '../shell/shell';
 import { DemoShell, sceneOf } from '../shell/demo';
-import { CUSTOM, FirstRun } from './first-run.svelte';
+import { CUSTOM } from './chooses-issuer.svelte';
+import { FirstRun } from './first-run.svelte';
 
 let shell: DemoShell;
 let run: FirstRun;

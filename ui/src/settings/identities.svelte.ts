@@ -1,27 +1,28 @@
 /** Keeps who vouches for the person, and their identities on this computer. */
 import type { MyIssuer, PersonaView, Shell, SignInState } from '../shell/shell';
-import { troubleOf } from '../shell/shell';
 import { isIssuerUrl } from '../shared/address';
+import { SignsIn } from '../shared/signs-in.svelte';
 import type { Toasts } from '../shared/toasts.svelte';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
 
-export class Identities {
+export class Identities extends SignsIn {
   issuers = $state<MyIssuer[]>([]);
   personas = $state<PersonaView[]>([]);
   loaded = $state(false);
   /** The issuer that is being asked, as URL. */
   asking = $state<string | null>(null);
-  signIn = $state<SignInState>({ state: 'finding' });
   url = $state('');
   fault = $state<string | null>(null);
   waiting = new Waiting();
   removing = new Waiting();
 
   constructor(
-    private readonly shell: Shell,
+    shell: Shell,
     private readonly toasts: Toasts,
-  ) {}
+  ) {
+    super(shell);
+  }
 
   async load(): Promise<void> {
     const found = await this.waiting.run(async () => ({
@@ -45,11 +46,7 @@ export class Identities {
   async link(issuer: string): Promise<void> {
     this.asking = issuer;
     this.signIn = { state: 'finding' };
-    try {
-      await this.shell.ask({ ask: 'identity.link', input: { issuer } });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
+    await this.opens(() => this.shell.ask({ ask: 'identity.link', input: { issuer } }));
   }
 
   takeSignIn(state: SignInState): void {
@@ -62,23 +59,11 @@ export class Identities {
     void this.load();
   }
 
-  async openAgain(): Promise<void> {
-    try {
-      await this.shell.ask({ ask: 'signin.again' });
-    } catch (error) {
-      this.signIn = { state: 'failed', trouble: troubleOf(error) };
-    }
-  }
-
   async cancel(): Promise<void> {
     const going = this.signIn.state !== 'failed';
     this.asking = null;
     if (!going) return;
-    try {
-      await this.shell.ask({ ask: 'signin.cancel' });
-    } catch {
-      // It was over already.
-    }
+    await this.ends();
   }
 
   /** Returns whether it is done. */
