@@ -22,8 +22,7 @@ use std::path::PathBuf;
 /// Sets the clock of every node and every runtime of this process ahead by so much, once and for all: a story need not
 /// wait for days. Issuers that are programs of their own keep the time.
 pub fn later(by: std::time::Duration) {
-    node::clock::set_ahead(by);
-    runtime::clock::set_ahead(by);
+    clock::set_ahead(by);
 }
 
 /// The root of the checkout.

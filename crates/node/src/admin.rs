@@ -21,7 +21,8 @@ use crate::packages::{Package, PackageError};
 use crate::records::{Records, RecordsError};
 use crate::secret_file;
 use crate::shelf::{Shelf, ShelfError};
-use crate::switch::{Switch, now_ms};
+use crate::switch::Switch;
+use clock::now_ms;
 
 /// Where port and token of a running node stand.
 pub const ADMIN_FILE: &str = "admin.json";

@@ -18,7 +18,8 @@ use crate::limits::{BATCH_MESSAGES, TICKETS};
 use crate::outbox::{OutboxSender, outbox};
 use crate::records::{Change, Depths, RecordsError};
 use crate::routed_log::RoutedLog;
-use crate::switch::{Command, Connected, Outgoing, now_ms};
+use crate::switch::{Command, Connected, Outgoing};
+use clock::now_ms;
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(250);

@@ -6,10 +6,6 @@
 //! is sealed.
 
 mod admin;
-#[cfg(feature = "clock")]
-pub mod clock;
-#[cfg(not(feature = "clock"))]
-mod clock;
 mod config;
 mod config_file;
 mod driver;

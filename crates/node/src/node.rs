@@ -31,10 +31,11 @@ use crate::packages::{Package, PackageError};
 use crate::records::{Records, RecordsError};
 use crate::routed_log::RoutedLog;
 use crate::shelf::{self, Shelf, ShelfError};
-use crate::switch::{Switch, now_ms};
+use crate::switch::Switch;
 use crate::tls::{TlsError, TlsListener};
 use crate::watch::{self as watching, Watched};
 use crate::wires::{self, Door};
+use clock::now_ms;
 
 /// How long a node waits for requests under way and for last words when it shuts down.
 const GOODBYE: Duration = Duration::from_secs(3);

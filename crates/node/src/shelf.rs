@@ -15,7 +15,7 @@ use message::Domain;
 
 use crate::packages::{Package, PackageError, Places};
 use crate::secret_file;
-use crate::switch::now_ms;
+use clock::now_ms;
 
 /// What the catalogue remembers, its key included.
 pub const STATE: &str = "catalogue.json";

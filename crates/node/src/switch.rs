@@ -1,7 +1,6 @@
 //! The handle through which wires and operators speak to the exchange, which runs on a thread of its own.
 
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use message::{Code, Message};
 use tokio::sync::{mpsc, oneshot};
@@ -14,12 +13,6 @@ use crate::limits::INTAKE_MESSAGES;
 use crate::outbox::Outbox;
 use crate::records::Depths;
 use crate::routed_log::RoutedLog;
-
-/// The time now, in Unix milliseconds.
-pub fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).saturating_add(crate::clock::ahead_ms())
-}
 
 /// What goes out on a session's socket.
 #[derive(Debug)]

@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bus::{Action, Bus, Place, PortId, PortKind};
+pub(crate) use clock::now_ms;
 use contract::News;
 use message::{Address, Body, Code, Domain, Message, MessageId, MessageType, Response, Verdict};
 use policy::{Case, Rules};
@@ -124,13 +125,6 @@ impl Ready {
     pub(crate) fn domain(&self) -> Domain {
         self.record.user.domain()
     }
-}
-
-/// Unix milliseconds; the only clock of the runtime.
-pub(crate) fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    now.saturating_add(crate::clock::ahead_ms())
 }
 
 impl Home {

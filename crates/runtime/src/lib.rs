@@ -16,10 +16,6 @@ mod blocking;
 mod calls;
 mod chat;
 mod chats;
-#[cfg(feature = "clock")]
-pub mod clock;
-#[cfg(not(feature = "clock"))]
-mod clock;
 mod commits;
 mod comparing;
 mod config;

@@ -15,7 +15,7 @@ use super::page::{self, View};
 use super::people::{AddPersonError, SignIn};
 use super::{CLIENT_ID, Issuer};
 use crate::config::Registration;
-use crate::switch::now_ms;
+use clock::now_ms;
 
 const COOKIE: &str = "parlance-login";
 

@@ -9,7 +9,7 @@ use super::passwords::{Busy, Hashed};
 use crate::exchange::Windows;
 use crate::limits::{FAILURE_WINDOW_MS, FAILURES_PER_NAME, PASSWORD_MAX, PASSWORD_MIN};
 use crate::records::{Person, RecordsError};
-use crate::switch::now_ms;
+use clock::now_ms;
 
 /// Why somebody was not added.
 #[derive(Debug, thiserror::Error)]

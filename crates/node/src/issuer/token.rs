@@ -12,7 +12,7 @@ use serde_json::json;
 use super::logins::Grant;
 use super::{CLIENT_ID, Issuer, IssuerError};
 use crate::limits::TOKEN_SECONDS;
-use crate::switch::now_ms;
+use clock::now_ms;
 
 #[derive(Deserialize)]
 pub(super) struct Redemption {
