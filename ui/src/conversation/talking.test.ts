@@ -42,6 +42,18 @@ describe('by keys alone', () => {
     await gone('composer-about');
   });
 
+  it('an answer repeats the words, not how they are set', async () => {
+    const { user } = await atBen();
+    field().focus();
+    await user.keyboard('**So** be it{Enter}');
+    (await there('So be it')).focus();
+    await user.keyboard('r');
+    await shown('composer-about');
+    await waitFor(() => expect(field()).toHaveFocus());
+    await user.keyboard('Amen{Enter}');
+    expect(within(await there('Amen')).getByTestId('message-quote')).toHaveTextContent(/So be it$/);
+  });
+
   it('one edits the last own message from the empty field, and Esc brings the draft back', async () => {
     const { shell, user } = await atBen();
     field().focus();
