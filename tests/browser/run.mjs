@@ -150,9 +150,44 @@ await runner.scene('both write and both read it', async () => {
   }
 });
 
-await runner.aside('both see that it was read', async () => {
+await runner.aside('both see that it was read, and who likes sees that the other is typing', async () => {
   await ana.mine('Hello Ben, this is Ana.', 'read').waitFor();
   await ben.mine('Hello Ana!', 'read').waitFor();
+  await ben.fill('composer', 'I am just');
+  await ana.at('conversation-typing').filter({ hasText: 'is typing' }).waitFor();
+  await ana.judge('s4-typing');
+  await ben.fill('composer', '');
+});
+
+await runner.aside('messages are answered, reacted to, edited and deleted for everyone, with a mouse and without', async () => {
+  await ana.write('Shall we **meet** on Monday?');
+  await ben.message('Shall we meet on Monday?').waitFor();
+  assert.equal(await ben.line('Shall we').locator('strong').textContent(), 'meet');
+  await ben.does('Shall we meet', 'message-reply');
+  await ben.at('composer-about').waitFor();
+  await ben.judge('s5-reply');
+  await ben.page.keyboard.type('Tuesday is better');
+  await ben.page.keyboard.press('Enter');
+  await ana.line('Tuesday is better').getByTestId('message-quote').filter({ hasText: 'Shall we meet' }).waitFor();
+
+  await ana.hands.actions(ana.line('Tuesday is better'));
+  await ana.hands.press(ana.page.locator('[data-testid="message-react"][data-emoji="👍"]'));
+  await ben.line('Tuesday is better').locator('[data-testid="message-reaction"][data-emoji="👍"]').waitFor();
+
+  await ana.does('Shall we meet', 'message-edit');
+  await ana.fill('composer', 'Shall we meet on Tuesday?');
+  await ana.press('composer-send');
+  await ben.line('Shall we meet on Tuesday?').getByTestId('message-edited').waitFor();
+  await ben.does('Shall we meet on Tuesday?', 'message-pin');
+  await ana.at('pinned').filter({ hasText: 'Shall we meet on Tuesday?' }).waitFor();
+  for (const one of [ana, ben]) await one.judge('s4-talked-about');
+
+  await ana.does('Shall we meet on Tuesday?', 'message-take-back');
+  await ana.at('toast-undo').waitFor({ state: 'hidden' });
+  await ben.at('message').filter({ hasText: 'Ana Adams deleted this message' }).waitFor();
+  await ben.at('pinned').waitFor({ state: 'hidden' });
+  assert.equal(await ben.message('Shall we meet').count(), 0);
+  await ben.judge('s4-deleted-for-everyone');
 });
 
 await runner.aside('a link says where it leads, whatever the message says', async () => {
@@ -162,6 +197,19 @@ await runner.aside('a link says where it leads, whatever the message says', asyn
   await ana.judge('s4-leave');
   await ana.page.keyboard.press('Escape');
   await ana.at('leave-dialog').waitFor({ state: 'hidden' });
+});
+
+await runner.aside('a message is found by its words', async () => {
+  await ben.page.keyboard.press('Control+Shift+f');
+  await ben.fill('search-field', 'tuesd bett');
+  await ben.hands.press(ben.at('search-found').first());
+  await ben.at('search-dialog').waitFor({ state: 'hidden' });
+  await ben.page.waitForFunction(() => document.activeElement?.textContent?.includes('Tuesday is better'));
+  await ben.page.keyboard.press('Control+Shift+f');
+  await ben.fill('search-field', 'monday');
+  await ben.at('search-status').filter({ hasText: 'No message' }).waitFor();
+  await ben.judge('s24-search');
+  await ben.page.keyboard.press('Escape');
 });
 
 await runner.aside('hostile text stays text', async () => {
@@ -484,6 +532,34 @@ await runner.scene('the tablet says that it was taken out, and erases itself', a
   await tablet.fill('taken-out-address', tablet.address);
   await tablet.press('taken-out-erase');
   await tablet.at('protect-screen').waitFor();
+});
+
+await runner.scene('somebody with her password begins anew as Ana: her device asks her, and she says no', async () => {
+  const stranger = await person('ana-stranger', 'Ana Adams', A, `http://${A}`, Keyboard, 'ana');
+  await stranger.protect();
+  await stranger.at('welcome-screen').waitFor();
+  await stranger.press('welcome-restore');
+  await stranger.press('restore-anew');
+  await stranger.judgeBoth('s2-anew');
+  await stranger.fill('anew-user', stranger.address);
+  await stranger.press('anew-next');
+  await stranger.hands.choose(stranger.page.locator(`[data-testid="issuer-card"] input[value^="${stranger.issuer}"]`));
+  await stranger.hands.check(stranger.at('anew-understood'));
+  await stranger.press('anew-start');
+  await stranger.at('anew-signin-copy').waitFor();
+  await stranger.signInAs(browser, 'ana', ana.passphrase);
+  await stranger.at('anew-left').waitFor();
+  await stranger.judgeBoth('s2-anew-waiting');
+
+  await ana.at('banner-reset').waitFor();
+  await ana.judgeBoth('s3-reset-asked');
+  await ana.press('banner-reset-veto');
+  await ana.at('banner-reset').waitFor({ state: 'hidden' });
+  await stranger.at('anew-ended-screen').waitFor();
+  await stranger.judgeBoth('s2-anew-vetoed');
+  await ana.open(ben);
+  await ana.write('It was not me.');
+  await ben.message('It was not me.').waitFor();
 });
 
 await runner.aside('no page had an error', async () => {

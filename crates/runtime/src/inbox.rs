@@ -538,6 +538,9 @@ fn keep_child(
     let mut follow = Vec::new();
     if object.purpose == ObjectUse::Chat {
         follow = chat::heard(tx, object, row.clone(), &child.value, child.at)?;
+        if !mine {
+            follow.push(Follow::Wrote(object.url.clone()));
+        }
     } else {
         match leases::call_child(object, author, mine, &child.value) {
             leases::CallChild::Heard => {}

@@ -80,6 +80,8 @@ pub(crate) enum Follow {
     Judged(trail::Entry),
     /// Somebody types.
     Typing { url: Address, user: String },
+    /// The other side said something in a chat.
+    Wrote(Address),
     /// The other side refused or left an object.
     ObjectClosed { url: Address, reason: String },
 }
@@ -343,6 +345,7 @@ impl Home {
                 }
                 Follow::Judged(entry) => state.policy.note(now_u64(), entry),
                 Follow::Typing { url, user } => self.on_typing(state, &url, &user),
+                Follow::Wrote(url) => state.typing.wrote(&url),
             }
         }
     }

@@ -16,6 +16,10 @@ export class Mouse {
     await radio.check();
   }
 
+  async check(box) {
+    await box.check();
+  }
+
   /** Opens what can be done with a message. */
   async actions(message) {
     await message.click({ button: 'right' });
@@ -50,6 +54,12 @@ export class Keyboard {
       if (steps === 0) throw new Error('arrows do not reach the radio button');
       await this.#page.keyboard.press('ArrowDown');
     }
+  }
+
+  /** Enter would send the form that the box is in. */
+  async check(box) {
+    await this.#reach(box);
+    await this.#page.keyboard.press('Space');
   }
 
   /** The messages are one stop; arrows go from one to the next, Enter opens what can be done. */

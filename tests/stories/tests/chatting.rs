@@ -119,6 +119,9 @@ async fn typing_is_seen_at_once_and_by_nobody_who_is_away() {
     stage.ana.ask::<Value>(Question::ChatTyping { chat: chat.clone() }).await.unwrap();
     let heard = stage.ben.hears("typing", typing).await;
     assert_eq!(heard, (chat.clone(), "ana@a.localhost".to_owned()));
+    stage.ana.writes(&chat, "First this").await;
+    stage.ana.ask::<Value>(Question::ChatTyping { chat: chat.clone() }).await.unwrap();
+    stage.ben.hears("typing again, right after a message", typing).await;
 
     // Nobody keeps it for somebody who is away, and what is kept comes all the same.
     stage.ben.close().await;

@@ -53,6 +53,11 @@ impl Typing {
         news
     }
 
+    /// They wrote, which ended their typing: what they type next is news at once.
+    pub(crate) fn wrote(&mut self, chat: &Address) {
+        self.heard.remove(chat);
+    }
+
     /// Something was sent: the other side's ratchet moves on with it.
     pub(crate) fn sent(&mut self, chat: &Address) {
         self.told.remove(chat);
@@ -140,5 +145,14 @@ mod tests {
         let mut typing = Typing::default();
         let heard = (0..3000).filter(|at| typing.is_news(&chat, *at)).count();
         assert_eq!(heard, 2);
+    }
+
+    #[test]
+    fn who_wrote_and_types_on_at_once_is_heard() {
+        let chat = Address::parse("comm://a.localhost/one").unwrap();
+        let mut typing = Typing::default();
+        assert!(typing.is_news(&chat, 0) && !typing.is_news(&chat, 100));
+        typing.wrote(&chat);
+        assert!(typing.is_news(&chat, 200));
     }
 }
