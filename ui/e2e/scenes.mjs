@@ -315,7 +315,7 @@ export const scenes = [
   ...ENDS.map((reason) => ({ name: `s18-${reason}`, act: ended(reason, reason === 'hung-up' || reason === 'dropped' ? 754 : 0), shows: 'call-end', brief: !['hung-up', 'fingerprint-mismatch'].includes(reason) })),
 
   { name: 's21-list', at: '#/settings', shows: 'settings-list' },
-  ...['you', 'identities', 'devices', 'privacy', 'security', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  ...['you', 'identities', 'devices', 'privacy', 'security', 'sound', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
   { name: 's21-you-unprotected', demo: 'unprotected', at: '#/settings/you', shows: 'you-protect' },
   { name: 's21-protect-dialog', demo: 'unprotected', at: '#/settings/you', act: (page) => click(page, 'you-protect'), shows: 'protect-dialog' },
   { name: 's21-identities-remove', at: '#/settings/identities', act: (page) => click(page, 'my-issuer-remove'), shows: 'issuer-remove-dialog' },
@@ -327,6 +327,16 @@ export const scenes = [
   }, shows: 'issuer-link-copy' },
   { name: 's21-identities-trouble', at: '#/settings/identities', demo: 'fail:identity.issuers', shows: 'identities-trouble', brief: true },
   { name: 's21-identities-loading', at: '#/settings/identities', demo: 'hang:identity.issuers', shows: 'identities-loading', brief: true },
+  { name: 's21-sound-try', at: '#/settings/sound', act: async (page) => {
+    await click(page, 'sound-try-microphone');
+    await click(page, 'sound-try-speaker');
+  }, shows: 'sound-level' },
+  { name: 's21-sound-trouble', at: '#/settings/sound', demo: 'fail:sound.get', shows: 'sound-trouble', brief: true },
+  { name: 's14-echo', at: '#/settings/sound', act: (page) => click(page, 'sound-call-echo'), shows: 'figure-delay' },
+  { name: 's14-devices', act: async (page) => {
+    await call({ stage: { at: 'connected' }, connectedAt: Date.now() - 61_000 })(page);
+    await click(page, 'call-devices');
+  }, shows: 'sound-dialog' },
   { name: 's21-devices-revoke', at: '#/settings/devices', act: (page) => click(page, 'device-revoke'), shows: 'device-revoke-dialog' },
   { name: 's21-devices-trouble', at: '#/settings/devices', demo: 'fail:device.list', shows: 'devices-trouble', brief: true },
   { name: 's22-link', at: '#/settings/devices', act: (page) => toLink(page), shows: 'link-left' },

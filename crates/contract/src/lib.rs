@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 mod chat;
+mod sound;
 mod trust;
 
 pub use chat::*;
+pub use sound::*;
 pub use trust::*;
 
 /// Every question a shell may ask: a name and its input.
@@ -298,9 +300,35 @@ pub enum Question {
         /// Off.
         muted: bool,
     },
+    /// Calls the echo: a contact inside this app that says again what it hears. → [`CallView`]
+    #[serde(rename = "call.echo")]
+    CallEcho,
+    /// How the media of a call do. → [`CallFigures`]
+    #[serde(rename = "call.figures")]
+    CallFigures {
+        /// Which call.
+        call: String,
+    },
     /// Calls that are not over. → `CallView[]`
     #[serde(rename = "call.list")]
     CallList,
+    /// Microphones, speakers and what is used of them. → [`SoundView`]
+    #[serde(rename = "sound.get")]
+    SoundGet,
+    /// Chooses devices for as long as the same ones are there; a call goes over to them at once. → [`SoundView`]
+    #[serde(rename = "sound.choose")]
+    SoundChoose(SoundChoice),
+    /// Sets what is done to one's voice, in a call too. → [`SoundView`]
+    #[serde(rename = "sound.switch")]
+    SoundSwitch(VoiceSwitches),
+    /// Tries the devices without a call, until both are off; what comes of it is told as [`News::Sound`]. → `null`
+    #[serde(rename = "sound.test")]
+    SoundTest {
+        /// Listens to the microphone.
+        microphone: bool,
+        /// Plays a tune.
+        speaker: bool,
+    },
     /// The guests: origin, version, rights, state. → `ModuleView[]`
     #[serde(rename = "module.list")]
     ModuleList,
@@ -1115,6 +1143,9 @@ pub enum News {
     /// A call appeared or changed.
     #[serde(rename = "call")]
     Call(CallView),
+    /// How the devices do that are being tried.
+    #[serde(rename = "sound")]
+    Sound(SoundTest),
     /// A guest appeared or changed.
     #[serde(rename = "module")]
     Module(ModuleView),

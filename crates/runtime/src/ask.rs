@@ -106,6 +106,14 @@ impl Home {
             Question::CallHangup { call } => json(self.call_hangup(&address(&call)?)?),
             Question::CallMute { call, muted } => json(self.call_mute(&address(&call)?, muted)?),
             Question::CallList => json(self.call_list()),
+            Question::CallEcho => json(self.call_echo().await?),
+            Question::CallFigures { call } => json(self.call_figures(&address(&call)?)?),
+
+            // Sound.
+            Question::SoundGet => json(self.sound_get().await?),
+            Question::SoundChoose(choice) => json(self.sound_choose(choice).await?),
+            Question::SoundSwitch(switches) => json(self.sound_switch(switches).await?),
+            Question::SoundTest { microphone, speaker } => json(self.sound_test(microphone, speaker)?),
 
             // Guests and their rights.
             Question::ModuleList => json(self.module_list()),

@@ -20,7 +20,7 @@ use crate::sending::{get_object, get_person};
 use crate::trouble::{Failure, Outcome};
 
 /// Media events that may wait before the media engine waits for us.
-const MEDIA_EVENTS_LIMIT: usize = 256;
+pub(crate) const MEDIA_EVENTS_LIMIT: usize = 256;
 
 /// Calls that may ring or run at once; one more is answered "busy".
 const CALLS_LIMIT: usize = 1;
@@ -56,10 +56,12 @@ pub(crate) struct Call {
     pub(crate) round: u32,
     /// What the two read to each other, as it comes about.
     pub(crate) spoken: crate::spoken::Spoken,
+    /// It is the echo inside this app, of which no connector knows.
+    pub(crate) echo: bool,
 }
 
 impl Call {
-    fn new(view: CallView, user: &UserAddress, object: Option<Address>, machine: CallMachine) -> Self {
+    pub(crate) fn new(view: CallView, user: &UserAddress, object: Option<Address>, machine: CallMachine) -> Self {
         Self {
             view,
             object,
@@ -71,6 +73,7 @@ impl Call {
             gave_way: false,
             round: 0,
             spoken: Default::default(),
+            echo: false,
         }
     }
 }
@@ -118,10 +121,10 @@ impl Home {
             }
             person
         };
+        self.use_sound_soon();
         let (name, view) = {
             let mut state = self.state();
-            state.calls.made += 1;
-            let name = state.core_address(&format!("call/{}", state.calls.made))?;
+            let name = state.next_call()?;
             let view = new_view(&name, &person, false, CallStage::Finding);
             let machine = CallMachine::caller(now_u64());
             state.calls.list.push(Call::new(view.clone(), user, None, machine));
@@ -356,7 +359,7 @@ impl Home {
         Ok(media)
     }
 
-    fn hear_media(&self, url: Address, round: u32, mut events: tokio::sync::mpsc::Receiver<MediaEvent>) {
+    pub(crate) fn hear_media(&self, url: Address, round: u32, mut events: tokio::sync::mpsc::Receiver<MediaEvent>) {
         let home = self.clone();
         self.rooms.tasks.start("media events", async move {
             while let Some(event) = events.recv().await {
@@ -415,6 +418,9 @@ impl Home {
     }
 
     fn media_event_to_connector(&self, event: Value) {
+        if event.get("call").is_none_or(Value::is_null) {
+            return;
+        }
         let mut state = self.state();
         let Some(connector) = state.me.as_ref().map(|me| me.record.connector.clone()) else { return };
         let Ok(from) = state.core_address("media") else { return };
@@ -442,10 +448,13 @@ impl Home {
         if self.answer_crossing_call(state, &event.call, &user) {
             return;
         }
+        self.end_echo(state);
+        self.end_sound_test(state);
         if state.calls.is_busy() {
             self.say_bye(event.call, ByeReason::Busy);
             return;
         }
+        self.use_sound_soon();
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, actions) = CallMachine::callee(now_u64());
         state.calls.list.push(Call::new(view, &user, Some(event.call.clone()), machine));
@@ -626,12 +635,25 @@ pub(crate) async fn close(media: Option<CallMedia>) {
     }
 }
 
+impl State {
+    /// A name for a call that has no object yet.
+    pub(crate) fn next_call(&mut self) -> Outcome<Address> {
+        self.calls.made += 1;
+        self.core_address(&format!("call/{}", self.calls.made))
+    }
+}
+
 impl Calls {
     pub(crate) fn list_is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    fn is_busy(&self) -> bool {
+    /// The media of all calls.
+    pub(crate) fn media(&self) -> impl Iterator<Item = &CallMedia> {
+        self.list.iter().filter_map(|call| call.media.as_ref())
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
         self.list.len() >= CALLS_LIMIT
     }
 
@@ -645,7 +667,8 @@ impl Calls {
         let at = match self.position(name) {
             Some(at) => at,
             None => {
-                let is_new = |call: &Call| call.object.is_none() && call.early_name.is_none() && !call.gave_way;
+                let is_new =
+                    |call: &Call| call.object.is_none() && call.early_name.is_none() && !call.gave_way && !call.echo;
                 let at = self.list.iter().position(is_new)?;
                 self.list[at].early_name = Some(name.to_owned());
                 at
@@ -666,7 +689,7 @@ impl Calls {
         })
     }
 
-    fn names(&self, wanted: impl Fn(&Call) -> bool) -> Vec<Address> {
+    pub(crate) fn names(&self, wanted: impl Fn(&Call) -> bool) -> Vec<Address> {
         let wanted = self.list.iter().filter(|call| wanted(call));
         wanted.filter_map(|call| Address::parse(&call.view.call).ok()).collect()
     }
@@ -707,13 +730,13 @@ fn new_view(url: &Address, person: &Person, incoming: bool, stage: CallStage) ->
 }
 
 /// A loudness as people hear it: 60 dB of it fill the meter.
-fn percent(level: f32) -> i32 {
+pub(crate) fn percent(level: f32) -> i32 {
     const SPAN_DB: f32 = 60.0;
     let db = 20.0 * level.clamp(0.0, 1.0).max(f32::EPSILON).log10();
     // Between 0 and 100, so nothing is cut off.
     ((1.0 + db / SPAN_DB).max(0.0) * 100.0).round() as i32
 }
 
-fn media_failure(error: media::MediaError) -> Failure {
+pub(crate) fn media_failure(error: media::MediaError) -> Failure {
     Failure::new("media-failed", error)
 }

@@ -280,6 +280,7 @@ impl Home {
         follow.push(Follow::Pump(home_domain.clone()));
         self.follow_up(state, follow);
         let groups = self.clone();
+        self.use_sound_soon();
         self.rooms.tasks.start("groups", async move { groups.tidy_groups() });
         self.start_hyperties();
         let home = self.clone();

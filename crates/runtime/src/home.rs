@@ -96,6 +96,7 @@ pub(crate) struct State {
     pub(crate) asking: Asking,
     /// Who types where, and to whom we said so.
     pub(crate) typing: Typing,
+    pub(crate) tried: crate::sound::Tried,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -165,6 +166,7 @@ impl Home {
             calls: Calls::default(),
             asking: Asking::default(),
             typing: Typing::default(),
+            tried: Default::default(),
             joins: 0,
             waiting: HashMap::new(),
             next_id: 1,
@@ -353,6 +355,7 @@ impl State {
         self.calls = Calls::default();
         self.asking = Asking::default();
         self.typing = Typing::default();
+        self.tried = Default::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();

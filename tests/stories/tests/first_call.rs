@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::Stage;
-use contract::{CallStage, CallView, News, Question};
+use contract::{CallFigures, CallStage, CallView, ChatSummary, News, Question, SoundChoice, SoundView, VoiceSwitches};
 use lab::Person;
+use lab::person::Setup;
 use media::{Microphone, Speaker};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -157,5 +158,81 @@ async fn two_who_call_each_other_at_once_are_in_one_call() {
     for person in [&stage.ana, &stage.ben] {
         person.is_in_no_call().await;
     }
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_echo_says_again_what_it_hears_with_no_network_at_all() {
+    let folder = TempDir::new().unwrap();
+    let (said, heard) = (folder.path().join("said.wav"), folder.path().join("heard.wav"));
+    tone(&said, 440.0, 2);
+    let ana = |setup: &Setup| {
+        let mut setup = setup.clone();
+        setup.microphone = Microphone::Wav { path: said.clone(), looped: true };
+        setup.speaker = Speaker::Wav(heard.clone());
+        setup
+    };
+    let mut stage = Stage::set(ana, Setup::clone).await;
+    stage.a.stop().await;
+    stage.b.stop().await;
+
+    let call: CallView = stage.ana.ask(Question::CallEcho).await.unwrap();
+    assert!(call.identity.is_none(), "nobody vouches for an echo");
+    assert_eq!(stage.ana.ask::<CallView>(Question::CallEcho).await.unwrap_err().code, "already-in-a-call");
+    stage.ana.sees_call(&CallStage::Connected).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let figures: CallFigures = stage.ana.ask(Question::CallFigures { call: call.call.clone() }).await.unwrap();
+    assert!(figures.delay_ms > 0.0 && figures.first_audio_ms.is_some(), "{figures:?}");
+    stage.ana.ask::<Value>(Question::CallHangup { call: call.call.clone() }).await.unwrap();
+    assert_eq!(why_it_ended(&mut stage.ana).await, "hung-up");
+    stage.ana.is_in_no_call().await;
+    let gone = stage.ana.ask::<CallFigures>(Question::CallFigures { call: call.call }).await.unwrap_err();
+    assert_eq!(gone.code, "unknown");
+    stage.close().await;
+    let heard = seconds_of(&heard, 440.0);
+    assert!(heard >= 2.0, "Ana heard herself for {heard} s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_the_echo_is_not_busy_for_people() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    let echo: CallView = stage.ben.ask(Question::CallEcho).await.unwrap();
+    stage.ben.sees_call(&CallStage::Connected).await;
+    let _: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
+    let ringing = stage.ben.sees_call(&CallStage::Ringing).await;
+    assert_ne!(ringing.call, echo.call);
+    stage.ben.ask::<Value>(Question::CallAccept { call: ringing.call.clone() }).await.unwrap();
+    stage.ana.sees_call(&CallStage::Connected).await;
+    let connected = stage.ben.sees_call(&CallStage::Connected).await;
+    assert_eq!(connected.call, ringing.call);
+    let chat: Vec<ChatSummary> = stage.ben.ask(Question::ChatList).await.unwrap();
+    assert_eq!(chat.len(), 1, "nobody has a chat with an echo");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_to_the_voice_is_as_it_was_set_after_a_restart() {
+    let mut stage = Stage::strangers().await;
+    let before: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
+    assert!(before.switches.echo_cancellation && before.switches.noise_suppression && before.switches.gain_control);
+    assert!(before.fixed, "the story says what her microphone is");
+    let wanted = VoiceSwitches { noise_suppression: false, ..before.switches };
+    stage.ana.ask::<SoundView>(Question::SoundSwitch(wanted)).await.unwrap();
+    stage.ana.close().await;
+    stage.ana.open().await;
+    let after: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
+    assert_eq!(after.switches, wanted);
+    let nowhere = SoundChoice { microphone: Some("pulseaudio:taken-out".into()), ..after.choice };
+    let refused = stage.ana.ask::<SoundView>(Question::SoundChoose(nowhere)).await.unwrap_err();
+    assert_eq!(refused.code, "no-such-device");
+
+    stage.ana.ask::<Value>(Question::SoundTest { microphone: true, speaker: true }).await.unwrap();
+    let tried = |news| match news {
+        News::Sound(test) => (test.microphone.is_some() && test.speaker.is_some()).then_some(()),
+        _ => None,
+    };
+    stage.ana.hears("how both do", tried).await;
+    stage.ana.ask::<Value>(Question::SoundTest { microphone: false, speaker: false }).await.unwrap();
     stage.close().await;
 }

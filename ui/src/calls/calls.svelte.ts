@@ -1,5 +1,5 @@
 /** Keeps the calls that go on, the one that rings and the one that just ended. */
-import type { CallStage, CallView, Shell, Trouble } from '../shell/shell';
+import type { CallFigures, CallStage, CallView, Shell, Trouble } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import type { Announcer } from '../shared/announcer.svelte';
 import type { Toasts } from '../shared/toasts.svelte';
@@ -17,6 +17,9 @@ export const LIMITS: Record<Exclude<StageName, 'connected' | 'ended'>, number> =
 
 /** The address of a call that has been asked for and has none yet. */
 export const STARTING = 'starting';
+
+/** The contact inside the app that says again what it hears. */
+export const ECHO = 'echo@echo.invalid';
 
 export class Calls {
   all = $state<CallView[]>([]);
@@ -71,7 +74,7 @@ export class Calls {
     this.#givenUp = false;
     this.#keep(blank(user, name));
     try {
-      const call = await this.shell.ask({ ask: 'call.start', input: { user } });
+      const call = await this.shell.ask(user === ECHO ? { ask: 'call.echo' } : { ask: 'call.start', input: { user } });
       this.#drop(STARTING);
       this.take(call);
       if (this.#givenUp) await this.hangup(call.call);
@@ -134,7 +137,18 @@ export class Calls {
     this.#givenUp = false;
   }
 
-  take(call: CallView): void {
+  /** How the media of a call do; nothing while there are none. */
+  async figures(call: string): Promise<CallFigures | null> {
+    if (call === STARTING) return null;
+    try {
+      return await this.shell.ask({ ask: 'call.figures', input: { call } });
+    } catch {
+      return null;
+    }
+  }
+
+  take(told: CallView): void {
+    const call = told.user === ECHO ? { ...told, name: say('echo.name') } : told;
     const before = this.find(call.call);
     const starting = this.find(STARTING);
     if (starting && !call.incoming && starting.user === call.user) this.#drop(STARTING);

@@ -1,6 +1,6 @@
 /** Holds the sample data the demo plays with. */
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
-import type { AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, ModuleView, PersonCard, Question, Settings, Trouble } from './shell';
+import type { AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -21,6 +21,7 @@ export interface DemoWorld {
   modules: ModuleView[];
   consents: Consent[];
   calls: CallView[];
+  sound: SoundView;
   trust: TrustWorld;
   /** After how many seconds messages end, by conversation. */
   timers: Record<string, number>;
@@ -131,7 +132,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], trust: sampleTrust(now), timers: {}, refuse: {}, hang: [],
+    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, refuse: {}, hang: [],
   };
 }
 
@@ -149,6 +150,15 @@ function talkAbout(list: ChatMessage[]): void {
 function moduleOf(domain: string, kind: string, state: string, name = 'default'): ModuleView {
   const talks = kind === 'protocolstub' ? [domain] : [];
   return { module: `${domain}/${kind}/${name}`, domain, kind, name, version: '1.0.0', state, trouble: null, mayTalkTo: talks };
+}
+
+function sampleSound(): SoundView {
+  return {
+    microphones: [{ id: 'mic', name: 'Built-in microphone', default: true }, { id: 'usb-mic', name: 'USB headset', default: false }],
+    speakers: [{ id: 'laptop', name: 'Built-in speakers', default: true }, { id: 'usb', name: 'USB headset', default: false }],
+    choice: { microphone: 'usb-mic', speaker: 'usb', ring: null },
+    switches: { echoCancellation: true, noiseSuppression: true, gainControl: true }, fixed: false,
+  };
 }
 
 export const sampleConsent: Consent = {

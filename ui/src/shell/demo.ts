@@ -4,6 +4,7 @@ import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-t
 import { answerChat, type ChatHost } from './demo-chat';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
+import { ECHO } from '../calls/calls.svelte';
 import type {
   Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
 } from './shell';
@@ -221,6 +222,24 @@ export class DemoShell implements Shell {
         return this.callGoes(question.input.call, { stage: { at: 'ended', reason: 'hung-up', seconds: 127 } }), null;
       case 'call.mute':
         return this.callGoes(question.input.call, { muted: question.input.muted }), null;
+      case 'call.echo':
+        return this.#echo();
+      case 'call.figures':
+        return { delayMs: 41.6, jitterMs: 2.4, roundTripMs: 0.9, lossPercent: 0, firstAudioMs: 312 };
+      case 'sound.get':
+        return world.sound;
+      case 'sound.choose':
+        world.sound = { ...world.sound, choice: question.input };
+        return world.sound;
+      case 'sound.switch':
+        world.sound = { ...world.sound, switches: question.input };
+        return world.sound;
+      case 'sound.test': {
+        const { microphone, speaker } = question.input;
+        const works = { state: 'working', name: null };
+        this.tell({ news: 'sound', data: { microphone: microphone ? works : null, speaker: speaker ? works : null, level: microphone ? 58 : 0 } });
+        return null;
+      }
       case 'module.list':
         return world.modules;
       case 'module.revoke':
@@ -319,6 +338,12 @@ export class DemoShell implements Shell {
   #call(user: string): CallView {
     const card = this.world.people.find((one) => one.user === user);
     const call = sampleCall({ call: `connection://a.localhost/${this.world.calls.length + 1}`, user, name: card?.name ?? user, stage: { at: 'finding' } });
+    this.world.calls.push(call);
+    return call;
+  }
+
+  #echo(): CallView {
+    const call = sampleCall({ call: 'echo-call', user: ECHO, name: '', identity: null, stage: { at: 'connected' }, code: null, connectedAt: Date.now() });
     this.world.calls.push(call);
     return call;
   }

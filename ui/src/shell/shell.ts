@@ -2,6 +2,7 @@
 import type { ApiError } from './generated/ApiError';
 import type { AppState } from './generated/AppState';
 import type { BackupState } from './generated/BackupState';
+import type { CallFigures } from './generated/CallFigures';
 import type { CallView } from './generated/CallView';
 import type { ChatMessage } from './generated/ChatMessage';
 import type { ChatPage } from './generated/ChatPage';
@@ -26,13 +27,14 @@ import type { SafetyCode } from './generated/SafetyCode';
 import type { ScanOutcome } from './generated/ScanOutcome';
 import type { SearchAnswer } from './generated/SearchAnswer';
 import type { Settings } from './generated/Settings';
+import type { SoundView } from './generated/SoundView';
 import type { TrailLine } from './generated/TrailLine';
 import type { Trouble } from './generated/Trouble';
 import type { WrittenFile } from './generated/WrittenFile';
 
-export type { ApiError, AppState, BackupState, CallView, ChatMessage, ChatPage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
+export type { ApiError, AppState, BackupState, CallFigures, CallView, ChatMessage, ChatPage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
 export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
-export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, TrailLine, Trouble, WrittenFile };
+export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { CallStage } from './generated/CallStage';
 export type { ChatDevice } from './generated/ChatDevice';
 export type { ConsentChoice } from './generated/ConsentChoice';
@@ -55,10 +57,15 @@ export type { Reaction } from './generated/Reaction';
 export type { Refusal } from './generated/Refusal';
 export type { SheetWord } from './generated/SheetWord';
 export type { SignInState } from './generated/SignInState';
+export type { SoundChoice } from './generated/SoundChoice';
+export type { SoundDevice } from './generated/SoundDevice';
+export type { SoundTest } from './generated/SoundTest';
 export type { SpokenCode } from './generated/SpokenCode';
 export type { Stage } from './generated/Stage';
+export type { TriedDevice } from './generated/TriedDevice';
 export type { TrustMark } from './generated/TrustMark';
 export type { TrustState } from './generated/TrustState';
+export type { VoiceSwitches } from './generated/VoiceSwitches';
 export type { WhoMay } from './generated/WhoMay';
 
 /** The name of a question. */
@@ -109,7 +116,13 @@ export interface Answers {
   'call.decline': null;
   'call.hangup': null;
   'call.mute': null;
+  'call.echo': CallView;
+  'call.figures': CallFigures;
   'call.list': CallView[];
+  'sound.get': SoundView;
+  'sound.choose': SoundView;
+  'sound.switch': SoundView;
+  'sound.test': null;
   'module.list': ModuleView[];
   'module.revoke': null;
   'settings.get': Settings;

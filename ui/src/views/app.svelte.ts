@@ -1,6 +1,6 @@
 /** Puts all controllers together and hands each its news. */
 import { createContext } from 'svelte';
-import { Calls } from '../calls/calls.svelte';
+import { Calls, ECHO } from '../calls/calls.svelte';
 import { Chats } from '../chats/chats.svelte';
 import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
@@ -18,6 +18,7 @@ import { Modules } from '../settings/modules.svelte';
 import { Policies } from '../settings/policies.svelte';
 import { Recovery } from '../settings/recovery.svelte';
 import { Settings } from '../settings/settings.svelte';
+import { Sound } from '../settings/sound.svelte';
 import { Announcer } from '../shared/announcer.svelte';
 import { Toasts } from '../shared/toasts.svelte';
 import { sentence } from '../shared/trouble';
@@ -62,6 +63,7 @@ export class App {
   readonly policies: Policies;
   readonly recovery: Recovery;
   readonly lock: Lock;
+  readonly sound: Sound;
 
   constructor(readonly shell: Shell) {
     this.settings = new Settings(shell);
@@ -81,6 +83,7 @@ export class App {
     this.identities = new Identities(shell, this.toasts);
     this.policies = new Policies(shell);
     this.recovery = new Recovery(shell, this.toasts);
+    this.sound = new Sound(shell);
     this.lock = new Lock(shell, this.toasts, (state) => this.#takeState(state));
   }
 
@@ -132,6 +135,11 @@ export class App {
     await started;
     // There is nothing to show when it could not even begin.
     if (!this.calls.active) this.leaveCall();
+  }
+
+  /** Calls the echo, to hear oneself as others do. */
+  async callEcho(): Promise<void> {
+    if (!this.calls.going) await this.call(ECHO, say('echo.name'));
   }
 
   async accept(call: string): Promise<void> {
@@ -293,6 +301,8 @@ export class App {
         return this.consents.closed(news.data.id);
       case 'call':
         return this.calls.take(news.data);
+      case 'sound':
+        return this.sound.take(news.data);
       case 'module':
         return this.modules.take(news.data);
       case 'link':

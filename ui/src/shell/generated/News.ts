@@ -9,6 +9,7 @@ import type { LinkState } from "./LinkState";
 import type { ModuleView } from "./ModuleView";
 import type { PersonCard } from "./PersonCard";
 import type { SignInState } from "./SignInState";
+import type { SoundTest } from "./SoundTest";
 import type { Trouble } from "./Trouble";
 
 /**
@@ -36,4 +37,4 @@ user: string, } } | { "news": "person", "data": PersonCard } | { "news": "consen
 /**
  * Which question.
  */
-id: string, } } | { "news": "call", "data": CallView } | { "news": "module", "data": ModuleView } | { "news": "link", "data": LinkState } | { "news": "backup", "data": BackupState } | { "news": "mine" } | { "news": "trouble", "data": Trouble };
+id: string, } } | { "news": "call", "data": CallView } | { "news": "sound", "data": SoundTest } | { "news": "module", "data": ModuleView } | { "news": "link", "data": LinkState } | { "news": "backup", "data": BackupState } | { "news": "mine" } | { "news": "trouble", "data": Trouble };

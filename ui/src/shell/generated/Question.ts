@@ -5,6 +5,8 @@ import type { PolicySettings } from "./PolicySettings";
 import type { Protect } from "./Protect";
 import type { Settings } from "./Settings";
 import type { SheetWord } from "./SheetWord";
+import type { SoundChoice } from "./SoundChoice";
+import type { VoiceSwitches } from "./VoiceSwitches";
 
 /**
  * Every question a shell may ask: a name and its input.
@@ -236,7 +238,19 @@ call: string,
 /**
  * Off.
  */
-muted: boolean, } } | { "ask": "call.list" } | { "ask": "module.list" } | { "ask": "module.revoke", "input": { 
+muted: boolean, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": { 
+/**
+ * Which call.
+ */
+call: string, } } | { "ask": "call.list" } | { "ask": "sound.get" } | { "ask": "sound.choose", "input": SoundChoice } | { "ask": "sound.switch", "input": VoiceSwitches } | { "ask": "sound.test", "input": { 
+/**
+ * Listens to the microphone.
+ */
+microphone: boolean, 
+/**
+ * Plays a tune.
+ */
+speaker: boolean, } } | { "ask": "module.list" } | { "ask": "module.revoke", "input": { 
 /**
  * `domain/kind/name`.
  */
