@@ -26,7 +26,10 @@ use crate::trouble::{Failure, Outcome};
 /// The one record of an identity that is begun anew.
 const RESTART: &str = "restart";
 
-/// How often it is looked whether the time has come, at most.
+/// How often it is looked whether the time has come, or somebody said no: they may sit side by side.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// The longest pause while the domain cannot be asked.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is kept while a reset waits.
@@ -272,21 +275,24 @@ impl Home {
     fn wait_for_restart(&self) {
         let home = self.clone();
         self.rooms.tasks.start("restart", async move {
-            let mut looks = 0;
+            let mut failures = 0;
             loop {
                 let back = home.rooms.network.notified();
                 match home.look_whether_back().await {
                     Ok(true) => return,
-                    Ok(false) => {}
+                    Ok(false) => failures = 0,
                     Err(failure) if is_final(&failure) => {
                         home.forget_restart();
                         return home.tell(News::Trouble(Trouble::from(&failure)));
                     }
-                    Err(failure) => tracing::info!(code = failure.code, "the restart waits"),
+                    Err(failure) => {
+                        failures += 1;
+                        tracing::info!(code = failure.code, "the restart waits");
+                    }
                 }
-                looks += 1;
+                let pause = if failures == 0 { LOOK_EVERY } else { pause_after(failures, dice()).min(LOOK_LIMIT) };
                 tokio::select! {
-                    () = tokio::time::sleep(pause_after(looks, dice()).min(LOOK_LIMIT)) => {}
+                    () = tokio::time::sleep(pause) => {}
                     () = back => tokio::time::sleep(Duration::from_millis(500)).await,
                 }
             }
