@@ -18,6 +18,7 @@ pub struct Domain {
     wire: Wire,
     folder: TempDir,
     packages: PathBuf,
+    gate: Option<runtime::NetConfig>,
     running: Option<RunningNode>,
 }
 
@@ -39,7 +40,8 @@ impl Domain {
 
     async fn begin(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
         let name = message::Domain::parse(name).unwrap();
-        let mut domain = Self { name, port, behind, wire, folder: TempDir::new().unwrap(), packages, running: None };
+        let mut domain =
+            Self { name, port, behind, wire, folder: TempDir::new().unwrap(), packages, gate: None, running: None };
         domain.resume().await;
         domain
     }
@@ -50,11 +52,20 @@ impl Domain {
         let mut config = NodeConfig::new(self.name.clone(), self.folder.path()).with_wire(self.wire).on_port(port);
         config.origin = self.behind.map(|_| node::origin_of(&self.name, self.port));
         config.packages_dir = Some(self.packages.clone());
+        config.gate = self.gate.clone();
         config.log_routed = Some(self.routed_log());
         let running = Node::start(config).await.unwrap();
         let place = self.behind.as_mut().unwrap_or(&mut self.port);
         *place = running.port();
         self.running = Some(running);
+    }
+
+    /// Its node brings members to these domains from now on.
+    pub async fn opens_gate_to(&mut self, others: &[&Self]) {
+        let localhost = others.iter().map(|other| (other.name.clone(), other.port)).collect();
+        self.gate = Some(runtime::NetConfig { localhost });
+        self.stop().await;
+        self.resume().await;
     }
 
     /// Stops its node.

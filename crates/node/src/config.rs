@@ -107,6 +107,9 @@ pub struct NodeConfig {
     pub tls: Option<Tls>,
     /// Where health and metrics are asked for; without one, nowhere.
     pub watch: Option<SocketAddr>,
+    /// How the stubs of other domains reach them for members whose network reaches only this node; without it,
+    /// there is no such way.
+    pub gate: Option<transport::NetConfig>,
     /// Rates and counts.
     pub limits: Limits,
 }
@@ -128,6 +131,7 @@ impl NodeConfig {
             nats: None,
             tls: None,
             watch: None,
+            gate: None,
             limits: Limits::default(),
         }
     }

@@ -54,6 +54,8 @@ pub struct ConfigFile {
     pub packages: Option<PathBuf>,
     /// Where health and metrics are asked for.
     pub watch: Option<SocketAddr>,
+    /// Whether members whose network reaches only this node are brought to other domains.
+    pub gate: Option<bool>,
     /// Other nodes of the domain.
     pub nats: NatsPart,
     /// TLS on the public port.

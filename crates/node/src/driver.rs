@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use cluster::To;
-use message::{Code, Message};
+use message::{Code, Message, Response};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Wire;
 use crate::exchange::{ConnectError, Exchange, Output, SessionId, Stats, Word};
 use crate::fleet::{Fleet, News};
+use crate::gate::{Order, Orders};
 use crate::limits::{BATCH_MESSAGES, TICKETS};
 use crate::outbox::{OutboxSender, outbox};
 use crate::records::{Change, Depths, RecordsError};
@@ -65,6 +66,7 @@ pub(crate) struct Driver {
     wire: Wire,
     log: Option<RoutedLog>,
     fleet: Option<Fleet>,
+    gate: Option<Orders>,
     outboxes: HashMap<SessionId, OutboxSender>,
     /// Sessions whose socket does not take what is sent.
     slow: Vec<SessionId>,
@@ -86,6 +88,7 @@ impl Driver {
         wire: Wire,
         log: Option<RoutedLog>,
         fleet: Option<Fleet>,
+        gate: Option<Orders>,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         Self {
@@ -93,6 +96,7 @@ impl Driver {
             wire,
             log,
             fleet,
+            gate,
             outboxes: HashMap::new(),
             slow: Vec::new(),
             commands,
@@ -279,9 +283,10 @@ impl Driver {
                 }
                 self.exchange.receive(session, message, now)?;
             }
+            Command::Say { session, message } => self.exchange.say(session, message),
             Command::Malformed => self.exchange.count_malformed(),
             Command::Disconnect { session } => {
-                self.outboxes.remove(&session);
+                self.let_go(session);
                 self.exchange.disconnect(session, now)?;
             }
             Command::SetWire { wire, done } => {
@@ -327,8 +332,9 @@ impl Driver {
             }
             match output {
                 Output::Send { session, message } => self.send(session, message),
+                Output::Gate { session, message } => self.order(session, message),
                 Output::Close { session, code } => {
-                    if let Some(outbox) = self.outboxes.remove(&session) {
+                    if let Some(outbox) = self.let_go(session) {
                         // A full outbox ends the socket as well.
                         let _ = outbox.push(Outgoing::Closed(code));
                     }
@@ -343,8 +349,31 @@ impl Driver {
         }
         let Some(outbox) = self.outboxes.get(&session) else { return };
         if outbox.push(Outgoing::Message(message)).is_err() {
-            self.outboxes.remove(&session);
+            self.let_go(session);
             self.slow.push(session);
+        }
+    }
+
+    /// Forgets a session's socket, and the stubs that ran for it.
+    fn let_go(&mut self, session: SessionId) -> Option<OutboxSender> {
+        let outbox = self.outboxes.remove(&session)?;
+        if let Some(gate) = &self.gate
+            && let Err(mpsc::error::TrySendError::Full(order)) = gate.try_send(Order::Gone { session })
+        {
+            // It must hear of this however much it has to do, or the stubs would run for ever.
+            let gate = gate.clone();
+            tokio::spawn(async move { gate.send(order).await });
+        }
+        Some(outbox)
+    }
+
+    fn order(&mut self, session: SessionId, message: Message) {
+        let Some(gate) = &self.gate else { return };
+        let Err(error) = gate.try_send(Order::Message { session, message }) else { return };
+        if let Order::Message { message, .. } = error.into_inner()
+            && message.kind.wants_response()
+        {
+            self.send(session, message.response(&Response::because(Code::UNAVAILABLE, "the gate is busy")));
         }
     }
 
@@ -353,7 +382,8 @@ impl Driver {
         tracing::error!(%error, "the records failed; every session ends");
         self.exchange.records().roll_back();
         self.exchange.forget_sessions();
-        self.outboxes.clear();
+        let all: Vec<SessionId> = self.outboxes.keys().copied().collect();
+        all.into_iter().for_each(|session| drop(self.let_go(session)));
         for goodbye in self.goodbyes.drain(..) {
             match goodbye {
                 Goodbye::Connected(reply, _) => Goodbye::Connected(reply, Err(ConnectError::Stopping)).say(),

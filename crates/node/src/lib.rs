@@ -13,6 +13,7 @@ mod exchange;
 mod fleet;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod gate;
 mod issuer;
 pub mod limits;
 mod metrics;
@@ -39,6 +40,7 @@ pub use node::{Node, RunningNode, StartError, origin_of};
 pub use packages::{Package, PackageError, Places};
 pub use records::{Records, RecordsError};
 pub use shelf::ShelfError;
+pub use transport::NetConfig;
 
 use std::path::Path;
 

@@ -108,6 +108,15 @@ pub const RESET_LOGIN_MS: i64 = 60 * 60 * 1000;
 /// How long an operator's leave to begin an account anew holds.
 pub const RESET_LEAVE_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// Domains one session may be brought to by the gate at the same time.
+pub const GATES_PER_SESSION: usize = 8;
+
+/// Domains of whose catalogues the gate remembers what must never go backwards.
+pub const GATE_DOMAINS: usize = 4_096;
+
+/// Messages for the gate that may wait.
+pub const GATE_ORDERS: usize = 1_024;
+
 /// How often what is over is looked for: mail, devices.
 pub const TIDY_MS: i64 = 60_000;
 

@@ -107,6 +107,9 @@ struct Serve {
     /// Writes every routed message into this file, as the node sees it.
     #[arg(long)]
     log_routed: Option<PathBuf>,
+    /// Brings nobody to other domains; by default members are, whose network reaches only this node.
+    #[arg(long)]
+    no_gate: bool,
     /// No rates: for tests and measurements only.
     #[arg(long, hide = true)]
     laboratory: bool,
@@ -227,6 +230,9 @@ fn configure(data: PathBuf, options: Serve) -> Result<NodeConfig, Failure> {
     config.packages_dir = options.packages.or(file.packages);
     config.watch = options.watch.or(file.watch);
     config.log_routed = options.log_routed;
+    if !options.no_gate && file.gate.unwrap_or(true) {
+        config.gate = Some(node::NetConfig::from_env()?);
+    }
     let servers = if options.nats.is_empty() { file.nats.servers } else { options.nats };
     let replicas = options.nats_replicas.or(file.nats.replicas).unwrap_or(3);
     config.nats = (!servers.is_empty()).then_some(NatsSettings { servers, domain, replicas });

@@ -25,6 +25,7 @@ use crate::admin::{self, Admin, AdminError};
 use crate::config::{NodeConfig, Registration, Wire};
 use crate::exchange::{Exchange, Stats};
 use crate::fleet::{self, Fleet, FleetError};
+use crate::gate::{self, GateError};
 use crate::issuer::{self, CLIENT_ID, Issuer, IssuerError};
 use crate::limits::BODY_LIMIT;
 use crate::packages::{Package, PackageError};
@@ -81,6 +82,9 @@ pub enum StartError {
     /// The catalogue.
     #[error(transparent)]
     Shelf(#[from] ShelfError),
+    /// The way to other domains.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// A package.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -133,7 +137,15 @@ impl Node {
             exchange.join(fleet.slot, now_ms());
         }
         let meters = exchange.meters().clone();
-        let switch = Switch::start(exchange, wire, log, fleet).map_err(StartError::DataDir)?;
+        let (gate, orders) = gate::orders();
+        let gate = config.gate.is_some().then_some(gate);
+        if gate.is_some() {
+            exchange.open_gate();
+        }
+        let switch = Switch::start(exchange, wire, log, fleet, gate).map_err(StartError::DataDir)?;
+        if let Some(net) = config.gate.clone() {
+            gate::open(&config.domain, net, switch.clone(), orders, stop.clone())?;
+        }
 
         let (draining, goodbyes) = (CancellationToken::new(), TaskTracker::new());
         let (wire, watched) = watch::channel(wire);

@@ -9,6 +9,7 @@ use crate::config::Wire;
 use crate::driver::Driver;
 use crate::exchange::{ConnectError, Exchange, SessionId, Stats};
 use crate::fleet::Fleet;
+use crate::gate::Orders;
 use crate::limits::INTAKE_MESSAGES;
 use crate::outbox::Outbox;
 use crate::records::Depths;
@@ -36,6 +37,7 @@ pub struct Connected {
 pub(crate) enum Command {
     Connect { wire: Wire, peer: IpAddr, reply: oneshot::Sender<Result<Connected, ConnectError>> },
     Message { session: SessionId, message: Message },
+    Say { session: SessionId, message: Message },
     Malformed,
     Disconnect { session: SessionId },
     SetWire { wire: Wire, done: oneshot::Sender<()> },
@@ -58,9 +60,10 @@ impl Switch {
         wire: Wire,
         log: Option<RoutedLog>,
         fleet: Option<Fleet>,
+        gate: Option<Orders>,
     ) -> std::io::Result<Self> {
         let (intake, commands) = mpsc::channel(INTAKE_MESSAGES);
-        let driver = Driver::new(exchange, wire, log, fleet, commands);
+        let driver = Driver::new(exchange, wire, log, fleet, gate, commands);
         std::thread::Builder::new().name("exchange".into()).spawn(move || driver.run())?;
         Ok(Self { intake })
     }
@@ -76,6 +79,11 @@ impl Switch {
     pub async fn receive(&self, session: SessionId, message: Message) {
         // A stopped exchange has closed the session; its socket ends by itself.
         let _ = self.intake.send(Command::Message { session, message }).await;
+    }
+
+    /// Says something of the gate's to a session; waits while the exchange is busy.
+    pub(crate) async fn say(&self, session: SessionId, message: Message) {
+        let _ = self.intake.send(Command::Say { session, message }).await;
     }
 
     /// Counts bytes that were no message.

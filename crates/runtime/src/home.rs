@@ -97,6 +97,7 @@ pub(crate) struct State {
     /// Who types where, and to whom we said so.
     pub(crate) typing: Typing,
     pub(crate) tried: crate::sound::Tried,
+    pub(crate) gates: crate::gates::Gates,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -167,6 +168,7 @@ impl Home {
             asking: Asking::default(),
             typing: Typing::default(),
             tried: Default::default(),
+            gates: Default::default(),
             joins: 0,
             waiting: HashMap::new(),
             next_id: 1,
@@ -278,6 +280,7 @@ impl Home {
             ("runtime", "ua") => self.on_app_event(state, &message),
             ("runtime", "media") => self.on_media_request(state, message),
             ("runtime", "guests") => self.on_stub_status(state, &message),
+            ("runtime", _) if self.on_gate_word(state, &message) => {}
             ("runtime", _) if is_word_of_our_domain(state, &message) => self.on_account_word(&message),
             ("comm" | "connection" | "ctxt", _) => self.on_object(state, message),
             ("hyperty", _) => self.on_inbox(state, message),
@@ -356,6 +359,7 @@ impl State {
         self.asking = Asking::default();
         self.typing = Typing::default();
         self.tried = Default::default();
+        self.gates = Default::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();

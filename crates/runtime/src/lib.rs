@@ -25,6 +25,7 @@ mod doubts;
 mod echo;
 mod first_run;
 mod gate;
+mod gates;
 mod glare;
 mod histories;
 mod home;

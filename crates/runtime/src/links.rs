@@ -18,7 +18,7 @@ use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
 /// A stub that is not live after this long has failed.
-const LIVE_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// After a failure, how long before the next attempt that nobody asked for.
 const REST_MS: i64 = 2_000;
@@ -89,6 +89,13 @@ impl Links {
         self.get_or_add(domain).stage.send_replace(stage);
     }
 
+    /// Watches how a link comes up from nothing.
+    pub(crate) fn watch_from_down(&mut self, domain: &Domain) -> watch::Receiver<LinkStage> {
+        let link = self.get_or_add(domain);
+        link.stage.send_replace(LinkStage::Down);
+        link.stage.subscribe()
+    }
+
     /// What reaches this domain: `b.localhost 1.0.0`.
     pub(crate) fn reached_by(&self, domain: &Domain) -> Option<String> {
         let version = self.by_domain.get(domain)?.version.as_ref()?;
@@ -113,7 +120,7 @@ impl Home {
     pub(crate) async fn domain_ready(&self, domain: &Domain, for_whom: Option<String>) -> Outcome<Address> {
         let (mut stage, working) = {
             let mut state = self.state();
-            let has_stub = state.modules.stub_port(domain).is_some();
+            let has_stub = state.stub_port(domain).is_some();
             let link = state.links.get_or_add(domain);
             if for_whom.is_some() {
                 link.for_whom = for_whom;
@@ -186,8 +193,25 @@ impl Home {
         }
     }
 
-    /// Catalogue → verified package → consent → running stub → live session.
+    /// Brings a domain's stub up: here, or at our own node if the domain cannot be reached from here.
     async fn load_stub(&self, domain: &Domain) -> Outcome<()> {
+        match self.load_own_stub(domain).await {
+            Err(failure) if failure.code == "domain-unreachable" => {
+                self.end_stub(&mut self.state(), domain);
+                match self.load_gated(domain).await {
+                    Ok(()) => Ok(()),
+                    Err(second) => {
+                        tracing::debug!(%domain, code = second.code, "the own domain is no way to it");
+                        Err(failure)
+                    }
+                }
+            }
+            done => done,
+        }
+    }
+
+    /// Catalogue → verified package → consent → running stub → live session.
+    async fn load_own_stub(&self, domain: &Domain) -> Outcome<()> {
         let package = PackageRef { domain: domain.clone(), kind: PackageKind::ProtoStub, name: "default".into() };
         let verified = self.fetch_package(&package).await?;
         let for_whom = self.state().links.get_or_add(domain).for_whom.clone();
@@ -200,10 +224,9 @@ impl Home {
                 "domain": domain,
                 "runtimeURL": state.core_address("core")?,
             });
-            let link = state.links.get_or_add(domain);
-            link.version = Some(verified.version().to_string());
-            link.stage.send_replace(LinkStage::Down);
-            let stage = link.stage.subscribe();
+            state.links.get_or_add(domain).version = Some(verified.version().to_string());
+            self.end_gate(&mut state, domain, true);
+            let stage = state.links.watch_from_down(domain);
             self.run_stub(&mut state, domain, address, verified, config)?;
             stage
         };
@@ -313,7 +336,7 @@ impl Home {
         match (status.status.as_str(), status.code, status.address) {
             ("live", _, Some(address)) if address.domain() == domain => {
                 state.hear(&Place::At(address.clone()));
-                if let Some(port) = state.modules.stub_port(&domain) {
+                if let Some(port) = state.stub_port(&domain) {
                     let actions = state.bus.route_ready(now_u64(), &domain, port);
                     self.follow(state, actions);
                 }
@@ -331,6 +354,9 @@ impl Home {
                 state.links.get_or_add(&domain).stage.send_replace(LinkStage::Down);
             }
             _ => return,
+        }
+        if at_home && state.links.session(&domain).is_none() {
+            self.end_gates(state);
         }
         if at_home {
             self.tell(News::App(self.app_state(state)));

@@ -200,7 +200,9 @@ impl Home {
 
     /// Hands a message to a guest.
     pub(crate) fn to_guest(&self, state: &mut State, port: PortId, message: Message) -> Vec<Action> {
-        let Some(id) = state.modules.by_port.get(&port) else { return Vec::new() };
+        let Some(id) = state.modules.by_port.get(&port) else {
+            return self.to_gate(state, port, &message).unwrap_or_default();
+        };
         match state.modules.supervisor.post(*id, message) {
             Ok(()) => Vec::new(),
             Err(PostError::Full(message) | PostError::Parked(message) | PostError::Gone(message)) => {
@@ -259,7 +261,8 @@ impl Home {
     /// Question `module.list`.
     pub(crate) fn module_list(&self) -> Vec<ModuleView> {
         let state = self.state();
-        let mut views: Vec<ModuleView> = state.modules.by_guest.values().map(Modules::view).collect();
+        let here = state.modules.by_guest.values().map(Modules::view);
+        let mut views: Vec<ModuleView> = here.chain(state.gates.views()).collect();
         views.sort_by(|a, b| a.module.cmp(&b.module));
         views
     }
@@ -268,6 +271,11 @@ impl Home {
     pub(crate) fn module_revoke(&self, name: &str) -> Outcome<()> {
         let mut state = self.state();
         let state = &mut *state;
+        let gated = state.gates.domain_of(name);
+        if let Some(domain) = gated {
+            self.end_gate(state, &domain, true);
+            return Ok(());
+        }
         let found = state.modules.by_guest.iter().find(|(_, module)| module.package.to_string() == name);
         let (id, package) =
             found.map(|(id, module)| (*id, module.package.clone())).ok_or_else(|| Failure::unknown("module"))?;
@@ -292,6 +300,7 @@ impl Home {
             self.end_module(state, id);
             state.links.set_stage(domain, LinkStage::Down);
         }
+        self.end_gate(state, domain, true);
     }
 
     /// Starts the Hyperties of the own domain.

@@ -47,6 +47,13 @@ pub enum Output {
         /// What.
         message: Message,
     },
+    /// Hand what it said to the gate.
+    Gate {
+        /// Who said it.
+        session: SessionId,
+        /// What.
+        message: Message,
+    },
     /// End it.
     Close {
         /// Which.
@@ -128,6 +135,8 @@ pub struct Exchange {
     /// The moment of what is done now.
     now_ms: i64,
     fleet: Option<Fleet>,
+    /// Whether there is a gate to other domains.
+    has_gate: bool,
     outputs: Vec<Output>,
     stats: Stats,
     meters: Meters,
@@ -163,10 +172,23 @@ impl Exchange {
             tidied_at: 0,
             now_ms: 0,
             fleet: None,
+            has_gate: false,
             outputs: Vec::new(),
             stats: Stats::default(),
             meters: Meters::default(),
         })
+    }
+
+    /// From now on what is said to the gate is an output.
+    pub fn open_gate(&mut self) {
+        self.has_gate = true;
+    }
+
+    /// The gate says something to a session; who is not here any more does not hear it.
+    pub fn say(&mut self, session: SessionId, message: Message) {
+        if self.proven(session).is_some() {
+            self.send(session, message);
+        }
     }
 
     /// What it counts for those who watch; clones count together.
@@ -264,7 +286,23 @@ impl Exchange {
                 Ok(())
             }
             Some(Service::Registry) => self.on_registry(from, &message, now_ms),
+            Some(Service::Gate) => {
+                self.on_gate(from, message);
+                Ok(())
+            }
             None => self.route(from, message, now_ms),
+        }
+    }
+
+    /// Visitors have their own domain's gate.
+    fn on_gate(&mut self, session: SessionId, message: Message) {
+        let is_member = self.proven(session).is_some_and(|proven| proven.role == Role::Member);
+        if self.has_gate && is_member {
+            self.outputs.push(Output::Gate { session, message });
+        } else if is_member {
+            self.refuse(session, &message, Code::NOT_FOUND, "this domain has no gate");
+        } else {
+            self.refuse(session, &message, Code::FORBIDDEN, "the gate is for members");
         }
     }
 

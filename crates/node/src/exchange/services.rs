@@ -19,10 +19,12 @@ pub(super) enum Service {
     Account,
     /// Brings the first word of a new device to one that its owner has.
     Linking,
+    /// Brings people to other domains whose network reaches only this one.
+    Gate,
 }
 
 pub(super) struct Services {
-    table: [(Address, Service); 7],
+    table: [(Address, Service); 8],
 }
 
 impl Services {
@@ -40,6 +42,7 @@ impl Services {
                 at("domain://registry.{}/account", Service::NewAccount),
                 at("domain://account.{}", Service::Account),
                 at("domain://linking.{}", Service::Linking),
+                at("domain://gate.{}", Service::Gate),
             ],
         }
     }

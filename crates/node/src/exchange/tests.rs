@@ -1,6 +1,7 @@
 //! Stories of the message node without a socket, at the speed of thought.
 
 mod devices;
+mod gate;
 mod linking;
 mod reset;
 
