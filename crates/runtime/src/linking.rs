@@ -512,6 +512,12 @@ impl Home {
             if opened.group.address().as_ref() != Some(&url) || url.scheme() != "ctxt" {
                 return Err(Failure::new("malformed", "a message for another object than its group"));
             }
+            if inner.kind == MessageType::Create && inner.to.path().ends_with("/subscription") {
+                // Who holds the object, and until when: what is not known to be held would be taken.
+                let said: crate::sending::Introduced = crate::members::said(&inner)?;
+                crate::leases::adopt_again(tx, &url, said.lease.as_ref())?;
+                return Ok(None);
+            }
             if inner.kind != MessageType::Update || !inner.to.path().ends_with("/me") {
                 return Ok(None);
             }
