@@ -61,6 +61,9 @@ struct Device {
     /// The last epoch of which it is known that it had another one.
     #[serde(default)]
     forked: Option<u64>,
+    /// Unix milliseconds of when it got our commits again last.
+    #[serde(default)]
+    resent_at: i64,
 }
 
 fn heard_of(tx: &Tx<'_>, url: &Address) -> Outcome<Heard> {
@@ -103,6 +106,18 @@ pub(crate) fn heard(tx: &Tx<'_>, url: &Address, device: &str, epoch: u64) -> Out
     keep(tx, url, &heard)
 }
 
+/// Whether a device may get our commits again; if so, it is noted that it did.
+pub(crate) fn may_send_again(tx: &Tx<'_>, url: &Address, device: &str, now: i64, pause: i64) -> Outcome<bool> {
+    let mut heard = heard_of(tx, url)?;
+    let Some(known) = heard.device(device) else { return Ok(false) };
+    if (0..pause).contains(&(now - known.resent_at)) {
+        return Ok(false);
+    }
+    known.resent_at = now;
+    keep(tx, url, &heard)?;
+    Ok(true)
+}
+
 /// Somebody of these writes in an epoch that is over here and whose commits nobody has any more.
 pub(crate) fn lost_since(
     tx: &Tx<'_>,
@@ -136,8 +151,8 @@ fn forked(tx: &Tx<'_>, me: &Ready, url: &Address, said: &[u8], now: i64) -> Outc
     let leads = seal::holds_lease(tx, &me.device, &group).map_err(failed)?;
     if seal::is_contested(tx, &group).map_err(failed)? {
         // Two devices took the lease, and one of the claims got lost: with ours, everybody judges alike.
-        let member = object.member(&by).cloned().filter(|_| leads);
-        return member.map_or(Ok(Vec::new()), |member| commits::send_again(tx, &object, &member, epoch, now));
+        let before = epoch.saturating_sub(1);
+        return if leads { commits::send_again(tx, &object, &by, before, now) } else { Ok(Vec::new()) };
     }
     let mut heard = heard_of(tx, url)?;
     let Some(device) = heard.device(&by) else { return Ok(Vec::new()) };

@@ -9,7 +9,7 @@ use store::Tx;
 use crate::home::{Home, Ready, State, now_ms};
 use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
-use crate::records::{CommitLog, Member, Object, ObjectUse, Refused, Standing, kind};
+use crate::records::{CommitLog, Object, ObjectUse, Refused, Standing, kind};
 use crate::resync::ask_for_missing;
 use crate::sending::{get_object, pumps, put_object, queue_sealed, queue_to_all};
 use crate::trouble::{Failure, Outcome};
@@ -90,7 +90,7 @@ pub(crate) fn merged(
         ]);
     }
     let chains = Chains::of(tx, me, &object.peer)?;
-    if done.added > 0 && object.peer_persona.is_some() {
+    if done.added > 0 && (object.peer_persona.is_some() || object.purpose == ObjectUse::Own) {
         object.set_members(tx, me, &chains, &done.named, now / 1000)?;
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
@@ -219,13 +219,27 @@ fn reaches_back(tx: &Tx<'_>, url: &Address, epoch: u64) -> Outcome<bool> {
     Ok(log.commits.first().is_some_and(|(ended, _)| *ended <= epoch))
 }
 
-/// One member gets again what ended the epoch before this one, and what followed.
-pub(crate) fn send_again(tx: &Tx<'_>, object: &Object, member: &Member, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
-    let Some(due) = due(tx, &object.url, epoch.saturating_sub(1), now)? else { return Ok(Vec::new()) };
-    for (inbox, message) in due.iter().filter_map(|message| Some((member.inbox.as_ref()?, message))) {
-        queue_sealed(tx, inbox, message, member.user == object.peer, None)?;
+/// One member gets again what ended this epoch, and what followed; who is asked more often answers no faster.
+pub(crate) fn send_again(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+    let Some(member) = object.member(device) else { return Ok(Vec::new()) };
+    if !behind::may_send_again(tx, &object.url, device, now, RESEND_MS)? {
+        return Ok(Vec::new());
+    }
+    let log: CommitLog = tx.get(kind::COMMITS, object.url.as_str()).map_err(Failure::store)?.unwrap_or_default();
+    for message in log.from(epoch) {
+        if let Some(inbox) = &member.inbox {
+            queue_sealed(tx, inbox, &message, member.user == object.peer, None)?;
+        }
     }
     Ok(pumps(object).collect())
+}
+
+impl CommitLog {
+    /// What ended this epoch, and what followed.
+    fn from(&self, epoch: u64) -> Vec<Vec<u8>> {
+        let due = self.commits.iter().filter(|(ended, _)| *ended >= epoch);
+        due.filter_map(|(_, text)| keys::from_b64url(text).ok()).collect()
+    }
 }
 
 /// The commits from an epoch on, unless they were sent a moment ago.
@@ -237,8 +251,7 @@ fn due(tx: &Tx<'_>, url: &Address, epoch: u64, now: i64) -> Outcome<Option<Vec<V
         return Ok(None);
     }
     log.resent_at = now;
-    let due = log.commits.iter().filter(|(ended, _)| *ended >= epoch);
-    let due = due.filter_map(|(_, text)| keys::from_b64url(text).ok()).collect();
+    let due = log.from(epoch);
     tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)?;
     Ok(Some(due))
 }

@@ -468,7 +468,8 @@ fn ours_elsewhere(
     let standing = if accepted && was_copied { Standing::Open } else { Standing::Invited };
     let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, peer.clone(), standing, side, now));
     let mut follow = vec![Follow::Listen(url.clone()), Follow::ChatShown(url.clone())];
-    let leaves = own::leaves_of_peer(tx, me, &object)?;
+    // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
+    object.peer_persona = own::leaves_of_peer(tx, me, &object)?;
     if object.is_open() {
         let chains = Chains::of(tx, me, &peer)?;
         object.set_members(tx, me, &chains, &said.members, now / 1000)?;
@@ -479,8 +480,6 @@ fn ours_elsewhere(
         follow.extend(pumps(&object));
         return Ok(follow);
     }
-    // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
-    object.peer_persona = leaves;
     object.members = said
         .members
         .iter()

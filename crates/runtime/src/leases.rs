@@ -46,9 +46,17 @@ pub(crate) fn on_lease(
     let url = object.url.clone();
     if moved.outranked {
         // What that device did under its claim is void; if it was needed, whoever holds the object does it.
+        object.asked = None;
         ask_for_missing(tx, me, object)?;
         put_object(tx, object)?;
         let mut follow: Vec<Follow> = pumps(object).collect();
+        let group = object.group()?;
+        let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+        if seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
+            // It cannot know of ours: else it would not have made its own.
+            let from = seal::epoch(tx, &group).map_err(failed)?.saturating_sub(seal::COMMITS_UNDONE);
+            follow.extend(commits::send_again(tx, object, &author.device, from, now)?);
+        }
         follow.push(Follow::Reconcile(url));
         return Ok(follow);
     }

@@ -187,6 +187,12 @@ pub(crate) fn on_own(
             crate::histories::on_own_chain(tx, me, &told.entries)
         }
         (MessageType::Update, "me") => on_bundle(tx, me, &inner.body.parse().map_err(malformed)?),
+        // All of us hear what a new device says; who holds the object answers.
+        (MessageType::Read, "copy") | (MessageType::Update, "packages")
+            if !matches!(object.side, Side::Reporter(_)) =>
+        {
+            Ok(Vec::new())
+        }
         (MessageType::Read, "copy") => send_page(tx, me, object, &inner.body.parse().map_err(malformed)?, author),
         (MessageType::Update, "copy") => on_page(tx, me, object, inner.body.parse().map_err(malformed)?),
         (MessageType::Read, "packages") => send_packages(tx, me, object, &inner.body.parse().map_err(malformed)?),

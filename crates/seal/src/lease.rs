@@ -126,8 +126,8 @@ pub fn move_lease(
         let claim = contest::read(desk, group.as_bytes())?;
         let moved = match claim {
             Some(claim) if step.seq == before.seq => compete(desk, group, &mls, claim, step, by, judge)?,
-            // One that lost here without knowing it goes on from its own claim: the longer line counts.
-            Some(claim) if claim.lease_of_loser(by).is_some() && before.holder != *by => {
+            // One that lost here without knowing it goes on from its own claim: the longer line counts. We do know it.
+            Some(claim) if claim.lease_of_loser(by).is_some() && before.holder != *by && !is_own(&mls, by) => {
                 let theirs = claim.lease_of_loser(by).unwrap_or(before.clone());
                 advance(desk, group, &mls, theirs, claim.commits, step, by, judge)?
             }
@@ -136,13 +136,18 @@ pub fn move_lease(
         if moved.lease.holder != before.holder || moved.undone > 0 {
             let provider = Provider::new(desk);
             let mut mls = active(&provider, group)?;
-            if member::at(&mls, mls.own_leaf_index().u32()).is_ok_and(|own| own.dsk == moved.lease.holder) {
+            if is_own(&mls, &moved.lease.holder) {
                 // What was asked of the holder before is not ours to grant: we may not have all of it.
                 drop_wishes(&provider, desk, &mut mls)?;
             }
         }
         Ok(moved)
     })
+}
+
+/// Whether this is the device whose vault it is.
+fn is_own(mls: &MlsGroup, dsk: &VerifyingKey) -> bool {
+    member::at(mls, mls.own_leaf_index().u32()).is_ok_and(|own| own.dsk == *dsk)
 }
 
 /// The next step of a lease; `undo` commits were made in another line and are taken back.

@@ -71,5 +71,6 @@ pub use open::{Opened, What, open};
 pub use peek::{Sealed, group_of, is_welcome, peek};
 pub use rejoin::{PendingReturn, inspect_return, readmit};
 pub use testimony::{TESTIMONY_LIMIT, Testimony, hear_testimony, testify};
+pub use turn::COMMITS_UNDONE;
 pub use vault::{MemoryVault, Vault, VaultError};
 pub use wishes::has_wishes;

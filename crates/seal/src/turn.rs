@@ -25,6 +25,9 @@ pub(crate) const KEPT: usize = 8;
 /// Commits that can be taken back: no claim that is older can be read by who merged more.
 pub(crate) const BACK: u32 = 4;
 
+/// The same, for who keeps what has to be sent again.
+pub const COMMITS_UNDONE: u64 = BACK as u64;
+
 /// What the key of an epoch is derived for, under which the mark of the next one is told.
 const LABEL: &str = "parlance-epoch-mark";
 

@@ -201,7 +201,13 @@ async fn a_third_device_is_let_in_beside_the_two_that_are_there() {
         assert!(view.refusals.is_empty(), "nobody did what only the holder may: {:?}", view.refusals);
     }
     tablet.writes(&chat, "from the tablet").await;
-    stage.ana.reads(&chat, &["from the tablet"]).await;
+    for person in [&stage.ana, &phone, &stage.ben] {
+        person.reads(&chat, &["from the tablet"]).await;
+    }
+    stage.ben.writes(&chat, "hello all").await;
+    for person in [&stage.ana, &phone, &tablet] {
+        person.reads(&chat, &["from the tablet", "hello all"]).await;
+    }
     phone.close().await;
     tablet.close().await;
     stage.close().await;

@@ -120,6 +120,11 @@ fn the_loser_takes_its_commit_back_and_what_it_was_for_is_done_by_the_winner() {
     assert_eq!((moved.undone, moved.outranked), (1, false));
     assert_eq!(members(&stage.high.vault, &chat()).unwrap().len(), 4, "the desktop is there again");
     assert!(!stage.high.may_commit());
+    // It knows that it lost, so it does not go on from the claim that did.
+    let again = next_step(&stage.high.vault, &stage.high.device, &chat(), OVER).unwrap();
+    let until = OVER + LEASE_LIFE_S;
+    assert_eq!(hears(&stage.high, &again, &stage.high, OVER), Err(LeaseError::StillHeld { until }));
+    assert_eq!(holder(&stage.high), stage.low.key());
     stage.high.opens(&winning.commit).unwrap();
     assert_eq!(members(&stage.high.vault, &chat()).unwrap().len(), 3);
     assert_eq!(mark(&stage.high), mark(&stage.low));
