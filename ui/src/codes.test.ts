@@ -32,7 +32,7 @@ describe('a trouble', () => {
 
 describe('a refusal', () => {
   /** What a message that is opened, or a device that is let in, can be refused for. */
-  const TOLD = 'commit-from-observer from-the-future tampered wrong-author equivocation unverified-leaf unverified replayed too-old not-a-member external-commit forbidden-change not-sealed malformed too-large lease-stale lease-ahead not-holder device-revoked device-unknown blocked'.split(' ');
+  const TOLD = 'commit-from-observer from-the-future tampered wrong-author equivocation unverified-leaf unverified replayed too-old not-a-member external-commit forbidden-change not-sealed malformed too-large lease-stale lease-ahead not-holder device-revoked device-unknown blocked group-forked'.split(' ');
 
   it.each(TOLD)('%s says why', (code) => {
     expect(refusalText(code)).not.toBe(say('refusal.other'));

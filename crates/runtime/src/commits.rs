@@ -7,12 +7,13 @@ use message::Address;
 use store::Tx;
 
 use crate::home::{Home, Ready, State, now_ms};
-use crate::members::{Chains, Named};
+use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::records::{CommitLog, Object, ObjectUse, Refused, Standing, kind};
 use crate::resync::ask_for_missing;
 use crate::sending::{get_object, pumps, put_object, queue_sealed, queue_to_all};
 use crate::trouble::{Failure, Outcome};
+use crate::{behind, refreshing};
 
 /// Commits kept for those who are behind.
 const LOG_LIMIT: usize = 64;
@@ -29,12 +30,22 @@ const RESEND_MS: i64 = 10_000;
 /// Different reasons of refusals that are counted for one object.
 const REASONS_LIMIT: usize = 32;
 
+/// After what a sealed message is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It came, or something else did which it may have waited for.
+    News,
+    /// The histories by which it is judged were just asked for.
+    Histories,
+}
+
 /// What a merged commit changed.
 pub(crate) struct Merged {
     pub(crate) added: usize,
     /// Where they receive, as the Reporter's device says.
     pub(crate) named: Vec<Named>,
     pub(crate) removed: Vec<seal::Member>,
+    pub(crate) renewed: Vec<seal::Member>,
     pub(crate) removed_us: bool,
 }
 
@@ -46,6 +57,15 @@ pub(crate) fn log_commit(tx: &Tx<'_>, url: &Address, ended: u64, commit: &[u8]) 
     while log.commits.len() > LOG_LIMIT || (log.commits.len() > 1 && size(&log) > LOG_BYTES) {
         log.commits.remove(0);
     }
+    tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)
+}
+
+/// Commits of ours that others need not have any more: those which ended this epoch, or a later one.
+pub(crate) fn forget_from(tx: &Tx<'_>, url: &Address, epoch: u64) -> Outcome<()> {
+    let Some(mut log) = tx.get::<CommitLog>(kind::COMMITS, url.as_str()).map_err(Failure::store)? else {
+        return Ok(());
+    };
+    log.commits.retain(|(ended, _)| *ended < epoch);
     tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)
 }
 
@@ -70,13 +90,14 @@ pub(crate) fn merged(
         ]);
     }
     let chains = Chains::of(tx, me, &object.peer)?;
-    if done.added > 0 && object.peer_persona.is_some() {
+    if done.added > 0 && (object.peer_persona.is_some() || object.purpose == ObjectUse::Own) {
         object.set_members(tx, me, &chains, &done.named, now / 1000)?;
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
     object.members.retain(|member| !gone.contains(&member.device));
     put_object(tx, &object)?;
-    let mut follow = vec![Follow::RetryEarly(url.clone())];
+    refreshing::renewed(tx, me, &object, &done.renewed, now)?;
+    let mut follow = vec![Follow::RetryEarly(url.clone()), Follow::Echo(url.clone())];
     if object.purpose == ObjectUse::Chat {
         follow.push(Follow::ChatShown(url.clone()));
     }
@@ -86,19 +107,59 @@ pub(crate) fn merged(
 /// A message that cannot be opened yet is kept, and what is missing is asked for.
 pub(crate) fn keep_early(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8]) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
+    if !waits(&mut object, bytes)? {
+        return Ok(Vec::new());
+    }
+    ask_for_missing(tx, me, &mut object)?;
+    put_object(tx, &object)?;
+    let mut follow: Vec<Follow> = pumps(&object).collect();
+    follow.push(Follow::RefreshChain { users: vec![object.peer.clone()], url: url.clone() });
+    Ok(follow)
+}
+
+/// A message of another branch is kept until the claims to the lease have shown which one counts.
+pub(crate) fn keep_contested(tx: &Tx<'_>, url: &Address, bytes: &[u8]) -> Outcome<()> {
+    let mut object = get_object(tx, url)?;
+    waits(&mut object, bytes)?;
+    put_object(tx, &object)
+}
+
+/// A claim to a lease that is held as far as we know: its holder may have been put out without our knowledge.
+///
+/// The histories of both sides are asked for once; see [`Home::retry_early`].
+pub(crate) fn keep_claim(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8]) -> Outcome<Vec<Follow>> {
+    let mut object = get_object(tx, url)?;
+    if !waits(&mut object, bytes)? {
+        return Ok(Vec::new());
+    }
+    put_object(tx, &object)?;
+    let mut users = vec![object.peer, me.record.user.clone()];
+    users.dedup();
+    Ok(vec![Follow::RefreshChain { users, url: url.clone() }])
+}
+
+/// A commit by who does not hold the lease waits behind the claim that does. Says whether there is one.
+pub(crate) fn keep_behind_claim(tx: &Tx<'_>, url: &Address, bytes: &[u8]) -> Outcome<bool> {
+    let mut object = get_object(tx, url)?;
+    if object.early.is_empty() {
+        return Ok(false);
+    }
+    waits(&mut object, bytes)?;
+    put_object(tx, &object)?;
+    Ok(true)
+}
+
+/// Whether the message was not waiting already.
+fn waits(object: &mut Object, bytes: &[u8]) -> Outcome<bool> {
     let text = keys::b64url(bytes);
     if object.early.contains(&text) {
-        return Ok(Vec::new());
+        return Ok(false);
     }
     if object.early.len() >= EARLY_LIMIT {
         return Err(Failure::new("too-many", "too much came ahead of a change of members"));
     }
     object.early.push(text);
-    ask_for_missing(tx, me, &mut object)?;
-    put_object(tx, &object)?;
-    let mut follow: Vec<Follow> = pumps(&object).collect();
-    follow.push(Follow::RefreshChain { user: object.peer.clone(), url: url.clone() });
-    Ok(follow)
+    Ok(true)
 }
 
 /// Somebody wrote in an epoch that is too old to be read here: if we hold the object they get what they missed.
@@ -110,6 +171,10 @@ pub(crate) fn sender_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[
         return Ok(Vec::new());
     }
     let object = get_object(tx, url)?;
+    if !reaches_back(tx, url, epoch)? {
+        let members: Vec<String> = object.members.iter().map(|member| member.device.clone()).collect();
+        return behind::lost_since(tx, &object, &members, epoch, now);
+    }
     let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
     for commit in &due {
         queue_to_all(tx, &object, commit)?;
@@ -118,7 +183,14 @@ pub(crate) fn sender_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[
 }
 
 /// A member wrote in an older epoch than ours: it gets the commits it lacks.
-pub(crate) fn author_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+pub(crate) fn author_is_behind(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    author: &Author,
+    epoch: u64,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
     let Some(object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
         return Ok(Vec::new());
     };
@@ -129,6 +201,9 @@ pub(crate) fn author_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, epoch: u6
     {
         return Ok(Vec::new());
     }
+    if !reaches_back(tx, url, epoch)? {
+        return behind::lost_since(tx, &object, std::slice::from_ref(&author.device), epoch, now);
+    }
     let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
     for member in &object.members {
         for (inbox, commit) in due.iter().filter_map(|commit| Some((member.inbox.as_ref()?, commit))) {
@@ -136,6 +211,35 @@ pub(crate) fn author_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, epoch: u6
         }
     }
     Ok(pumps(&object).collect())
+}
+
+/// Whether who is in this epoch can be helped with commits.
+fn reaches_back(tx: &Tx<'_>, url: &Address, epoch: u64) -> Outcome<bool> {
+    let log = tx.get::<CommitLog>(kind::COMMITS, url.as_str()).map_err(Failure::store)?.unwrap_or_default();
+    Ok(log.commits.first().is_some_and(|(ended, _)| *ended <= epoch))
+}
+
+/// One member gets again what ended this epoch, and what followed; who is asked more often answers no faster.
+pub(crate) fn send_again(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+    let Some(member) = object.member(device) else { return Ok(Vec::new()) };
+    if !behind::may_send_again(tx, &object.url, device, now, RESEND_MS)? {
+        return Ok(Vec::new());
+    }
+    let log: CommitLog = tx.get(kind::COMMITS, object.url.as_str()).map_err(Failure::store)?.unwrap_or_default();
+    for message in log.from(epoch) {
+        if let Some(inbox) = &member.inbox {
+            queue_sealed(tx, inbox, &message, member.user == object.peer, None)?;
+        }
+    }
+    Ok(pumps(object).collect())
+}
+
+impl CommitLog {
+    /// What ended this epoch, and what followed.
+    fn from(&self, epoch: u64) -> Vec<Vec<u8>> {
+        let due = self.commits.iter().filter(|(ended, _)| *ended >= epoch);
+        due.filter_map(|(_, text)| keys::from_b64url(text).ok()).collect()
+    }
 }
 
 /// The commits from an epoch on, unless they were sent a moment ago.
@@ -147,8 +251,7 @@ fn due(tx: &Tx<'_>, url: &Address, epoch: u64, now: i64) -> Outcome<Option<Vec<V
         return Ok(None);
     }
     log.resent_at = now;
-    let due = log.commits.iter().filter(|(ended, _)| *ended >= epoch);
-    let due = due.filter_map(|(_, text)| keys::from_b64url(text).ok()).collect();
+    let due = log.from(epoch);
     tx.put(kind::COMMITS, url.as_str(), &log).map_err(Failure::store)?;
     Ok(Some(due))
 }
@@ -170,7 +273,10 @@ pub(crate) fn count_refusal(tx: &Tx<'_>, url: &Address, code: &str, now: i64) ->
 
 impl Home {
     /// Tries what waited for a commit.
-    pub(crate) fn retry_early(&self, state: &mut State, url: &Address) {
+    ///
+    /// After the histories were asked for they are not asked for again: what cannot be opened even now waits for
+    /// something else, and a claim to a lease is refused.
+    pub(crate) fn retry_early(&self, state: &mut State, url: &Address, after: After) {
         let early = state.store().and_then(|store| {
             store.write(|tx| {
                 let Some(mut object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
@@ -189,8 +295,12 @@ impl Home {
         });
         for text in early {
             let Ok(bytes) = keys::from_b64url(&text) else { continue };
-            match self.take_sealed(state, &bytes) {
-                Ok(follow) => self.follow_up(state, follow),
+            match self.take_sealed(state, &bytes, after) {
+                Ok(mut follow) => {
+                    let asked = after == After::Histories;
+                    follow.retain(|step| !(asked && matches!(step, Follow::RefreshChain { .. })));
+                    self.follow_up(state, follow);
+                }
                 Err(failure) => tracing::info!(code = failure.code, "what waited for a commit was refused"),
             }
         }
@@ -223,15 +333,20 @@ impl Home {
             let mut state = self.state();
             let state = &mut *state;
             let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
-            let (lacking, follow) = store.write(|tx| drop_dead_and_find_lacking(tx, me, url, now_ms()))?;
+            let (lacking, mut follow) = store.write(|tx| drop_dead_and_find_lacking(tx, me, url, now_ms()))?;
+            follow.extend(store.write(|tx| refreshing::keep_fresh(tx, me, url, now_ms()))?);
             self.follow_up(state, follow);
             lacking
         };
+        let mut awaited = false;
         for (user, devices) in lacking {
             let entry = self.look_up(&user, &crate::registry::Packages::Of(devices.clone())).await?;
-            // An inbox is registered a moment before the first key packages.
-            if !entry.devices.iter().any(|one| devices.contains(&one.device) && one.key_package.is_some()) {
-                return Err(Failure::new(NOT_THERE_YET, "the new device has no place to receive yet"));
+            // An inbox is registered a moment before the first key packages. Who is there does not wait for who is not.
+            let is_there =
+                |device: &String| entry.devices.iter().any(|one| one.device == *device && one.key_package.is_some());
+            awaited |= !devices.iter().all(is_there);
+            if !devices.iter().any(is_there) {
+                continue;
             }
             let mut state = self.state();
             let state = &mut *state;
@@ -252,6 +367,9 @@ impl Home {
                 Ok::<_, Failure>(follow)
             })?;
             self.follow_up(state, follow);
+        }
+        if awaited {
+            return Err(Failure::new(NOT_THERE_YET, "a new device has no place to receive yet"));
         }
         Ok(())
     }

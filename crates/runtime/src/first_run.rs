@@ -585,7 +585,7 @@ pub(crate) fn ready(record: Me) -> Outcome<Ready> {
     let credential = DeviceCredential::of(&chain, &dsk.verifying_key(), &hashes, now_ms() / 1000)
         .map_err(|e| Failure::new(over(&e), e))?;
     let device = seal::Device::new(&dsk, credential.encode());
-    Ok(Ready { record, chain, device, dsk })
+    Ok(Ready { record, chain, device, dsk, parsed: crate::parsed::Parsed::default() })
 }
 
 /// A signing key as the store keeps it.

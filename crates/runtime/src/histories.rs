@@ -5,9 +5,10 @@ use message::{Address, Message, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
+use crate::commits::After;
 use crate::home::{Home, Ready, now_ms};
 use crate::key_changes;
-use crate::members::Author;
+use crate::members::{Author, said};
 use crate::objects::Follow;
 use crate::persons::{PINS, system_row};
 use crate::records::{Me, Object, ObjectUse, Person, Standing, kind};
@@ -127,17 +128,14 @@ pub(crate) fn on_identity(
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let told: Told = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let told: Told = said(inner)?;
     let many = told.tokens.len() > identity::TOKENS_LIMIT || told.renewals.len() > identity::RENEWALS_LIMIT;
     if told.entries.len() > TOLD_ENTRIES || many {
         return Err(Failure::new("too-large", "more entries than are told at once"));
     }
-    if object.member(&author.device).is_none() {
-        return Err(Failure::new("wrong-author", "the message is by a device that was not verified"));
-    }
+    let by = author.member(object)?;
     if told.user == me.record.user {
-        let ours = object.member(&author.device).is_some_and(|member| member.user == me.record.user);
-        if ours {
+        if by.user == me.record.user {
             return on_own_chain(tx, me, &told.entries);
         }
         // Of our own history nobody else is believed: anybody can write a reset that no issuer stands behind.
@@ -146,7 +144,7 @@ pub(crate) fn on_identity(
         let news = told.is_none_or(|chain| chain.entries().len() > me.record.chain.len());
         let user = me.record.user.clone();
         let url = object.url.clone();
-        return Ok(if news { vec![Follow::RefreshChain { user, url }] } else { Vec::new() });
+        return Ok(if news { vec![Follow::RefreshChain { users: vec![user], url }] } else { Vec::new() });
     }
     if told.user != object.peer || object.peer_persona.is_none() {
         return Err(Failure::new("malformed", "a history of somebody who is not here"));
@@ -156,7 +154,7 @@ pub(crate) fn on_identity(
     };
     let Some(mut chain) = go_on(&person.chain, &told.entries)? else {
         // What is told does not join on: the registry has what is between.
-        return Ok(vec![Follow::RefreshChain { user: told.user, url: object.url.clone() }]);
+        return Ok(vec![Follow::RefreshChain { users: vec![told.user], url: object.url.clone() }]);
     };
     settling::settle(&mut chain, &settling::pins(tx)?, now / 1000);
     let mut follow = person_went_on(tx, &mut person, &chain, now)?;
@@ -167,7 +165,7 @@ pub(crate) fn on_identity(
             tokens: told.tokens,
             renewals: told.renewals,
             chain: chain.texts(),
-            device: keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?,
+            device: author.key()?,
         };
         follow.push(Follow::Recheck(Box::new(evidence)));
     }
@@ -278,16 +276,20 @@ pub(crate) fn on_own_chain(tx: &Tx<'_>, me: &Ready, entries: &[String]) -> Outco
 }
 
 impl Home {
-    /// Asks a person's registry how their chain goes on, and tries again what waited for that.
-    pub(crate) fn refresh_chain_later(&self, user: UserAddress, url: Address) {
+    /// Asks the registries of people how their chains go on, and tries once again what waited for that.
+    pub(crate) fn refresh_chains_later(&self, users: Vec<UserAddress>, url: Address) {
         let home = self.clone();
         self.rooms.tasks.start("history", async move {
-            match home.refresh_chain(&user).await {
-                Ok(()) => {
-                    let mut state = home.state();
-                    home.retry_early(&mut state, &url);
+            let mut heard = true;
+            for user in &users {
+                if let Err(failure) = home.refresh_chain(user).await {
+                    tracing::info!(code = failure.code, "a history could not be asked for");
+                    heard = false;
                 }
-                Err(failure) => tracing::info!(code = failure.code, "a history could not be asked for"),
+            }
+            if heard {
+                let mut state = home.state();
+                home.retry_early(&mut state, &url, After::Histories);
             }
         });
     }

@@ -110,6 +110,8 @@ pub(crate) struct Ready {
     pub(crate) chain: identity::Sigchain,
     pub(crate) device: seal::Device,
     pub(crate) dsk: keys::SigningKey,
+    /// Histories of others that were read already.
+    pub(crate) parsed: crate::parsed::Parsed,
 }
 
 /// The secrets of the record are texts, which do not wipe themselves.

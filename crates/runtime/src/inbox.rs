@@ -10,10 +10,11 @@ use message::{Address, Code, Message, MessageType, Response};
 use policy::Contact;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ChildRow, ChildState, Tx};
+use store::{ChildRow, ChildState, Store, Tx};
 
+use crate::commits::After;
 use crate::home::{Home, Ready, State, body, now_ms, now_u64};
-use crate::members::{Author, Chains, check_alone, row_author, tag_of};
+use crate::members::{Author, Chains, check_alone, row_author, said, tag_of};
 use crate::objects::Follow;
 use crate::records::{Held, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
@@ -22,7 +23,7 @@ use crate::sending::{
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{chat, commits, comparing, gate, histories, leases, linking, own, persons};
+use crate::{behind, chat, commits, comparing, gate, histories, leases, linking, own, parcel, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -119,40 +120,98 @@ impl Home {
             return self.on_link_request(state, &bytes);
         }
         if state.me.is_none() {
-            return self.open_while_linking(state, &bytes);
+            return self.open_while_linking(state, parcel::unpack(&bytes).0);
         }
-        self.take_sealed(state, &bytes)
+        let (bytes, said) = parcel::unpack(&bytes);
+        let taken = self.take_sealed(state, bytes, After::News);
+        // Whoever was opened is where we are; of who was not, it says whether they went another way.
+        if let (Err(_), Some(said)) = (&taken, said) {
+            self.hear_testimony(state, bytes, said);
+        }
+        taken
     }
 
     /// Opens sealed bytes. What comes ahead of a commit waits; what is refused is counted and shown.
-    pub(crate) fn take_sealed(&self, state: &mut State, bytes: &[u8]) -> Outcome<Vec<Follow>> {
+    pub(crate) fn take_sealed(&self, state: &mut State, bytes: &[u8], after: After) -> Outcome<Vec<Follow>> {
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
-        let policy = &mut state.policy;
-        let mark = keys::b64url(&keys::sha256(bytes));
-        let now = now_ms();
-        let taken = store.write(|tx| {
-            if tx.seen(&mark).map_err(Failure::store)? {
-                return Ok(Vec::new());
-            }
-            open_one(tx, me, policy, bytes, now)
-        });
-        let Err(failure) = taken else { return taken };
-        let Some(url) = seal::group_of(bytes).ok().and_then(|group| group.address()) else { return Err(failure) };
-        match failure.code.as_str() {
-            "store-failed" => Err(failure),
-            // A commit is on its way, or who vouches for a new device is not known here yet.
-            "from-the-future" | "unverified" => store.write(|tx| commits::keep_early(tx, me, &url, bytes)),
-            "too-old" => store.write(|tx| commits::sender_is_behind(tx, me, &url, bytes, now)),
-            // Twice is harmless, and nobody's fault.
-            "replayed" | "unknown-group" | "unknown-object" => Err(failure),
-            code => {
-                let follow = store.write(|tx| commits::count_refusal(tx, &url, code, now))?;
+        let Taken { follow, refused } = take(store, me, &mut state.policy, bytes, after, now_ms())?;
+        match refused {
+            None => Ok(follow),
+            Some(failure) => {
                 self.follow_up(state, follow);
                 Err(failure)
             }
         }
     }
+}
+
+/// What became of sealed bytes.
+pub(crate) struct Taken {
+    /// What follows.
+    pub(crate) follow: Vec<Follow>,
+    /// Why they were not believed, if they were not.
+    pub(crate) refused: Option<Failure>,
+}
+
+/// Opens sealed bytes, or says what is done about those that cannot be opened; fails only with the store.
+pub(crate) fn take(
+    store: &Store,
+    me: &Ready,
+    policy: &mut Policy,
+    bytes: &[u8],
+    after: After,
+    now: i64,
+) -> Outcome<Taken> {
+    let mark = keys::b64url(&keys::sha256(bytes));
+    let opened = store.write(|tx| {
+        if tx.seen(&mark).map_err(Failure::store)? {
+            return Ok(Vec::new());
+        }
+        open_one(tx, me, policy, bytes, now)
+    });
+    let failure = match opened {
+        Ok(follow) => return Ok(Taken { follow, refused: None }),
+        Err(failure) if failure.code == "store-failed" => return Err(failure),
+        Err(failure) => failure,
+    };
+    let refused = |follow| Taken { follow, refused: Some(failure.clone()) };
+    let waits = |url: &Address| store.write(|tx| commits::keep_early(tx, me, url, bytes));
+    let Some(url) = seal::group_of(bytes).ok().and_then(|group| group.address()) else {
+        // A Welcome that would bring us back waits as well for who vouches for a new device.
+        let back = Some(()).filter(|()| failure.code == "unverified");
+        return match back.and_then(|()| behind::object_of_return(store, me, bytes)) {
+            Some(url) => Ok(Taken { follow: waits(&url)?, refused: None }),
+            None => Ok(refused(Vec::new())),
+        };
+    };
+    tracing::debug!(why = failure.code, "a sealed message is not opened now");
+    let helped = match failure.code.as_str() {
+        // A commit is on its way, or who vouches for a new device is not known here yet.
+        "from-the-future" | "unverified" => waits(&url),
+        "too-old" => store.write(|tx| commits::sender_is_behind(tx, me, &url, bytes, now)),
+        // It may be of the other branch, while two devices claim the lease.
+        "tampered" if is_contested(store, &url) => {
+            let kept = store.write(|tx| commits::keep_contested(tx, &url, bytes));
+            return kept.map(|()| refused(Vec::new()));
+        }
+        "lease-held" if after == After::News => store.write(|tx| commits::keep_claim(tx, me, &url, bytes)),
+        "commit-from-observer" if store.write(|tx| commits::keep_behind_claim(tx, &url, bytes))? => Ok(Vec::new()),
+        // Twice is harmless, and nobody's fault; so is what was done under a claim to the lease that lost.
+        "replayed" | "outranked" | "unknown-group" | "unknown-object" => return Ok(refused(Vec::new())),
+        code => return store.write(|tx| commits::count_refusal(tx, &url, code, now)).map(refused),
+    };
+    match helped {
+        Ok(follow) => Ok(Taken { follow, refused: None }),
+        Err(failure) if failure.code == "store-failed" => Err(failure),
+        Err(failure) => Ok(Taken { follow: Vec::new(), refused: Some(failure) }),
+    }
+}
+
+fn is_contested(store: &Store, url: &Address) -> bool {
+    let contested =
+        store.read(|tx| seal::is_contested(tx, &seal::GroupId::of(url)).map_err(|e| Failure::new(e.code(), e)));
+    contested.unwrap_or(false)
 }
 
 /// What an inbox receives: bytes, sealed.
@@ -190,16 +249,19 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         // Its leaf may still be in the group for a moment; its word is not.
         return Err(Failure::new("device-revoked", "the device was put out by its owner"));
     }
+    if known.is_some() {
+        behind::heard(tx, &url, &opened.sender.dsk.to_string(), epoch)?;
+    }
     let author = Author {
         device: opened.sender.dsk.to_string(),
         is_holder: seal::lease(tx, &group).map_err(|e| Failure::new(e.code(), e))?.holder == opened.sender.dsk,
     };
     let plaintext = match opened.what {
         seal::What::Application(plaintext) => plaintext,
-        seal::What::Commit { added, removed, removed_us, aad, .. } => {
+        seal::What::Commit { added, removed, renewed, removed_us, aad, .. } => {
             // Where new devices receive comes with the commit that lets them in, so nothing misses them.
             let named = serde_json::from_slice(&aad).unwrap_or_default();
-            let done = commits::Merged { added: added.len(), named, removed, removed_us };
+            let done = commits::Merged { added: added.len(), named, removed, renewed, removed_us };
             return commits::merged(tx, me, &url, known, done, now);
         }
         seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
@@ -215,13 +277,16 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         Some(_) => on_inner(tx, me, &url, &author, inner, now)?,
         None => first_word(tx, me, policy, None, &url, &author, &inner, now)?,
     };
-    follow.extend(commits::author_is_behind(tx, me, &url, epoch, now)?);
+    follow.extend(commits::author_is_behind(tx, me, &url, &author, epoch, now)?);
     Ok(follow)
 }
 
 /// Joins a group; what it is for comes with the introduction.
 fn join(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow>> {
-    let pending = seal::inspect_welcome(tx, &me.device, welcome).map_err(|e| Failure::new(e.code(), e))?;
+    let pending = match seal::inspect_welcome(tx, &me.device, welcome) {
+        Err(seal::JoinError::AlreadyJoined) => return behind::come_back(tx, me, welcome, now),
+        pending => pending.map_err(|e| Failure::new(e.code(), e))?,
+    };
     pending
         .join(tx, &mut |leaf: &seal::Candidate<'_>| check_alone(leaf, now / 1000))
         .map_err(|e| Failure::new(e.code(), e))?;
@@ -252,7 +317,7 @@ pub(crate) fn on_inner(
     if matches!(object.standing, Standing::Closed { .. }) {
         return Ok(Vec::new());
     }
-    let of_ours = object.member(&author.device).is_some_and(|member| member.user == me.record.user);
+    let of_ours = author.is_of(&object, &me.record.user);
     if !object.is_open() && !of_ours && (inner.kind, part.as_str()) != (MessageType::Event, "subscription") {
         // Nothing of a person is shown or acted upon before they are verified.
         if object.held.len() >= HELD_LIMIT {
@@ -262,11 +327,12 @@ pub(crate) fn on_inner(
         put_object(tx, &object)?;
         return Ok(Vec::new());
     }
-    if object.is_open() && object.member(&author.device).is_none() {
-        return Err(Failure::new("wrong-author", "the message is by a device that was not verified"));
+    if object.is_open() {
+        author.member(&object)?;
     }
     match (inner.kind, part.as_str()) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
+        (MessageType::Event, "epoch") => Ok(Vec::new()),
         (MessageType::Event, "typing") if object.purpose == ObjectUse::Chat => {
             let user = object.member(&author.device).map(|member| member.user.clone());
             let theirs = user.filter(|user| *user == object.peer);
@@ -298,7 +364,7 @@ fn first_word(
     if inner.kind != MessageType::Create || !inner.to.as_str().ends_with("/subscription") || !author.is_holder {
         return Err(Failure::new("unknown-object", "a message before its introduction"));
     }
-    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let said: Introduced = said(inner)?;
     let purpose = match url.scheme() {
         "comm" => ObjectUse::Chat,
         "connection" => ObjectUse::Call,
@@ -362,11 +428,13 @@ fn introduced_again(
     if !author.is_holder || object.peer_persona.is_none() || matches!(object.standing, Standing::Closed { .. }) {
         return Ok(Vec::new());
     }
-    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let said: Introduced = said(inner)?;
     let chains = Chains::of(tx, me, &object.peer)?;
     object.set_members(tx, me, &chains, &said.members, now / 1000)?;
+    leases::adopt_again(tx, &object.url, said.lease.as_ref())?;
+    let follow = behind::hear_have(tx, me, &mut object, &said.have, now)?;
     put_object(tx, &object)?;
-    Ok(Vec::new())
+    Ok(follow)
 }
 
 /// An object begins here; what another device told of it before stays.
@@ -387,8 +455,7 @@ fn ours_elsewhere(
     said: Introduced,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
-    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    author.own(me, now / 1000)?;
     let peer = said.with.filter(|with| *with != me.record.user);
     let peer = peer.ok_or_else(|| Failure::new("malformed", "an object with nobody"))?;
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
@@ -401,7 +468,8 @@ fn ours_elsewhere(
     let standing = if accepted && was_copied { Standing::Open } else { Standing::Invited };
     let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, peer.clone(), standing, side, now));
     let mut follow = vec![Follow::Listen(url.clone()), Follow::ChatShown(url.clone())];
-    let leaves = own::leaves_of_peer(tx, me, &object)?;
+    // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
+    object.peer_persona = own::leaves_of_peer(tx, me, &object)?;
     if object.is_open() {
         let chains = Chains::of(tx, me, &peer)?;
         object.set_members(tx, me, &chains, &said.members, now / 1000)?;
@@ -412,8 +480,6 @@ fn ours_elsewhere(
         follow.extend(pumps(&object));
         return Ok(follow);
     }
-    // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
-    object.peer_persona = leaves;
     object.members = said
         .members
         .iter()
@@ -437,7 +503,7 @@ fn ours_elsewhere(
 
 /// The person we invited introduces themselves, or another device of ours accepted for us.
 fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
-    let said: Introduced = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let said: Introduced = said(inner)?;
     let evidence = said.introduction.evidence;
     if evidence.device.to_string() != author.device {
         return Err(Failure::new("wrong-author", "a device introduces another than itself"));
@@ -451,7 +517,7 @@ fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
     if evidence.user != object.peer {
         return Err(Failure::new("wrong-author", "somebody else accepted"));
     }
-    if object.member(&author.device).is_none_or(|member| member.user != object.peer) {
+    if !author.is_of(object, &object.peer) {
         return Err(Failure::new("wrong-author", "another device accepted than those that were invited"));
     }
     let waiting = WaitingEvidence {
@@ -475,13 +541,13 @@ fn on_child(
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let child: Child = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let child: Child = said(inner)?;
     let tag = tag_of(&author.device);
     if child.resource != format!("{}/children/{tag}-{}", object.url, child.seq) {
         return Err(Failure::new("malformed", "the child is not of this object and author"));
     }
     let held = json!({ "resource": child.resource, "seq": child.seq, "value": child.value, "at": child.at });
-    let by_peer = object.member(&author.device).is_some_and(|member| member.user == object.peer);
+    let by_peer = author.is_of(object, &object.peer);
     let mut follow = Vec::new();
     match object.children.on_child(&tag, child.seq, held) {
         sync::ChildOutcome::Ready(ready) => {
@@ -517,7 +583,8 @@ fn keep_child(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     if is_gone(&child.value) {
-        // Its number is taken; there is nothing to show.
+        // Its number is taken; how many there were is told once the page is here.
+        behind::was_gone(tx, &object.url)?;
         return Ok(Vec::new());
     }
     let user = object.member(&author.device).map_or_else(|| object.peer.clone(), |member| member.user.clone());
@@ -596,12 +663,14 @@ fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, author: &sync::Author, seq:
 }
 
 fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
-    let receipt: Receipt = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let receipt: Receipt = said(inner)?;
     let tag = tag_of(&author.device);
     if let Some(resent) = receipt.resent.get(&tag) {
-        return on_resent(tx, me, object, &tag, resent);
+        let mut follow = behind::tell_unreadable(tx, object, now_ms())?;
+        follow.extend(on_resent(tx, me, object, &tag, resent)?);
+        return Ok(follow);
     }
-    if object.member(&author.device).is_none_or(|member| member.user != object.peer) {
+    if !author.is_of(object, &object.peer) {
         // Only the other side's word counts for "delivered".
         return Ok(Vec::new());
     }
@@ -610,7 +679,7 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inn
 
 /// The Reporter changed the object.
 fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
-    let change: sync::Change = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let change: sync::Change = said(inner)?;
     match object.watched()?.on_change(&change) {
         Ok(sync::Outcome::Applied) => {
             put_object(tx, object)?;
@@ -633,7 +702,7 @@ fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> O
 
 /// The other side refused, left or ended the object.
 fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
-    let ended: Ended = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let ended: Ended = said(inner)?;
     let reason = match ended.code {
         403 => "declined".to_owned(),
         486 => "busy".to_owned(),
@@ -667,7 +736,7 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
 
 /// The Reporter sends its whole value, because we were too far behind.
 fn on_snapshot(tx: &Tx<'_>, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
-    let snapshot: sync::Snapshot = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let snapshot: sync::Snapshot = said(inner)?;
     object.watched()?.on_snapshot(snapshot).map_err(|e| Failure::new("bad-change", e))?;
     put_object(tx, object)?;
     Ok(Vec::new())

@@ -4,11 +4,14 @@ use message::{Address, Message, MessageType};
 use serde_json::Value;
 use store::Tx;
 
+use crate::behind::{catch_up, stand_by};
+use crate::commits;
 use crate::home::{Home, Ready, now_ms};
-use crate::members::{Author, Chains};
+use crate::members::{Author, Chains, said};
 use crate::objects::Follow;
 use crate::records::{Object, Side, Standing, kind};
-use crate::sending::{LeaseWords, inner_message, pumps, put_object, seal_and_queue};
+use crate::resync::ask_for_missing;
+use crate::sending::{LeaseWords, inner_message, pumps, put_object, queue_to_all, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// A lease that ends sooner than this is renewed, in seconds.
@@ -21,6 +24,14 @@ pub(crate) fn adopt(tx: &Tx<'_>, url: &Address, said: &LeaseWords) -> Outcome<()
     seal::adopt_lease(tx, &group, &lease, now_ms() / 1000).map_err(|e| Failure::new(e.code(), e)).map(|_| ())
 }
 
+/// The same from whoever holds it already: what is older than what is known is no news.
+pub(crate) fn adopt_again(tx: &Tx<'_>, url: &Address, said: Option<&LeaseWords>) -> Outcome<()> {
+    match said.map(|said| adopt(tx, url, said)) {
+        Some(Err(failure)) if failure.code == "store-failed" => Err(failure),
+        _ => Ok(()),
+    }
+}
+
 /// A device says that it holds the object from now on.
 pub(crate) fn on_lease(
     tx: &Tx<'_>,
@@ -30,19 +41,47 @@ pub(crate) fn on_lease(
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let step: seal::LeaseMove = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
-    let by = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
-    move_lease(tx, me, object, &step, &by, now)?;
-    // Whoever wrote the object here does so no more.
-    if step.holder != me.dsk.verifying_key()
-        && let Side::Reporter(reporter) = &object.side
-    {
-        let snapshot = reporter.snapshot();
-        let observer = sync::Observer::new(object.url.clone(), &object.schema, snapshot);
-        object.side = Side::Standby(observer.map_err(|e| Failure::new("bad-object", e))?);
+    let step: seal::LeaseMove = said(inner)?;
+    let moved = move_lease(tx, me, object, &step, &author.key()?, now)?;
+    let url = object.url.clone();
+    if moved.outranked {
+        // What that device did under its claim is void; if it was needed, whoever holds the object does it.
+        object.asked = None;
+        ask_for_missing(tx, me, object)?;
         put_object(tx, object)?;
+        let mut follow: Vec<Follow> = pumps(object).collect();
+        let group = object.group()?;
+        let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+        if seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
+            // It cannot know of ours: else it would not have made its own.
+            let from = seal::epoch(tx, &group).map_err(failed)?.saturating_sub(seal::COMMITS_UNDONE);
+            follow.extend(commits::send_again(tx, object, &author.device, from, now)?);
+        }
+        follow.push(Follow::Reconcile(url));
+        return Ok(follow);
     }
-    Ok(vec![Follow::RetryEarly(object.url.clone())])
+    // Whoever wrote the object here does so no more.
+    if step.holder != me.dsk.verifying_key() {
+        stand_by(object)?;
+    }
+    let mut follow = Vec::new();
+    if moved.undone > 0 {
+        went_back(tx, me, object)?;
+        follow.extend(pumps(object));
+        follow.push(Follow::ChatShown(url.clone()));
+    }
+    put_object(tx, object)?;
+    follow.push(Follow::RetryEarly(url));
+    Ok(follow)
+}
+
+/// Commits were taken back: who came with them is not there, and what was said after them is said again.
+fn went_back(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
+    let (group, failed) = (object.group()?, |e: seal::GroupError| Failure::new(e.code(), e));
+    commits::forget_from(tx, &object.url, seal::epoch(tx, &group).map_err(failed)?)?;
+    let leaves = seal::members(tx, &group).map_err(failed)?;
+    object.members.retain(|member| leaves.iter().any(|leaf| leaf.dsk.to_string() == member.device));
+    catch_up(tx, me, object)
 }
 
 fn move_lease(
@@ -52,7 +91,7 @@ fn move_lease(
     step: &seal::LeaseMove,
     by: &keys::VerifyingKey,
     now: i64,
-) -> Outcome<()> {
+) -> Outcome<seal::Moved> {
     let chains = Chains::of(tx, me, &object.peer)?;
     let now_s = now / 1000;
     let judge = seal::LeaseJudge {
@@ -66,7 +105,7 @@ fn move_lease(
         is_dead: &|leaf| chains.is_dead(leaf, now_s),
         now: now_s,
     };
-    seal::move_lease(tx, &object.group()?, step, by, &judge).map_err(|e| Failure::new(e.code(), e)).map(|_| ())
+    seal::move_lease(tx, &object.group()?, step, by, &judge).map_err(|e| Failure::new(e.code(), e))
 }
 
 /// Takes an object over from another device of ours that is gone or whose lease ran out.
@@ -78,7 +117,8 @@ pub(crate) fn take_over(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) 
     let step = seal::next_step(tx, &me.device, &group, now / 1000).map_err(|e| Failure::new(e.code(), e))?;
     let own = me.dsk.verifying_key();
     match move_lease(tx, me, object, &step, &own, now) {
-        Ok(()) => {}
+        Ok(moved) if moved.lease.holder == own => {}
+        Ok(_) => return Ok(false),
         Err(failure) if failure.code == "store-failed" => return Err(failure),
         // Still held by a device that may come back.
         Err(_) => return Ok(false),
@@ -87,7 +127,12 @@ pub(crate) fn take_over(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) 
     let reporter = sync::Reporter::resume(object.url.clone(), &object.schema, snapshot);
     object.side = Side::Reporter(reporter.map_err(|e| Failure::new("bad-object", e))?);
     let inner = inner_message(MessageType::Update, &object.url, "lease", &step)?;
-    seal_and_queue(tx, me, object, &inner, None)?;
+    let sealed =
+        seal::seal(tx, &me.device, &group, inner.to_json().as_bytes()).map_err(|e| Failure::new(e.code(), e))?;
+    // Kept with the commits: nobody could read it if it were sealed after one of them.
+    let epoch = seal::epoch(tx, &group).map_err(|e| Failure::new(e.code(), e))?;
+    commits::log_commit(tx, &object.url, epoch, &sealed)?;
+    queue_to_all(tx, object, &sealed)?;
     put_object(tx, object)?;
     Ok(true)
 }
@@ -98,8 +143,9 @@ pub(crate) fn take_over(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) 
 fn hold_on(tx: &Tx<'_>, me: &Ready, object: &Object, now: i64) -> Outcome<bool> {
     let failed = |e: seal::GroupError| Failure::new(e.code(), e);
     let (group, now_s) = (object.group()?, now / 1000);
-    // Nobody else could take it.
-    if me.live_others().is_empty() || !matches!(object.side, Side::Reporter(_)) {
+    // Nobody else could take it; but while it is contested, the keys to go back with are kept.
+    let alone = me.live_others().is_empty() && !seal::is_contested(tx, &group).map_err(failed)?;
+    if alone || !matches!(object.side, Side::Reporter(_)) {
         return Ok(false);
     }
     let lease = seal::lease(tx, &group).map_err(failed)?;

@@ -87,6 +87,8 @@ pub(crate) struct Joining {
     attempt: u64,
     /// Known once the domain let us in.
     seated: Option<Seat>,
+    /// Who else is in the object of the own devices, as the device with the code says.
+    others: Vec<Named>,
 }
 
 /// Where a new device receives, and what it can open.
@@ -379,7 +381,7 @@ impl Home {
         state.set_home_domain(&code.user.domain())?;
         let attempt = state.linking.joining.as_ref().map_or(1, |joining| joining.attempt + 1);
         let (dsk, secrets) = (keys::SigningKey::generate(), Arc::new(BoxKey::generate()));
-        state.linking.joining = Some(Joining { code, name, dsk, secrets, attempt, seated: None });
+        state.linking.joining = Some(Joining { code, name, dsk, secrets, attempt, seated: None, others: Vec::new() });
         drop(state);
         self.tell(News::Link(LinkState::Reaching));
         let home = self.clone();
@@ -487,6 +489,7 @@ impl Home {
         let (Some(seat), Some(store)) = (seat, &state.store) else { return Err(Failure::not_ready()) };
         let code = state.linking.joining.as_ref().map(|joining| joining.code.clone()).ok_or_else(Failure::not_ready)?;
         let mark = keys::b64url(&keys::sha256(bytes));
+        let mut others = None;
         let bundle = store.write(|tx| {
             if tx.seen(&mark).map_err(Failure::store)? {
                 return Ok(None);
@@ -512,12 +515,22 @@ impl Home {
             if opened.group.address().as_ref() != Some(&url) || url.scheme() != "ctxt" {
                 return Err(Failure::new("malformed", "a message for another object than its group"));
             }
+            if inner.kind == MessageType::Create && inner.to.path().ends_with("/subscription") {
+                // Who holds the object, and until when: what is not known to be held would be taken.
+                let said: crate::sending::Introduced = crate::members::said(&inner)?;
+                crate::leases::adopt_again(tx, &url, said.lease.as_ref())?;
+                others = Some(said.members);
+                return Ok(None);
+            }
             if inner.kind != MessageType::Update || !inner.to.path().ends_with("/me") {
                 return Ok(None);
             }
             let bundle: Bundle = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
             Ok::<_, Failure>(Some((url, bundle)))
         })?;
+        if let (Some(others), Some(joining)) = (others, &mut state.linking.joining) {
+            joining.others = others;
+        }
         if let Some((url, bundle)) = bundle {
             self.become_person(state, &code, &seat, url, bundle)?;
         }
@@ -558,14 +571,15 @@ impl Home {
             connector: seat.connector.clone(),
         };
         let me = ready(record)?;
+        let told = state.linking.joining.as_ref().map(|joining| joining.others.as_slice()).unwrap_or_default();
+        let members = members_of_ours(&dsk.verifying_key(), &chain, code, told, now / 1000);
         let lease = state.store()?.write(|tx| {
             let snapshot = sync::Snapshot { version: 0, value: json!({}) };
             let observer =
                 sync::Observer::new(own.clone(), "own", snapshot).map_err(|e| Failure::new("bad-object", e))?;
             let (user, side) = (me.record.user.clone(), Side::Standby(observer));
-            let mut object =
-                Object::new(own.clone(), ObjectUse::Own, "own".into(), user.clone(), Standing::Open, side, now);
-            object.members = vec![Member { device: code.device.to_string(), user, inbox: Some(code.inbox.clone()) }];
+            let mut object = Object::new(own.clone(), ObjectUse::Own, "own".into(), user, Standing::Open, side, now);
+            object.members = members;
             put_object(tx, &object)?;
             tx.put(kind::ME, "me", &me.record).map_err(Failure::store)?;
             let cursor = Cursor::default();
@@ -606,6 +620,25 @@ impl Home {
     }
 }
 
+/// The device with the code, and those it names, as far as our history does: what we say is for all of them.
+fn members_of_ours(
+    own: &keys::VerifyingKey,
+    chain: &identity::Sigchain,
+    code: &Code,
+    told: &[Named],
+    now_s: i64,
+) -> Vec<Member> {
+    let (own, speaker, user) = (own.to_string(), code.device.to_string(), &code.user);
+    let may_speak = |one: &&Named| {
+        keys::VerifyingKey::parse(&one.device).is_ok_and(|key| chain.device(&key, now_s).is_ok())
+            && one.inbox.as_ref().is_some_and(|inbox| inbox.domain() == user.domain())
+    };
+    let others = told.iter().filter(|one| one.device != own && one.device != speaker).filter(may_speak);
+    let others = others.map(|one| Member { device: one.device.clone(), user: user.clone(), inbox: one.inbox.clone() });
+    let speaker = Member { device: speaker.clone(), user: user.clone(), inbox: Some(code.inbox.clone()) };
+    std::iter::once(speaker).chain(others).collect()
+}
+
 impl Ready {
     /// The identity root key, if this device has it.
     pub(crate) fn irk(&self) -> Outcome<keys::SigningKey> {
@@ -638,6 +671,33 @@ mod tests {
             device: keys::SigningKey::generate().verifying_key(),
             secret: keys::b64url(&[7; 32]),
         }
+    }
+
+    #[test]
+    fn a_new_device_speaks_to_those_of_ours_that_the_history_names_and_to_nobody_else() {
+        let (irk, code) = (keys::SigningKey::generate(), code());
+        let mut chain = identity::Sigchain::create(&irk, None, 0);
+        let [own, phone, stranger] = std::array::from_fn(|_| keys::SigningKey::generate().verifying_key());
+        for device in [code.device, own, phone] {
+            chain.add_device(&irk, device, "ours", 86_400, 1).unwrap();
+        }
+        let named = |device: keys::VerifyingKey, domain: &str| Named {
+            device: device.to_string(),
+            user: code.user.clone(),
+            inbox: Address::parse(&format!("hyperty://{domain}/of-{}", &device.to_string()[..8])).ok(),
+        };
+        let told = [
+            named(code.device, "a.localhost"),
+            named(own, "a.localhost"),
+            named(stranger, "a.localhost"),
+            named(phone, "b.localhost"),
+            named(phone, "a.localhost"),
+        ];
+        let members = members_of_ours(&own, &chain, &code, &told, 2);
+        let devices: Vec<&str> = members.iter().map(|member| member.device.as_str()).collect();
+        assert_eq!(devices, [code.device.to_string(), phone.to_string()]);
+        assert_eq!(members[0].inbox.as_ref(), Some(&code.inbox), "the code says where its device receives");
+        assert_eq!(members[1].inbox, told[4].inbox);
     }
 
     #[test]

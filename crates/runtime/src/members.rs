@@ -1,6 +1,7 @@
 //! The devices in an object's group: whose they are, where they receive, and whose words count.
 
-use message::{Address, UserAddress};
+use message::{Address, Message, UserAddress};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
@@ -15,6 +16,36 @@ pub(crate) struct Author {
     pub(crate) device: String,
     /// Whether it holds the object: it alone changes value and members.
     pub(crate) is_holder: bool,
+}
+
+impl Author {
+    /// Its key.
+    pub(crate) fn key(&self) -> Outcome<keys::VerifyingKey> {
+        keys::VerifyingKey::parse(&self.device).map_err(|e| Failure::new("malformed", e))
+    }
+
+    /// The verified member of the object that this is; whoever is none has no word in it.
+    pub(crate) fn member<'o>(&self, object: &'o Object) -> Outcome<&'o Member> {
+        let known = object.member(&self.device);
+        known.ok_or_else(|| Failure::new("wrong-author", "the message is by a device that was not verified"))
+    }
+
+    /// Whether it is a verified device of this person.
+    pub(crate) fn is_of(&self, object: &Object, user: &UserAddress) -> bool {
+        object.member(&self.device).is_some_and(|member| member.user == *user)
+    }
+
+    /// One of our own devices, as our history says.
+    pub(crate) fn own(&self, me: &Ready, now_s: i64) -> Outcome<keys::VerifyingKey> {
+        let device = self.key()?;
+        me.chain.device(&device, now_s).map_err(|e| Failure::new("wrong-author", e))?;
+        Ok(device)
+    }
+}
+
+/// What a sealed message says, as its type.
+pub(crate) fn said<T: DeserializeOwned>(inner: &Message) -> Outcome<T> {
+    inner.body.parse().map_err(|e| Failure::new("malformed", e))
 }
 
 /// Names the children of a device, so that two devices never use a number twice.
@@ -54,7 +85,8 @@ impl Chains {
             let person: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
             let chain = person.filter(|person| !person.chain.is_empty());
             let pins = settling::pins(tx)?;
-            if let Some(chain) = chain.and_then(|person| settling::theirs(&person.chain, &pins, now_s).ok()) {
+            if let Some(mut chain) = chain.and_then(|person| me.parsed.chain(&person.chain).ok()) {
+                settling::settle(&mut chain, &pins, now_s);
                 known.push((peer.clone(), chain));
             }
         }
@@ -64,6 +96,11 @@ impl Chains {
     /// One person's only.
     pub(crate) fn one(user: &UserAddress, chain: identity::Sigchain) -> Self {
         Self { known: vec![(user.clone(), chain)] }
+    }
+
+    /// Whether a leaf is of a device of this person that may speak.
+    pub(crate) fn is_of(&self, leaf: &seal::Member, user: &UserAddress, now_s: i64) -> bool {
+        self.owner_of(leaf, now_s).is_ok_and(|owner| owner == user)
     }
 
     /// Adds a person's.

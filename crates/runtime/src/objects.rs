@@ -15,7 +15,7 @@ use crate::sending::{
     queue_sealed, queue_to_all, seal_and_queue, sealing,
 };
 use crate::trouble::{Failure, Outcome};
-use crate::{chat, commits, comparing, gate, histories, persons};
+use crate::{behind, chat, commits, comparing, gate, histories, persons};
 
 /// What a Hyperty wants to create (reference flow "Object create").
 #[derive(Deserialize)]
@@ -62,10 +62,14 @@ pub(crate) enum Follow {
     Listen(Address),
     /// The members of an object are compared with the devices that people have.
     Reconcile(Address),
+    /// Members that lost the group of an object are brought back.
+    BringBack { url: Address, devices: Vec<String> },
+    /// The epoch of a group is another one: soon we say that we are there.
+    Echo(Address),
     /// What came ahead of a commit is tried again.
     RetryEarly(Address),
-    /// Somebody's history is asked of their registry, and what waits for it is tried again.
-    RefreshChain { user: UserAddress, url: Address },
+    /// Histories are asked of the registries, and what waits for it is tried again.
+    RefreshChain { users: Vec<UserAddress>, url: Address },
     /// A contact shows later words of their issuers.
     Recheck(Box<identity::Evidence>),
     /// What the two read to each other in a call comes nearer.
@@ -329,8 +333,10 @@ impl Home {
                     state.hear(&Place::Below(url));
                 }
                 Follow::Reconcile(url) => self.reconcile_later(url),
-                Follow::RetryEarly(url) => self.retry_early(state, &url),
-                Follow::RefreshChain { user, url } => self.refresh_chain_later(user, url),
+                Follow::BringBack { url, devices } => self.bring_back_later(url, devices),
+                Follow::Echo(url) => state.upkeep.echo_later(url, now_ms()),
+                Follow::RetryEarly(url) => self.retry_early(state, &url, commits::After::News),
+                Follow::RefreshChain { users, url } => self.refresh_chains_later(users, url),
                 Follow::Recheck(evidence) => self.recheck_later(*evidence),
                 Follow::Spoken { url, word } => self.on_spoken(state, &url, word),
                 Follow::MyselfChanged => self.myself_changed(state),
@@ -464,6 +470,7 @@ pub(crate) fn invite_devices<'a>(
     queue_to_all(tx, object, &invitation.commit)?;
     object.set_members(tx, me, &chains, &named, now_s)?;
     for one in &invited {
+        behind::heard(tx, &object.url, &one.device, ended + 1)?;
         let to_peer = object.member(&one.device).is_some_and(|member| member.user == object.peer);
         queue_sealed(tx, &one.inbox, &invitation.welcome, to_peer, None)?;
     }

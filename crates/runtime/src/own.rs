@@ -165,8 +165,7 @@ pub(crate) fn on_own(
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
-    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    author.own(me, now / 1000)?;
     let malformed = |e: message::MessageError| Failure::new("malformed", e);
     match (inner.kind, part) {
         // A device of ours says where it is.
@@ -178,7 +177,7 @@ pub(crate) fn on_own(
             put_object(tx, object)?;
             Ok(Vec::new())
         }
-        (MessageType::Create, "subscription") => Ok(Vec::new()),
+        (MessageType::Create, "subscription") => introduced_again(tx, me, object, author, inner, now),
         (MessageType::Update, "identity") => {
             #[derive(Deserialize)]
             struct Told {
@@ -188,6 +187,12 @@ pub(crate) fn on_own(
             crate::histories::on_own_chain(tx, me, &told.entries)
         }
         (MessageType::Update, "me") => on_bundle(tx, me, &inner.body.parse().map_err(malformed)?),
+        // All of us hear what a new device says; who holds the object answers.
+        (MessageType::Read, "copy") | (MessageType::Update, "packages")
+            if !matches!(object.side, Side::Reporter(_)) =>
+        {
+            Ok(Vec::new())
+        }
         (MessageType::Read, "copy") => send_page(tx, me, object, &inner.body.parse().map_err(malformed)?, author),
         (MessageType::Update, "copy") => on_page(tx, me, object, inner.body.parse().map_err(malformed)?),
         (MessageType::Read, "packages") => send_packages(tx, me, object, &inner.body.parse().map_err(malformed)?),
@@ -213,9 +218,39 @@ pub(crate) fn on_own(
             chat::read_elsewhere(tx, &read.chat, &read.have, now)?;
             Ok(vec![Follow::ChatShown(read.chat)])
         }
-        (MessageType::Read, "") => Ok(Vec::new()),
+        (MessageType::Read, "") | (MessageType::Event, "epoch") => Ok(Vec::new()),
         _ => Err(Failure::new("malformed", "no such message among own devices")),
     }
+}
+
+/// Our history as a device of ours introduces itself with it: one that came with the object is in the speaker's before
+/// it is in ours.
+fn hear_speaker(tx: &Tx<'_>, me: &Ready, said: &Introduced, now: i64) -> Outcome<(Me, Chains, Vec<Follow>)> {
+    let follow = crate::histories::on_own_chain(tx, me, &said.introduction.evidence.chain)?;
+    let record: Me = tx.get(kind::ME, "me")?.ok_or_else(Failure::not_ready)?;
+    let own = settling::own(&record, now / 1000).map_err(|e| Failure::new("database-damaged", e))?;
+    let chains = Chains::one(&record.user, own);
+    Ok((record, chains, follow))
+}
+
+/// Whoever holds the object says who is in it and how it holds it: for a device that was brought back, too.
+fn introduced_again(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    if !author.is_holder {
+        return Ok(Vec::new());
+    }
+    let said: Introduced = crate::members::said(inner)?;
+    let (_, chains, follow) = hear_speaker(tx, me, &said, now)?;
+    object.set_members(tx, me, &chains, &said.members, now / 1000)?;
+    crate::leases::adopt_again(tx, &object.url, said.lease.as_ref())?;
+    put_object(tx, object)?;
+    Ok(follow)
 }
 
 /// Key packages one device gives another at once.
@@ -230,8 +265,7 @@ pub(crate) fn first_word(
     said: &Introduced,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let device = keys::VerifyingKey::parse(&author.device).map_err(|e| Failure::new("malformed", e))?;
-    me.chain.device(&device, now / 1000).map_err(|e| Failure::new("wrong-author", e))?;
+    author.own(me, now / 1000)?;
     if said.introduction.evidence.user != me.record.user || url.domain() != me.domain() {
         return Err(Failure::new("wrong-author", "an object of own devices by somebody else"));
     }
@@ -244,7 +278,7 @@ pub(crate) fn first_word(
     let side = Side::Standby(observer);
     let user = me.record.user.clone();
     let mut object = Object::new(url.clone(), ObjectUse::Own, said.schema.clone(), user, Standing::Open, side, now);
-    let chains = Chains::of(tx, me, &me.record.user)?;
+    let (mut record, chains, mut follow) = hear_speaker(tx, me, said, now)?;
     let speaker = Named {
         device: author.device.clone(),
         user: me.record.user.clone(),
@@ -253,10 +287,10 @@ pub(crate) fn first_word(
     let named: Vec<Named> = std::iter::once(speaker).chain(said.members.iter().cloned()).collect();
     object.set_members(tx, me, &chains, &named, now / 1000)?;
     put_object(tx, &object)?;
-    let mut record: Me = me.record.clone();
     record.own = Some(url.clone());
     tx.put(kind::ME, "me", &record).map_err(Failure::store)?;
-    Ok(vec![Follow::Listen(url.clone()), Follow::MyselfChanged])
+    follow.extend([Follow::Listen(url.clone()), Follow::MyselfChanged]);
+    Ok(follow)
 }
 
 /// Another device of ours tells who we are: history and tokens may have grown.

@@ -20,6 +20,10 @@ pub mod kind {
     pub const OBJECT: &str = "object/2";
     /// [`super::CommitLog`] by object address.
     pub const COMMITS: &str = "commits/1";
+    /// When members of an object's group were heard ([`crate::behind::Heard`]), by object address.
+    pub const HEARD: &str = "heard/1";
+    /// When our leaf in an object's group was renewed ([`crate::refreshing::Fresh`]), by object address.
+    pub const FRESH: &str = "fresh/1";
     /// `catalogue::Memory` by domain.
     pub const CATALOGUE: &str = "catalogue/1";
     /// The policy's rules (`policy::Rules`): consents, contacts, ceilings.

@@ -1,5 +1,7 @@
 //! What leaves an object: inner messages, sealed once for the whole group and queued for each of its devices.
 
+use std::collections::BTreeMap;
+
 use message::{Address, Message, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,9 +10,9 @@ use store::{OutboxRow, Tx};
 use crate::home::{Ready, body};
 use crate::members::{Named, tag_of};
 use crate::objects::Follow;
-use crate::persons;
 use crate::records::{ChildValue, Object, Person, Side, kind};
 use crate::trouble::{Failure, Outcome};
+use crate::{parcel, persons};
 use contract::TrustMark;
 
 /// What stands in [`OutboxRow::kind`] of what goes to the other side; the rest goes to our own devices.
@@ -45,6 +47,9 @@ pub(crate) struct Introduced {
     /// Of an invitation: who holds the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<LeaseWords>,
+    /// Of an invitation: how far everybody's children go, for who was away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) have: BTreeMap<sync::Author, u64>,
 }
 
 /// Who holds an object, as it is told.
@@ -107,6 +112,7 @@ pub(crate) fn introduction_message(tx: &Tx<'_>, me: &Ready, object: &Object) -> 
         with: Some(object.peer.clone()),
         members: object.named_members(me),
         lease: Some(LeaseWords { holder: lease.holder, seq: lease.seq, until: lease.until }),
+        have: crate::behind::told_have(object),
     };
     inner_message(MessageType::Create, &object.url, "subscription", &introduced)
 }
@@ -129,12 +135,15 @@ pub(crate) fn seal_and_queue(
     inner: &Message,
     child: Option<&str>,
 ) -> Outcome<()> {
-    let sealed = seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)?;
+    let group = object.group()?;
+    let sealed = seal::seal(tx, &me.device, &group, inner.to_json().as_bytes()).map_err(sealing)?;
     for member in &object.members {
         if let Some(inbox) = &member.inbox {
             // Whether a message arrived is told by the other side's devices, not by our own.
             let to_peer = member.user == object.peer;
-            queue_sealed(tx, inbox, &sealed, to_peer, child.filter(|_| to_peer))?;
+            // Before what is sealed: who was given another epoch than we can read this, and nothing else.
+            let said = seal::testify(tx, &me.device, &group).map_err(sealing)?;
+            queue(tx, inbox, &sealed, said.as_deref(), to_peer, child.filter(|_| to_peer))?;
         }
     }
     Ok(())
@@ -148,10 +157,22 @@ pub(crate) fn queue_sealed(
     to_peer: bool,
     child: Option<&str>,
 ) -> Outcome<()> {
+    queue(tx, inbox, sealed, None, to_peer, child)
+}
+
+fn queue(
+    tx: &Tx<'_>,
+    inbox: &Address,
+    sealed: &[u8],
+    said: Option<&[u8]>,
+    to_peer: bool,
+    child: Option<&str>,
+) -> Outcome<()> {
+    let body = json!({ "v": 1, "sealed": keys::b64url(&parcel::pack(sealed, said)) });
     let row = OutboxRow {
         to_domain: inbox.domain().to_string(),
         to: inbox.to_string(),
-        message: serde_json::to_string(&json!({ "v": 1, "sealed": keys::b64url(sealed) })).unwrap_or_default(),
+        message: serde_json::to_string(&body).unwrap_or_default(),
         child: child.map(str::to_owned),
         kind: if to_peer { TO_PEER.to_owned() } else { String::new() },
         ..OutboxRow::default()

@@ -1,6 +1,12 @@
 //! What is looked after from time to time: the trail, the organisation's word, renewals, the lock.
 
+use std::collections::BTreeMap;
+
+use message::Address;
+
+use crate::behind;
 use crate::home::Home;
+use crate::objects::Follow;
 use crate::retention;
 use crate::rules::READ_AGAIN_MS;
 
@@ -9,6 +15,9 @@ const TRAIL_EVERY_MS: i64 = 2_000;
 
 /// How often it is looked what has to be renewed, in milliseconds.
 const RENEWALS_EVERY_MS: i64 = 5_000;
+
+/// How long after a change of a group we say that we are there, in milliseconds.
+const ECHO_MS: i64 = 700;
 
 /// How often it is looked which messages end, in milliseconds.
 const ENDS_EVERY_MS: i64 = 1_000;
@@ -24,6 +33,21 @@ pub(crate) struct Upkeep {
     pub(crate) indexing: bool,
     /// Whether issuers are being asked for a later word.
     pub(crate) renewing: bool,
+    /// Groups whose epoch changed, and when we say that we are there: not before all that waits was read.
+    echoes: BTreeMap<Address, i64>,
+}
+
+impl Upkeep {
+    /// After the last of several changes it is said once.
+    pub(crate) fn echo_later(&mut self, url: Address, now: i64) {
+        self.echoes.insert(url, now + ECHO_MS);
+    }
+
+    fn echoes_due(&mut self, now: i64) -> Vec<Address> {
+        let due: Vec<Address> = self.echoes.iter().filter(|(_, at)| **at <= now).map(|(url, _)| url.clone()).collect();
+        self.echoes.retain(|_, at| *at > now);
+        due
+    }
 }
 
 impl Upkeep {
@@ -44,6 +68,8 @@ impl Home {
                     tracing::warn!(code = failure.code, "the trail could not be written");
                 }
             }
+            let due = state.upkeep.echoes_due(now);
+            self.echo(&mut state, &due);
             self.refuse_when_due(&mut state, now);
             if state.me.is_some() && (now - state.upkeep.retention_at).abs() >= retention::LOOK_EVERY_MS {
                 state.upkeep.retention_at = now;
@@ -74,5 +100,20 @@ impl Home {
         if lock && let Err(failure) = self.lock().await {
             tracing::warn!(code = failure.code, "the app could not lock itself");
         }
+    }
+}
+
+impl Home {
+    /// Says in each group that we are there.
+    fn echo(&self, state: &mut crate::home::State, groups: &[Address]) {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return };
+        let mut follow: Vec<Follow> = Vec::new();
+        for url in groups {
+            match store.write(|tx| behind::echo(tx, me, url)) {
+                Ok(pumps) => follow.extend(pumps),
+                Err(failure) => tracing::info!(code = failure.code, "a group does not hear that we are there"),
+            }
+        }
+        self.follow_up(state, follow);
     }
 }

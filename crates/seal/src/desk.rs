@@ -23,6 +23,14 @@ struct Log {
     mark: usize,
 }
 
+/// A value as it was at some moment.
+pub(crate) struct Before {
+    pub(crate) table: String,
+    pub(crate) key: Vec<u8>,
+    /// `None` was not there.
+    pub(crate) value: Option<Zeroizing<Vec<u8>>>,
+}
+
 struct Entry {
     table: String,
     key: Vec<u8>,
@@ -64,6 +72,24 @@ impl<'v> Desk<'v> {
         let mut log = self.log.borrow_mut();
         log.entries.truncate(mark);
         log.mark = mark;
+    }
+
+    /// How everything that was written since `mark` was before it.
+    pub(crate) fn before(&self, mark: usize) -> Result<Vec<Before>, VaultError> {
+        let log = self.log.borrow();
+        let (earlier, since) = log.entries.split_at(mark.min(log.entries.len()));
+        let mut all: Vec<Before> = Vec::new();
+        for Entry { table, key, .. } in since {
+            if all.iter().any(|one| one.table == *table && one.key == *key) {
+                continue;
+            }
+            let value = match earlier.iter().rev().find(|entry| entry.is_for(table, key)) {
+                Some(entry) => entry.value.clone(),
+                None => self.vault.get(table, key)?.map(Zeroizing::new),
+            };
+            all.push(Before { table: table.clone(), key: key.clone(), value });
+        }
+        Ok(all)
     }
 
     /// Lays everything into the vault.

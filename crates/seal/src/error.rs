@@ -114,6 +114,12 @@ pub enum JoinError {
     /// We are in this group.
     #[error("we are in the group already")]
     AlreadyJoined,
+    /// It would bring us back into a group, and whoever made it does not lead that group.
+    #[error("who made the Welcome does not lead the group")]
+    NotEntitled,
+    /// It would bring us back to where we have been.
+    #[error("the Welcome is of an epoch that is over")]
+    Old,
     /// It was not made by another member of the group.
     #[error("the Welcome was not made by a member")]
     NotFromMember,
@@ -215,6 +221,12 @@ pub enum OpenError {
     /// Somebody who does not hold the lease tried to commit. Worth an alarm.
     #[error("the member at leaf {leaf} tried to commit without the lease")]
     CommitFromObserver {
+        /// Who.
+        leaf: u32,
+    },
+    /// A device that claimed the lease and lost to a better claim committed before it knew.
+    #[error("the member at leaf {leaf} committed under a claim to the lease that lost")]
+    Outranked {
         /// Who.
         leaf: u32,
     },

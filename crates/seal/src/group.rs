@@ -8,7 +8,7 @@ use crate::desk::at_once;
 use crate::kept::seal_many;
 use crate::member;
 use crate::provider::Provider;
-use crate::{CreateError, Device, GroupError, GroupId, LEASE_LIFE_S, Member, SealError, Vault, lease, wishes};
+use crate::{CreateError, Device, GroupError, GroupId, LEASE_LIFE_S, Member, SealError, Vault, lease, turn, wishes};
 
 /// Creates the group of a new object; this device holds its lease, from `now` (Unix seconds) on
 /// for [`LEASE_LIFE_S`].
@@ -82,6 +82,7 @@ pub fn forget(vault: &dyn Vault, group: &GroupId) -> Result<(), GroupError> {
         let provider = Provider::new(desk);
         known(&provider, group)?.delete(provider.storage())?;
         wishes::take(desk, group.as_bytes())?;
+        turn::forget(desk, group.as_bytes())?;
         Ok(lease::forget(desk, group)?)
     })
 }

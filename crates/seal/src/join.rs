@@ -1,12 +1,12 @@
 //! How an invited device looks at a Welcome first and joins second.
 
-use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome, Welcome, WelcomeError};
+use openmls::prelude::{MlsGroup, MlsMessageBodyIn, MlsMessageIn, StagedWelcome, Welcome, WelcomeError};
 use tls_codec::DeserializeBytes;
 
 use crate::config::{self, MEMBER_LIMIT, SUITE, WELCOME_LIMIT};
-use crate::desk::at_once;
+use crate::desk::{Desk, at_once};
 use crate::provider::Provider;
-use crate::{Candidate, Check, Device, GroupId, JoinError, Kept, Member, Vault, VaultError, lease};
+use crate::{Candidate, Check, Device, GroupId, JoinError, Kept, Member, Vault, VaultError, lease, turn};
 
 /// A Welcome that was read but not believed yet.
 pub struct PendingJoin {
@@ -28,6 +28,16 @@ impl std::fmt::Debug for PendingJoin {
 /// The vault then already misses that key package: to be able to look at the same Welcome again
 /// later, roll back.
 pub fn inspect_welcome(vault: &dyn Vault, device: &Device, bytes: &[u8]) -> Result<PendingJoin, JoinError> {
+    inspect(vault, device, bytes, false)
+}
+
+/// As [`inspect_welcome`]; a group we are in is an error unless it is to be replaced.
+pub(crate) fn inspect(
+    vault: &dyn Vault,
+    device: &Device,
+    bytes: &[u8],
+    replaces: bool,
+) -> Result<PendingJoin, JoinError> {
     if bytes.len() > WELCOME_LIMIT {
         return Err(JoinError::TooLarge);
     }
@@ -38,10 +48,10 @@ pub fn inspect_welcome(vault: &dyn Vault, device: &Device, bytes: &[u8]) -> Resu
     if welcome.ciphersuite() != SUITE {
         return Err(JoinError::Invalid("it is for another cipher suite".into()));
     }
-    at_once(vault, |desk| stage(desk, device, welcome))
+    at_once(vault, |desk| stage(desk, device, welcome, replaces))
 }
 
-fn stage(vault: &dyn Vault, device: &Device, welcome: Welcome) -> Result<PendingJoin, JoinError> {
+fn stage(vault: &dyn Vault, device: &Device, welcome: Welcome, replaces: bool) -> Result<PendingJoin, JoinError> {
     let provider = Provider::new(vault);
     let refused = |error: WelcomeError<VaultError>| match provider.failure() {
         Some(failure) => JoinError::Vault(failure),
@@ -49,11 +59,11 @@ fn stage(vault: &dyn Vault, device: &Device, welcome: Welcome) -> Result<Pending
     };
     // The lifetime in a leaf says until when its key package could be used. A leaf that has been
     // in a group for a year is fine: whether its device still is, is for `check` to say.
-    let staged = StagedWelcome::build_from_welcome(&provider, &config::join_config(), welcome)
+    let builder = StagedWelcome::build_from_welcome(&provider, &config::join_config(), welcome)
         .map_err(refused)?
-        .skip_lifetime_validation()
-        .build()
-        .map_err(refused)?;
+        .skip_lifetime_validation();
+    let builder = if replaces { builder.replace_old_group() } else { builder };
+    let staged = builder.build().map_err(refused)?;
     read(device, staged)
 }
 
@@ -107,19 +117,32 @@ impl PendingJoin {
 
     /// As `join`, and keeps the group in memory.
     pub fn join_and_keep(self, vault: &dyn Vault, check: Check<'_>) -> Result<Kept, JoinError> {
+        self.judge(check)?;
+        at_once(vault, |desk| {
+            let (group, mls) = self.enter(desk)?;
+            Ok(Kept::hold(group, mls))
+        })
+    }
+
+    /// Everybody but ourselves passes `check`.
+    pub(crate) fn judge(&self, check: Check<'_>) -> Result<(), JoinError> {
         for member in self.members.iter().filter(|member| member.leaf != self.own_leaf) {
             check(&Candidate::new(member, b""))
                 .map_err(|reason| JoinError::Unverified { leaf: member.leaf, reason })?;
         }
-        at_once(vault, |desk| {
-            let provider = Provider::new(desk);
-            let mls = self
-                .staged
-                .into_group(&provider)
-                .map_err(|error| provider.failure().map_or_else(|| refusal(&error), JoinError::Vault))?;
-            lease::begin(desk, &self.group, self.inviter.dsk, 0)?;
-            Ok(Kept::hold(self.group, mls))
-        })
+        Ok(())
+    }
+
+    /// Makes it our group.
+    pub(crate) fn enter(self, desk: &Desk<'_>) -> Result<(GroupId, MlsGroup), JoinError> {
+        let provider = Provider::new(desk);
+        let mls = self
+            .staged
+            .into_group(&provider)
+            .map_err(|error| provider.failure().map_or_else(|| refusal(&error), JoinError::Vault))?;
+        lease::begin(desk, &self.group, self.inviter.dsk, 0)?;
+        turn::arrived(desk, &mls)?;
+        Ok((self.group, mls))
     }
 }
 

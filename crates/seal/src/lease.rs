@@ -4,12 +4,13 @@ use keys::VerifyingKey;
 use openmls::prelude::MlsGroup;
 use serde::{Deserialize, Serialize};
 
-use crate::desk::at_once;
+use crate::contest::{self, Claim};
+use crate::desk::{Desk, at_once};
 use crate::group::{active, known};
 use crate::member;
 use crate::membership::drop_wishes;
 use crate::provider::Provider;
-use crate::{Device, GroupError, GroupId, LeaseError, Member, Vault, VaultError};
+use crate::{Device, GroupError, GroupId, LeaseError, Member, Vault, VaultError, turn};
 
 /// How long a lease lasts unless it is renewed: a week.
 pub const LEASE_LIFE_S: i64 = 7 * 24 * 3600;
@@ -43,6 +44,17 @@ pub struct LeaseMove {
     /// Whether the present holder means to give it to another persona.
     #[serde(default)]
     pub hand_over: bool,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The lease now.
+    pub lease: Lease,
+    /// It may be made, but a better claim to it was heard before: the lease stays where it is.
+    pub outranked: bool,
+    /// Commits that were taken back, because they rested on a claim that lost.
+    pub undone: u32,
 }
 
 /// What the caller knows of people and time, to judge a [`LeaseMove`] by.
@@ -100,38 +112,113 @@ pub fn adopt_lease(vault: &dyn Vault, group: &GroupId, said: &Lease, now: i64) -
 /// The holder may renew it, hand it to another device of its persona, or, saying so, to another
 /// persona. Another device of the holder's persona may take it once it ran out or the holder is
 /// dead. Everything else is refused.
+/// Of several claims to the same step the same one counts for everybody; see [`Moved`].
 pub fn move_lease(
     vault: &dyn Vault,
     group: &GroupId,
     step: &LeaseMove,
     by: &VerifyingKey,
     judge: &LeaseJudge<'_>,
-) -> Result<Lease, LeaseError> {
+) -> Result<Moved, LeaseError> {
     at_once(vault, |desk| {
-        let provider = Provider::new(desk);
-        let mut mls = active(&provider, group)?;
+        let mls = active(&Provider::new(desk), group)?;
         let before = lease(desk, group)?;
-        let moved = judged(&mls, &before, step, by, judge)?;
-        write(desk, group.as_bytes(), &moved)?;
-        if moved.holder != before.holder
-            && member::at(&mls, mls.own_leaf_index().u32()).is_ok_and(|own| own.dsk == moved.holder)
-        {
-            // What was asked of the holder before is not ours to grant: we may not have all of it.
-            drop_wishes(&provider, desk, &mut mls)?;
+        let claim = contest::read(desk, group.as_bytes())?;
+        let moved = match claim {
+            Some(claim) if step.seq == before.seq => compete(desk, group, &mls, claim, step, by, judge)?,
+            // One that lost here without knowing it goes on from its own claim: the longer line counts. We do know it.
+            Some(claim) if claim.lease_of_loser(by).is_some() && before.holder != *by && !is_own(&mls, by) => {
+                let theirs = claim.lease_of_loser(by).unwrap_or(before.clone());
+                advance(desk, group, &mls, theirs, claim.commits, step, by, judge)?
+            }
+            _ => advance(desk, group, &mls, before.clone(), 0, step, by, judge)?,
+        };
+        if moved.lease.holder != before.holder || moved.undone > 0 {
+            let provider = Provider::new(desk);
+            let mut mls = active(&provider, group)?;
+            if is_own(&mls, &moved.lease.holder) {
+                // What was asked of the holder before is not ours to grant: we may not have all of it.
+                drop_wishes(&provider, desk, &mut mls)?;
+            }
         }
         Ok(moved)
     })
 }
 
-/// The lease as it would be after a step, if it is allowed.
+/// Whether this is the device whose vault it is.
+fn is_own(mls: &MlsGroup, dsk: &VerifyingKey) -> bool {
+    member::at(mls, mls.own_leaf_index().u32()).is_ok_and(|own| own.dsk == *dsk)
+}
+
+/// The next step of a lease; `undo` commits were made in another line and are taken back.
+#[allow(clippy::too_many_arguments, reason = "all of it is judged together")]
+fn advance(
+    desk: &Desk<'_>,
+    group: &GroupId,
+    mls: &MlsGroup,
+    base: Lease,
+    undo: u32,
+    step: &LeaseMove,
+    by: &VerifyingKey,
+    judge: &LeaseJudge<'_>,
+) -> Result<Moved, LeaseError> {
+    let lease = judged(mls, &base, None, step, by, judge)?;
+    let holder = member::all(mls).map_err(LeaseError::Mls)?.into_iter().find(|member| member.dsk == base.holder);
+    if !turn::go_back(desk, group, undo)? {
+        return Err(LeaseError::Stale { seq: step.seq, ours: base.seq });
+    }
+    turn::forget_ways_back(desk, group.as_bytes())?;
+    write(desk, group.as_bytes(), &lease)?;
+    contest::write(desk, group.as_bytes(), &Claim::new(base, holder.as_ref(), step.clone(), *by))?;
+    Ok(Moved { lease, outranked: false, undone: undo })
+}
+
+/// Another claim to the step that was made last.
+fn compete(
+    desk: &Desk<'_>,
+    group: &GroupId,
+    mls: &MlsGroup,
+    mut claim: Claim,
+    step: &LeaseMove,
+    by: &VerifyingKey,
+    judge: &LeaseJudge<'_>,
+) -> Result<Moved, LeaseError> {
+    let stale = LeaseError::Stale { seq: step.seq, ours: claim.step.seq };
+    if claim.knows(step, by) {
+        return Err(stale);
+    }
+    let lease = judged(mls, &claim.base, claim.holder(), step, by, judge)?;
+    let mut members = member::all(mls).map_err(LeaseError::Mls)?;
+    members.extend(claim.holder());
+    let is_dead =
+        |dsk: &VerifyingKey| members.iter().find(|member| member.dsk == *dsk).is_none_or(|one| (judge.is_dead)(one));
+    if !claim.yields_to(step, by, is_dead) {
+        claim.lost(step, by);
+        contest::write(desk, group.as_bytes(), &claim)?;
+        let present = Lease { holder: claim.step.holder, seq: claim.step.seq, until: claim.step.until };
+        return Ok(Moved { lease: present, outranked: true, undone: 0 });
+    }
+    if !turn::go_back(desk, group, claim.commits)? {
+        // Too much followed: who still stands at the fork is brought back by a Welcome.
+        return Err(stale);
+    }
+    write(desk, group.as_bytes(), &lease)?;
+    let undone = claim.commits;
+    contest::write(desk, group.as_bytes(), &claim.won_by(step.clone(), *by))?;
+    Ok(Moved { lease, outranked: false, undone })
+}
+
+/// The lease as it would be after a step, if it is allowed; `gone` is its holder if that left the group since.
 fn judged(
     mls: &MlsGroup,
     ours: &Lease,
+    gone: Option<Member>,
     step: &LeaseMove,
     by: &VerifyingKey,
     judge: &LeaseJudge<'_>,
 ) -> Result<Lease, LeaseError> {
-    let members = member::all(mls).map_err(LeaseError::Mls)?;
+    let mut members = member::all(mls).map_err(LeaseError::Mls)?;
+    members.extend(gone);
     let find = |dsk: &VerifyingKey| members.iter().find(|member| member.dsk == *dsk);
     let (by, next) = (find(by).ok_or(LeaseError::NotAMember)?, find(&step.holder).ok_or(LeaseError::NotAMember)?);
     in_turn(step, ours)?;
@@ -209,6 +296,7 @@ pub fn renew(vault: &dyn Vault, device: &Device, group: &GroupId, now: i64) -> R
 
 /// The lease of a group that has begun: with its first device.
 pub(crate) fn begin(vault: &dyn Vault, group: &GroupId, holder: VerifyingKey, until: i64) -> Result<(), VaultError> {
+    contest::forget(vault, group.as_bytes())?;
     write(vault, group.as_bytes(), &Lease { holder, seq: 0, until })
 }
 
@@ -221,6 +309,7 @@ pub(crate) fn may_commit(vault: &dyn Vault, group: &MlsGroup, dsk: &VerifyingKey
 }
 
 pub(crate) fn forget(vault: &dyn Vault, group: &GroupId) -> Result<(), VaultError> {
+    contest::forget(vault, group.as_bytes())?;
     vault.delete(TABLE, group.as_bytes())
 }
 

@@ -16,10 +16,13 @@
 //!    refused before they touch the group;
 //! 3. every leaf that comes in, by invitation, Welcome, commit or renewal, passes `check` first;
 //! 4. a leaf may renew its credential, never its device key;
-//! 5. a commit only adds, removes or renews leaves: nothing else about a group ever changes.
+//! 5. a commit only adds, removes or renews leaves: nothing else about a group ever changes;
+//! 6. of several claims to one step of the lease the same one counts for everybody who heard them, and what was
+//!    committed under another is taken back.
 
 mod code;
 mod config;
+mod contest;
 mod desk;
 mod device;
 mod error;
@@ -33,8 +36,11 @@ mod note;
 mod open;
 mod peek;
 mod provider;
+mod rejoin;
 mod secrets;
 mod shelf;
+mod testimony;
+mod turn;
 mod vault;
 mod wishes;
 
@@ -45,6 +51,7 @@ pub use config::{
     AAD_LIMIT, CREDENTIAL_LIMIT, CREDENTIAL_TYPE, GROUP_ID_LIMIT, KEY_PACKAGE_LIMIT, MEMBER_LIMIT, MESSAGE_LIMIT,
     PADDING, PLAINTEXT_LIMIT, PROPOSAL_LIMIT, WELCOME_LIMIT,
 };
+pub use contest::is_contested;
 pub use device::{
     Device, OwnKeyPackage, forget_key_package, has_key_package, inspect_key_package, key_package, make_key_package,
 };
@@ -53,8 +60,8 @@ pub use group::{create, epoch, epoch_authenticator, export, forget, is_member, m
 pub use join::{PendingJoin, inspect_welcome};
 pub use kept::{Each, Kept, open_many, seal_many};
 pub use lease::{
-    LEASE_LIFE_S, LEASE_SKEW_S, Lease, LeaseJudge, LeaseMove, adopt_lease, holds_lease, lease, move_lease, next_step,
-    renew,
+    LEASE_LIFE_S, LEASE_SKEW_S, Lease, LeaseJudge, LeaseMove, Moved, adopt_lease, holds_lease, lease, move_lease,
+    next_step, renew,
 };
 pub use member::{Candidate, Check, GroupId, Member};
 pub use membership::{
@@ -62,4 +69,8 @@ pub use membership::{
 };
 pub use open::{Opened, What, open};
 pub use peek::{Sealed, group_of, is_welcome, peek};
+pub use rejoin::{PendingReturn, inspect_return, readmit};
+pub use testimony::{TESTIMONY_LIMIT, Testimony, hear_testimony, testify};
+pub use turn::COMMITS_UNDONE;
 pub use vault::{MemoryVault, Vault, VaultError};
+pub use wishes::has_wishes;

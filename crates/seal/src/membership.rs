@@ -14,7 +14,7 @@ use crate::device::valid_key_package;
 use crate::group::active;
 use crate::member;
 use crate::provider::Provider;
-use crate::{Candidate, Check, Device, GroupId, InviteError, Member, Vault, VaultError, lease, note, wishes};
+use crate::{Candidate, Check, Device, GroupId, InviteError, Member, Vault, VaultError, lease, note, turn, wishes};
 
 /// What an invitation sends: one thing to the new members, another to the old ones.
 pub struct Invitation {
@@ -57,7 +57,8 @@ pub fn invite_many(
     at_once(vault, |desk| {
         let provider = Provider::new(desk);
         let mut group = ours(&provider, desk, device, group)?;
-        let packages = candidates(&provider, &group, key_packages, aad, check)?;
+        let packages = candidates(&provider, &group, &[], key_packages, aad, check)?;
+        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
         drop_wishes(&provider, desk, &mut group)?;
         let refused = refusal(&provider);
         attach(&provider, &mut group, aad)?;
@@ -65,14 +66,16 @@ pub fn invite_many(
         let (commit, welcome, _) =
             group.add_members_without_update(&provider, device, &packages).map_err(|error| refused(&error))?;
         group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        turn::begun(desk, ending, &group)?;
         Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
     })
 }
 
-/// The key packages, each read and checked.
-fn candidates(
+/// The key packages, each read and checked; who sits at `gone` goes with the same commit.
+pub(crate) fn candidates(
     provider: &Provider<'_>,
     group: &MlsGroup,
+    gone: &[u32],
     key_packages: &[&[u8]],
     aad: &[u8],
     check: Check<'_>,
@@ -80,12 +83,13 @@ fn candidates(
     if key_packages.is_empty() {
         return Err(InviteError::Nobody);
     }
-    let present = member::all(group).map_err(InviteError::Mls)?;
+    let mut present = member::all(group).map_err(InviteError::Mls)?;
+    present.retain(|member| !gone.contains(&member.leaf));
     if present.len() + key_packages.len() > MEMBER_LIMIT {
         return Err(InviteError::Full);
     }
     let mut taken: HashSet<_> = present.iter().map(|member| member.dsk).collect();
-    let leaves = member::next_leaves(group, &[], key_packages.len());
+    let leaves = member::next_leaves(group, gone, key_packages.len());
     let mut read = |bytes: &[u8], leaf| {
         let package = valid_key_package(provider, bytes)?;
         let candidate = Member::of_leaf_node(leaf, package.leaf_node()).map_err(InviteError::BadKeyPackage)?;
@@ -141,12 +145,14 @@ pub fn remove(
                 return Err(InviteError::NoSuchMember(*leaf));
             }
         }
+        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
         drop_wishes(&provider, desk, &mut group)?;
         let refused = refusal(&provider);
         attach(&provider, &mut group, aad)?;
         let indices: Vec<LeafNodeIndex> = leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)).collect();
         let (commit, _, _) = group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))?;
         group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        turn::begun(desk, ending, &group)?;
         bytes(&commit)
     })
 }
@@ -171,12 +177,14 @@ pub fn commit_pending(
                 check(&Candidate::new(&member, aad)).map_err(InviteError::Unverified)?;
             }
         }
+        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
         let refused = refusal(&provider);
         attach(&provider, &mut group, aad)?;
         let bundle: CommitMessageBundle =
             group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
         let commit = bytes(bundle.commit())?;
         group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
+        turn::begun(desk, ending, &group)?;
         let wishes = wishes::take(desk, group.group_id().as_slice())?;
         Ok(Renewal { wishes, commit })
     })
@@ -210,13 +218,18 @@ pub fn propose_leave(vault: &dyn Vault, device: &Device, group: &GroupId) -> Res
 }
 
 /// The group, if this device holds its lease.
-fn ours(provider: &Provider<'_>, desk: &Desk<'_>, device: &Device, group: &GroupId) -> Result<MlsGroup, InviteError> {
+pub(crate) fn ours(
+    provider: &Provider<'_>,
+    desk: &Desk<'_>,
+    device: &Device,
+    group: &GroupId,
+) -> Result<MlsGroup, InviteError> {
     let group = active(provider, group)?;
     if lease::may_commit(desk, &group, &device.verifying_key())? { Ok(group) } else { Err(InviteError::NotHolder) }
 }
 
 /// Lets `aad` travel with the next commit.
-fn attach(provider: &Provider<'_>, group: &mut MlsGroup, aad: &[u8]) -> Result<(), InviteError> {
+pub(crate) fn attach(provider: &Provider<'_>, group: &mut MlsGroup, aad: &[u8]) -> Result<(), InviteError> {
     if aad.len() > AAD_LIMIT {
         return Err(InviteError::AadTooLarge);
     }
@@ -239,10 +252,10 @@ pub(crate) fn drop_wishes(provider: &Provider<'_>, desk: &Desk<'_>, group: &mut 
 }
 
 /// Turns an error of the library into ours; the vault's own failure goes first.
-fn refusal<'p>(provider: &'p Provider<'_>) -> impl Fn(&dyn Display) -> InviteError + use<'p> {
+pub(crate) fn refusal<'p>(provider: &'p Provider<'_>) -> impl Fn(&dyn Display) -> InviteError + use<'p> {
     |error| provider.failure().map_or_else(|| InviteError::Mls(error.to_string()), InviteError::Vault)
 }
 
-fn bytes(message: &MlsMessageOut) -> Result<Vec<u8>, InviteError> {
+pub(crate) fn bytes(message: &MlsMessageOut) -> Result<Vec<u8>, InviteError> {
     message.to_bytes().map_err(|error| InviteError::Mls(error.to_string()))
 }

@@ -15,7 +15,10 @@ use crate::desk::{Desk, at_once};
 use crate::kept::Memory;
 use crate::member;
 use crate::provider::Provider;
-use crate::{Candidate, Check, Device, GroupError, GroupId, Member, OpenError, Vault, VaultError, lease, note, wishes};
+use crate::{
+    Candidate, Check, Device, GroupError, GroupId, Member, OpenError, Vault, VaultError, contest, lease, note, turn,
+    wishes,
+};
 
 /// A message that was opened.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub enum What {
         added: Vec<Member>,
         /// Who is gone.
         removed: Vec<Member>,
+        /// Whose keys are new: those who asked for it, and the committer if it renewed itself.
+        renewed: Vec<Member>,
         /// Whether we are among the removed: nothing more can be read or written.
         removed_us: bool,
         /// What the committer let travel with it.
@@ -53,11 +58,12 @@ impl fmt::Debug for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Application(text) => write!(f, "Application({} bytes)", text.len()),
-            Self::Commit { epoch, added, removed, removed_us, aad } => f
+            Self::Commit { epoch, added, removed, renewed, removed_us, aad } => f
                 .debug_struct("Commit")
                 .field("epoch", epoch)
                 .field("added", added)
                 .field("removed", removed)
+                .field("renewed", renewed)
                 .field("removed_us", removed_us)
                 .field("aad_bytes", &aad.len())
                 .finish(),
@@ -153,9 +159,15 @@ pub(crate) fn one(
         }
         ProcessedMessageContent::StagedCommitMessage(commit) => {
             if !holds(desk, &group, &sender)? {
+                if contest::has_lost(desk, id.as_bytes(), &sender.dsk)? {
+                    return Err(OpenError::Outranked { leaf: sender.leaf });
+                }
                 return Err(OpenError::CommitFromObserver { leaf: sender.leaf });
             }
-            merge(provider, &mut group, &sender, *commit, note.map_err(OpenError::Invalid)?, check)?
+            let ending = turn::ending(desk, provider.crypto(), &group).map_err(OpenError::Invalid)?;
+            let merged = merge(provider, &mut group, &sender, *commit, note.map_err(OpenError::Invalid)?, check)?;
+            turn::begun(desk, ending, &group)?;
+            merged
         }
         _ => return Err(OpenError::ExternalCommit),
     };
@@ -285,10 +297,19 @@ fn merge(
 ) -> Result<What, OpenError> {
     let (added, removed) = judge(group, sender, &commit, &aad, check)?;
     let removed_us = commit.self_removed();
+    let mut leaves: Vec<u32> = commit
+        .queued_proposals()
+        .filter_map(|proposal| match (proposal.proposal(), proposal.sender()) {
+            (Proposal::Update(_), Sender::Member(leaf)) => Some(leaf.u32()),
+            _ => None,
+        })
+        .collect();
+    leaves.extend(commit.update_path_leaf_node().map(|_| sender.leaf));
+    let renewed = leaves.into_iter().map(|leaf| member_at(group, leaf)).collect::<Result<_, _>>()?;
     group
         .merge_staged_commit(provider, commit)
         .map_err(|error| provider.failure().map_or_else(|| OpenError::Invalid(error.to_string()), OpenError::Vault))?;
-    Ok(What::Commit { epoch: group.epoch().as_u64(), added, removed, removed_us, aad })
+    Ok(What::Commit { epoch: group.epoch().as_u64(), added, removed, renewed, removed_us, aad })
 }
 
 /// Who comes and who goes, if all of it is allowed.

@@ -7,11 +7,14 @@ use tls_codec::{DeserializeBytes, Serialize};
 use crate::*;
 use people::*;
 
+mod contest;
 mod lease;
 mod many;
 mod membership;
 mod past;
 mod people;
+mod rejoin;
+mod testimony;
 
 #[test]
 fn two_people_write_to_each_other() {

@@ -1,6 +1,6 @@
 //! Keeps, for the Reporter, the sealed proposals of observers exactly as they came.
 
-use crate::{Vault, VaultError};
+use crate::{GroupId, Vault, VaultError};
 
 const TABLE: &str = "wishes";
 
@@ -29,4 +29,9 @@ fn read(vault: &dyn Vault, group: &[u8]) -> Result<Vec<Vec<u8>>, VaultError> {
 
 fn damaged() -> VaultError {
     VaultError::Damaged { table: TABLE.to_owned() }
+}
+
+/// Whether somebody asked the holder of the lease for something that is not granted yet.
+pub fn has_wishes(vault: &dyn Vault, group: &GroupId) -> Result<bool, VaultError> {
+    Ok(!read(vault, group.as_bytes())?.is_empty())
 }

@@ -187,6 +187,33 @@ async fn who_loses_the_device_that_held_a_conversation_goes_on_with_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_third_device_is_let_in_beside_the_two_that_are_there() {
+    let mut stage = Stage::strangers().await;
+    let chat = stage.become_contacts().await;
+    let mut phone = new_device(&stage, "phone").await;
+    phone.becomes_a_device_of(&mut stage.ana, true).await;
+    phone.sees_members(&chat, 2).await;
+    let mut tablet = new_device(&stage, "tablet").await;
+    tablet.becomes_a_device_of(&mut stage.ana, true).await;
+    for person in [&stage.ana, &phone, &tablet, &stage.ben] {
+        person.sees_members(&chat, 3).await;
+        let view: ChatView = person.ask(Question::ChatOpen { chat: chat.clone() }).await.unwrap();
+        assert!(view.refusals.is_empty(), "nobody did what only the holder may: {:?}", view.refusals);
+    }
+    tablet.writes(&chat, "from the tablet").await;
+    for person in [&stage.ana, &phone, &stage.ben] {
+        person.reads(&chat, &["from the tablet"]).await;
+    }
+    stage.ben.writes(&chat, "hello all").await;
+    for person in [&stage.ana, &phone, &tablet] {
+        person.reads(&chat, &["from the tablet", "hello all"]).await;
+    }
+    phone.close().await;
+    tablet.close().await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_with_two_devices_is_asked_on_both_and_answers_once() {
     let mut stage = Stage::strangers().await;
     let mut tablet = new_device(&stage, "tablet").await;
@@ -232,15 +259,7 @@ async fn a_call_rings_on_both_devices_and_is_taken_on_one() {
 
 /// Whether a message of the wire carries a change of a group's members, as its unsealed header says.
 fn is_commit(message: &Value) -> bool {
-    let Some(sealed) = message.pointer("/body/sealed").and_then(Value::as_str) else { return false };
-    let bytes = keys::from_b64url(sealed).unwrap();
-    // RFC 9420: version and wire format, the group's id with its length, the epoch, the content type; 3 is a commit.
-    let (length, header) = match bytes.get(4).copied().unwrap_or(0) {
-        short @ 0..64 => (usize::from(short), 1),
-        long @ 64..128 => (usize::from(long & 63) << 8 | usize::from(bytes[5]), 2),
-        _ => return false,
-    };
-    bytes.starts_with(&[0, 1, 0, 2]) && bytes.get(4 + header + length + 8) == Some(&3)
+    common::header(message).is_some_and(|header| header.kind == 3)
 }
 
 #[tokio::test(flavor = "multi_thread")]

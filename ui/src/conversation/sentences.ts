@@ -63,6 +63,7 @@ const TONES: Record<string, 'warn' | 'bad'> = {
   'key-unexplained': 'bad',
   'key-mismatch': 'bad',
   'identity-changed': 'warn',
+  'messages-unreadable': 'warn',
   'device-refused': 'warn',
 };
 

@@ -12,7 +12,7 @@ fn same_persona(one: &Member, other: &Member) -> bool {
 fn takes(at: &Person, step: &LeaseMove, by: &Person, dead: &[&Person], now: i64) -> Result<Lease, LeaseError> {
     let is_dead = |member: &Member| dead.iter().any(|person| person.key() == member.dsk);
     let judge = LeaseJudge { same_persona: &same_persona, is_dead: &is_dead, now };
-    move_lease(&at.vault, &chat(), step, &by.key(), &judge)
+    move_lease(&at.vault, &chat(), step, &by.key(), &judge).map(|moved| moved.lease)
 }
 
 fn step(to: &Person, seq: u64, now: i64) -> LeaseMove {

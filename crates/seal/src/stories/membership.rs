@@ -173,3 +173,52 @@ fn an_observer_may_leave_but_not_throw_others_out() {
     assert!(removed_us);
     assert_eq!(members(&ana.vault, &chat()).unwrap().len(), 2);
 }
+
+#[test]
+fn a_stolen_leaf_reads_nothing_once_its_owner_was_renewed() {
+    let (ana, ben, eve) = ana_ben_and_eve();
+    let stolen = ben.snapshot();
+    // A commit of the Reporter alone heals nothing: what is stolen follows it.
+    let alone = commit_pending(&ana.vault, &ana.device, &chat(), b"", &mut trusting()).unwrap();
+    for person in [&ben, &eve, &stolen] {
+        person.opens(&alone.commit).unwrap();
+    }
+    assert_eq!(stolen.reads(&ana.writes("the thief reads this")), "the thief reads this");
+
+    let wish = propose_refresh(&ben.vault, &ben.device, &chat()).unwrap();
+    ana.opens(&wish).unwrap();
+    let renewal = commit_pending(&ana.vault, &ana.device, &chat(), b"", &mut trusting()).unwrap();
+    assert!(matches!(eve.opens(&renewal.wishes[0]).unwrap().what, What::Proposal));
+    let key = |of: &Person| eve.mls().member_at(of.mls().own_leaf_index()).unwrap().encryption_key;
+    let before = key(&ben);
+    let What::Commit { renewed, .. } = eve.opens(&renewal.commit).unwrap().what else { panic!("no commit") };
+    assert_eq!(renewed.iter().map(|member| member.dsk).collect::<Vec<_>>(), [ben.key(), ana.key()]);
+    ben.opens(&renewal.commit).unwrap();
+    assert_ne!(key(&ben), before, "the way to the new epoch is sealed to a key that nobody stole");
+    assert!(stolen.opens(&renewal.wishes[0]).is_err());
+    assert!(stolen.opens(&renewal.commit).is_err(), "the old leaf opens no way to the new epoch");
+    let secret = ana.writes("only for us");
+    assert!(stolen.opens(&secret).is_err());
+    for person in [&ben, &eve] {
+        assert_eq!(person.reads(&secret), "only for us");
+    }
+    assert_eq!(eve.reads(&ben.writes("healed")), "healed");
+}
+
+#[test]
+fn nobody_is_renewed_by_somebody_else() {
+    let (ana, ben, eve) = ana_ben_and_eve();
+    // Eve's wish is about Eve's leaf, whatever key she writes into it.
+    let provider = eve.provider();
+    let forged = openmls::prelude::LeafNodeParameters::builder()
+        .with_credential_with_key(ben.device.credential_with_key())
+        .with_capabilities(crate::config::capabilities())
+        .build();
+    let wish = eve.mls().propose_self_update(&provider, &eve.device, forged);
+    let Ok((wish, _)) = wish else { return };
+    for person in [&ana, &ben] {
+        assert!(person.opens(&wish.to_bytes().unwrap()).is_err());
+    }
+    let all = members(&ana.vault, &chat()).unwrap();
+    assert_eq!(all.iter().filter(|member| member.dsk == ben.key()).count(), 1);
+}

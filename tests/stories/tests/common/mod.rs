@@ -23,10 +23,7 @@ impl Stage {
 
     /// The same with other microphones and speakers.
     pub async fn set(ana: impl Fn(&Setup) -> Setup, ben: impl Fn(&Setup) -> Setup) -> Self {
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer();
-        let _ = log.try_init();
+        logs();
         let a = Domain::start("a.localhost", Wire::Ws).await;
         let b = Domain::start("b.localhost", Wire::Sse).await;
         let issuer = Issuer::start();
@@ -52,4 +49,41 @@ impl Stage {
         self.a.stop().await;
         self.b.stop().await;
     }
+}
+
+/// Shows logs as `RUST_LOG` asks.
+pub fn logs() {
+    let log =
+        tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_test_writer();
+    let _ = log.try_init();
+}
+
+/// What stands unsealed before a sealed message (RFC 9420, section 6.3.1).
+pub struct Header {
+    /// The address of the object.
+    pub group: String,
+    pub epoch: u64,
+    /// 1 is a text, 2 a proposal, 3 a commit.
+    pub kind: u8,
+}
+
+/// The header of a sealed message of the wire, if it is one of a group.
+pub fn header(message: &serde_json::Value) -> Option<Header> {
+    let bytes = keys::from_b64url(message.pointer("/body/sealed")?.as_str()?).ok()?;
+    // What the sender says of its epoch may stand before it.
+    let rest = match bytes.as_slice() {
+        [0xF7, high, low, rest @ ..] => rest.get(usize::from(u16::from_be_bytes([*high, *low]))..)?,
+        all => all,
+    };
+    let rest = rest.strip_prefix(&[0, 1, 0, 2])?;
+    // A length of one or two bytes (RFC 9420, section 2.1.2).
+    let (length, rest) = match rest {
+        [short @ 0..64, rest @ ..] => (usize::from(*short), rest),
+        [long @ 64..128, low, rest @ ..] => (usize::from(long & 63) << 8 | usize::from(*low), rest),
+        _ => return None,
+    };
+    let (group, rest) = rest.split_at_checked(length)?;
+    let (epoch, rest) = rest.split_first_chunk::<8>()?;
+    let group = String::from_utf8(group.to_vec()).ok()?;
+    Some(Header { group, epoch: u64::from_be_bytes(*epoch), kind: *rest.first()? })
 }

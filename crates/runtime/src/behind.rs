@@ -1,0 +1,435 @@
+//! Members that lost the group of an object are brought back, and who is brought back catches up.
+//!
+//! The holder keeps the last commits for who missed some ([`crate::commits`]). Who missed more, or stands on another
+//! branch, cannot be helped with commits: its leaf goes and comes again in one commit, with a fresh key package. It
+//! keeps what it read; what was said meanwhile comes through the object's history, and what does not come is told.
+
+use std::collections::BTreeMap;
+
+use message::{Address, MessageType, UserAddress};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{ChildState, Tx};
+
+use crate::commits::{self, count_refusal};
+use crate::home::{Home, Ready, State, now_ms};
+use crate::members::{Chains, Named};
+use crate::objects::Follow;
+use crate::persons::system_row;
+use crate::records::{ChildValue, Object, ObjectUse, Side, Standing, kind};
+use crate::registry::{Packages, RegistryDevice};
+use crate::resync::ask_for_missing;
+use crate::sending::{
+    child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, queue_sealed,
+    seal_and_queue, sealing,
+};
+use crate::trouble::{Failure, Outcome};
+use crate::{histories, members};
+
+/// A member that lost the group is brought back at most this often, in milliseconds.
+const AGAIN_MS: i64 = 60_000;
+
+/// Own children that are said again at once; who misses more asks.
+const SAY_AGAIN: usize = 100;
+
+/// Devices of which it is remembered when they were heard.
+const DEVICES_LIMIT: usize = 256;
+
+/// Authors of which a holder may say how far they came.
+const AUTHORS_TOLD: usize = 64;
+
+/// What is remembered of the members of one object's group.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Heard {
+    /// By device.
+    devices: BTreeMap<String, Device>,
+    /// We were brought back, and have not heard yet how far everybody had come.
+    #[serde(default)]
+    returned: bool,
+    /// Numbers that were answered for with nothing since a person was told.
+    #[serde(default)]
+    unreadable: u64,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Device {
+    /// The last epoch in which it said something.
+    epoch: u64,
+    /// Unix milliseconds of when it was brought back last.
+    #[serde(default)]
+    welcomed_at: i64,
+    /// The last epoch of which it is known that it had another one.
+    #[serde(default)]
+    forked: Option<u64>,
+    /// Unix milliseconds of when it got our commits again last.
+    #[serde(default)]
+    resent_at: i64,
+}
+
+fn heard_of(tx: &Tx<'_>, url: &Address) -> Outcome<Heard> {
+    Ok(tx.get(kind::HEARD, url.as_str()).map_err(Failure::store)?.unwrap_or_default())
+}
+
+fn keep(tx: &Tx<'_>, url: &Address, heard: &Heard) -> Outcome<()> {
+    tx.put(kind::HEARD, url.as_str(), heard).map_err(Failure::store)
+}
+
+impl Heard {
+    fn device(&mut self, device: &str) -> Option<&mut Device> {
+        if self.devices.len() >= DEVICES_LIMIT && !self.devices.contains_key(device) {
+            return None;
+        }
+        Some(self.devices.entry(device.to_owned()).or_default())
+    }
+
+    /// Who said nothing since `epoch` and was not brought back a moment ago; from now on they were.
+    fn lost_since(&mut self, members: &[String], epoch: u64, now: i64) -> Vec<String> {
+        let mut lost = Vec::new();
+        for name in members {
+            let Some(device) = self.device(name) else { continue };
+            if device.epoch <= epoch && !(0..AGAIN_MS).contains(&(now - device.welcomed_at)) {
+                device.welcomed_at = now;
+                lost.push(name.clone());
+            }
+        }
+        lost
+    }
+}
+
+/// A device said something in this epoch, or was let in with it.
+pub(crate) fn heard(tx: &Tx<'_>, url: &Address, device: &str, epoch: u64) -> Outcome<()> {
+    let mut heard = heard_of(tx, url)?;
+    match heard.device(device) {
+        Some(known) if known.epoch < epoch => known.epoch = epoch,
+        _ => return Ok(()),
+    }
+    keep(tx, url, &heard)
+}
+
+/// Whether a device may get our commits again; if so, it is noted that it did.
+pub(crate) fn may_send_again(tx: &Tx<'_>, url: &Address, device: &str, now: i64, pause: i64) -> Outcome<bool> {
+    let mut heard = heard_of(tx, url)?;
+    let Some(known) = heard.device(device) else { return Ok(false) };
+    if (0..pause).contains(&(now - known.resent_at)) {
+        return Ok(false);
+    }
+    known.resent_at = now;
+    keep(tx, url, &heard)?;
+    Ok(true)
+}
+
+/// Somebody of these writes in an epoch that is over here and whose commits nobody has any more.
+pub(crate) fn lost_since(
+    tx: &Tx<'_>,
+    object: &Object,
+    members: &[String],
+    epoch: u64,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut heard = heard_of(tx, &object.url)?;
+    let lost = heard.lost_since(members, epoch, now);
+    if lost.is_empty() {
+        return Ok(Vec::new());
+    }
+    keep(tx, &object.url, &heard)?;
+    Ok(vec![Follow::BringBack { url: object.url.clone(), devices: lost }])
+}
+
+/// What a member says of its epoch differs from ours: that is counted and shown, and whoever leads acts.
+fn forked(tx: &Tx<'_>, me: &Ready, url: &Address, said: &[u8], now: i64) -> Outcome<Vec<Follow>> {
+    let Some(mut object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+        return Ok(Vec::new());
+    };
+    let (group, failed) = (object.group()?, |e: seal::GroupError| Failure::new(e.code(), e));
+    if matches!(object.standing, Standing::Closed { .. }) || !seal::is_member(tx, &group).map_err(failed)? {
+        return Ok(Vec::new());
+    }
+    let seal::Testimony::Forked { epoch, by } = seal::hear_testimony(tx, &group, said).map_err(failed)? else {
+        return Ok(Vec::new());
+    };
+    let by = by.to_string();
+    let leads = seal::holds_lease(tx, &me.device, &group).map_err(failed)?;
+    if seal::is_contested(tx, &group).map_err(failed)? {
+        // Two devices took the lease, and one of the claims got lost: with ours, everybody judges alike.
+        let before = epoch.saturating_sub(1);
+        return if leads { commits::send_again(tx, &object, &by, before, now) } else { Ok(Vec::new()) };
+    }
+    let mut heard = heard_of(tx, url)?;
+    let Some(device) = heard.device(&by) else { return Ok(Vec::new()) };
+    let is_news = device.forked.is_none_or(|known| known < epoch);
+    device.forked = Some(epoch);
+    let brings = leads && !(0..AGAIN_MS).contains(&(now - device.welcomed_at));
+    if brings {
+        device.welcomed_at = now;
+    }
+    keep(tx, url, &heard)?;
+    let mut follow = Vec::new();
+    if is_news {
+        tracing::warn!("members of a group were given different commits");
+        follow.extend(count_refusal(tx, url, "group-forked", now)?);
+        object = get_object(tx, url)?;
+        ask_for_missing(tx, me, &mut object)?;
+        put_object(tx, &object)?;
+        follow.extend(pumps(&object));
+    }
+    if brings {
+        follow.push(Follow::BringBack { url: url.clone(), devices: vec![by] });
+    }
+    Ok(follow)
+}
+
+/// A Welcome into a group that we are in: whoever leads it brings us back.
+pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow>> {
+    let failed = |e: seal::JoinError| Failure::new(e.code(), e);
+    let pending = seal::inspect_return(tx, &me.device, welcome).map_err(failed)?;
+    let url = pending.group().address();
+    let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
+    let mut object = get_object(tx, &url)?;
+    if !matches!(object.standing, Standing::Open | Standing::Invited) {
+        return Err(Failure::new("unknown-object", "an object that is not open takes nobody back"));
+    }
+    let (chains, now_s) = (Chains::of(tx, me, &object.peer)?, now / 1000);
+    // Between whose devices the lease may have moved while we were away.
+    let reporter = match object.side {
+        Side::Observer(_) => object.peer.clone(),
+        Side::Reporter(_) | Side::Standby(_) => me.record.user.clone(),
+    };
+    let leads = |_: Option<&seal::Member>, inviter: &seal::Member| chains.is_of(inviter, &reporter, now_s);
+    let check = &mut |leaf: &seal::Candidate<'_>| chains.owner_of(leaf, now_s).map(|_| ());
+    pending.rejoin(tx, check, &leads).map_err(failed)?;
+    stand_by(&mut object)?;
+    commits::forget_from(tx, &url, 0)?;
+    object.set_members(tx, me, &chains, &[], now_s)?;
+    let mut heard = heard_of(tx, &url)?;
+    heard.returned = true;
+    keep(tx, &url, &heard)?;
+    catch_up(tx, me, &mut object)?;
+    let mut follow: Vec<Follow> = pumps(&object).collect();
+    follow.extend([Follow::KeyPackageUsed, Follow::RetryEarly(url.clone()), Follow::ChatShown(url)]);
+    Ok(follow)
+}
+
+/// Another device of ours writes the object from now on.
+pub(crate) fn stand_by(object: &mut Object) -> Outcome<()> {
+    if let Side::Reporter(reporter) = &object.side {
+        let observer = sync::Observer::new(object.url.clone(), &object.schema, reporter.snapshot());
+        object.side = Side::Standby(observer.map_err(|e| Failure::new("bad-object", e))?);
+    }
+    Ok(())
+}
+
+/// After a change of branch: what nobody there may have read is said again, and what we miss is asked for.
+pub(crate) fn catch_up(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
+    if object.is_open() && object.purpose == ObjectUse::Chat && crate::comparing::may_send(tx, object).is_ok() {
+        let author = members::row_author(&me.record.user, &own_tag(me));
+        let mut rows = Vec::new();
+        for state in [ChildState::Queued, ChildState::Sent] {
+            rows.extend(tx.children_in(object.url.as_str(), state)?.into_iter().filter(|row| row.author == author));
+        }
+        rows.sort_by_key(|row| row.seq);
+        let surplus = rows.len().saturating_sub(SAY_AGAIN);
+        for row in rows.iter().skip(surplus) {
+            let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
+            let inner = child_message(me, object, &row.id, row.seq.unsigned_abs(), row.at, &child.value)?;
+            seal_and_queue(tx, me, object, &inner, Some(&row.id))?;
+        }
+    }
+    object.asked = None;
+    ask_for_missing(tx, me, object)?;
+    put_object(tx, object)
+}
+
+/// How far everybody's children go that the holder has, for who comes back.
+pub(crate) fn told_have(object: &Object) -> BTreeMap<sync::Author, u64> {
+    object.children.have().into_iter().take(AUTHORS_TOLD).collect()
+}
+
+/// The holder said how far everybody had come. What authors said who are gone is out of reach, and a person is told.
+pub(crate) fn hear_have(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    have: &BTreeMap<sync::Author, u64>,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut heard = heard_of(tx, &object.url)?;
+    if !std::mem::take(&mut heard.returned) {
+        return Ok(Vec::new());
+    }
+    keep(tx, &object.url, &heard)?;
+    let here: Vec<sync::Author> =
+        object.members.iter().map(|member| members::tag_of(&member.device)).chain([own_tag(me)]).collect();
+    let known = object.children.have();
+    let gone: BTreeMap<sync::Author, u64> = have
+        .iter()
+        .filter(|(author, last)| known.get(author).is_some_and(|ours| ours < last) && !here.contains(author))
+        .map(|(author, last)| (author.clone(), *last))
+        .take(AUTHORS_TOLD)
+        .collect();
+    let missed = gone.iter().map(|(author, last)| last - known[author]).fold(0u64, u64::saturating_add);
+    object.children.adopt(&gone);
+    if missed == 0 { Ok(Vec::new()) } else { unreadable(tx, object, missed, now) }
+}
+
+/// A number was answered for with nothing.
+pub(crate) fn was_gone(tx: &Tx<'_>, url: &Address) -> Outcome<()> {
+    let mut heard = heard_of(tx, url)?;
+    heard.unreadable = heard.unreadable.saturating_add(1);
+    keep(tx, url, &heard)
+}
+
+/// Tells a person of what was answered for with nothing.
+pub(crate) fn tell_unreadable(tx: &Tx<'_>, object: &mut Object, now: i64) -> Outcome<Vec<Follow>> {
+    let mut heard = heard_of(tx, &object.url)?;
+    let count = std::mem::take(&mut heard.unreadable);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    keep(tx, &object.url, &heard)?;
+    unreadable(tx, object, count, now)
+}
+
+fn unreadable(tx: &Tx<'_>, object: &mut Object, count: u64, now: i64) -> Outcome<Vec<Follow>> {
+    if object.purpose != ObjectUse::Chat {
+        return Ok(Vec::new());
+    }
+    let id = system_row(tx, object, "messages-unreadable", &[("detail", &count.to_string())], now)?;
+    put_object(tx, object)?;
+    Ok(vec![Follow::ChildShown(id), Follow::ChatShown(object.url.clone())])
+}
+
+/// The object of a Welcome into a group that we are in; nothing is used up by looking.
+pub(crate) fn object_of_return(store: &store::Store, me: &Ready, welcome: &[u8]) -> Option<Address> {
+    let mut found = None;
+    let looked = store.write(|tx| {
+        let pending = seal::inspect_return(tx, &me.device, welcome).map_err(|e| Failure::new(e.code(), e))?;
+        // Of an object that nobody told us of there is nothing to come back to.
+        found = pending.group().address().filter(|url| get_object(tx, url).is_ok());
+        Err::<(), _>(Failure::new("looked", "nothing is kept"))
+    });
+    looked.err().filter(|failure| failure.code == "looked").and(found)
+}
+
+impl Home {
+    /// Judges what a member says of its epoch, whatever became of the message it came with.
+    pub(crate) fn hear_testimony(&self, state: &mut State, sealed: &[u8], said: &[u8]) {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return };
+        let Some(url) = seal::group_of(sealed).ok().and_then(|group| group.address()) else { return };
+        match store.write(|tx| forked(tx, me, &url, said, now_ms())) {
+            Ok(follow) => self.follow_up(state, follow),
+            Err(failure) => tracing::info!(code = failure.code, "what a member says of its epoch could not be judged"),
+        }
+    }
+
+    /// Fetches fresh key packages of devices that lost a group of ours, and brings them back.
+    pub(crate) fn bring_back_later(&self, url: Address, devices: Vec<String>) {
+        let home = self.clone();
+        self.rooms.tasks.start("bring back", async move {
+            if let Err(failure) = home.bring_back(&url, &devices).await {
+                tracing::info!(code = failure.code, "a member could not be brought back yet");
+            }
+        });
+    }
+
+    async fn bring_back(&self, url: &Address, devices: &[String]) -> Outcome<()> {
+        let mut owners: BTreeMap<UserAddress, Vec<String>> = BTreeMap::new();
+        for member in &self.state().store()?.read(|tx| get_object(tx, url))?.members {
+            if devices.contains(&member.device) {
+                owners.entry(member.user.clone()).or_default().push(member.device.clone());
+            }
+        }
+        for (user, devices) in owners {
+            let entry = self.look_up(&user, &Packages::Of(devices.clone())).await?;
+            let back: Vec<RegistryDevice> = entry
+                .devices
+                .into_iter()
+                .filter(|one| devices.contains(&one.device) && one.key_package.is_some())
+                .collect();
+            let mut state = self.state();
+            let state = &mut *state;
+            let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
+            let follow = store.write(|tx| readmit(tx, me, url, &user, &back, now_ms()))?;
+            self.follow_up(state, follow);
+        }
+        Ok(())
+    }
+}
+
+/// Takes devices out and lets them in again, in one commit, and tells them all they need to go on.
+fn readmit(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    user: &UserAddress,
+    back: &[RegistryDevice],
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut object = get_object(tx, url)?;
+    let (group, now_s) = (object.group()?, now / 1000);
+    let failed = |e: seal::GroupError| Failure::new(e.code(), e);
+    if !matches!(object.standing, Standing::Open | Standing::Invited)
+        || !seal::holds_lease(tx, &me.device, &group).map_err(failed)?
+    {
+        return Ok(Vec::new());
+    }
+    let chains = Chains::of(tx, me, &object.peer)?;
+    let present = seal::members(tx, &group).map_err(failed)?;
+    let leaf_of = |device: &str| present.iter().find(|leaf| leaf.dsk.to_string() == device).map(|leaf| leaf.leaf);
+    let (mut leaves, mut packages, mut named) = (Vec::new(), Vec::new(), Vec::new());
+    for one in back {
+        if let (Some(leaf), Some(package)) = (leaf_of(&one.device), one.key_package.as_deref()) {
+            leaves.push(leaf);
+            packages.push(package);
+            named.push(Named { device: one.device.clone(), user: user.clone(), inbox: Some(one.inbox.clone()) });
+        }
+    }
+    if leaves.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Who stays hears which chain names the device, who comes back hears all once it is there.
+    histories::relay_chain(tx, me, &object, user)?;
+    let aad = serde_json::to_vec(&named).map_err(sealing)?;
+    let ended = seal::epoch(tx, &group).map_err(sealing)?;
+    let check = &mut |leaf: &seal::Candidate<'_>| {
+        if chains.is_of(leaf, user, now_s) { Ok(()) } else { Err("it is not a device of that person".to_owned()) }
+    };
+    let invitation = seal::readmit(tx, &me.device, &group, &leaves, &packages, &aad, check).map_err(sealing)?;
+    commits::log_commit(tx, url, ended, &invitation.commit)?;
+    let returns = |device: &str| named.iter().any(|one| one.device == device);
+    for member in object.members.iter().filter(|member| !returns(&member.device)) {
+        if let Some(inbox) = &member.inbox {
+            queue_sealed(tx, inbox, &invitation.commit, member.user == object.peer, None)?;
+        }
+    }
+    object.set_members(tx, me, &chains, &named, now_s)?;
+    for inbox in named.iter().filter_map(|one| one.inbox.as_ref()) {
+        queue_sealed(tx, inbox, &invitation.welcome, *user == object.peer, None)?;
+    }
+    histories::relay_chain(tx, me, &object, &object.peer.clone())?;
+    histories::relay_chain(tx, me, &object, &me.record.user)?;
+    let introduction = introduction_message(tx, me, &object)?;
+    seal_and_queue(tx, me, &object, &introduction, None)?;
+    ask_for_missing(tx, me, &mut object)?;
+    put_object(tx, &object)?;
+    let mut follow: Vec<Follow> = pumps(&object).collect();
+    follow.push(Follow::ChatShown(url.clone()));
+    Ok(follow)
+}
+
+/// After a change of members each says that it is there, so that a holder knows who follows, and a fork shows.
+pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow>> {
+    let Some(object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+        return Ok(Vec::new());
+    };
+    let group = object.group()?;
+    let is_member = seal::is_member(tx, &group).map_err(|e| Failure::new(e.code(), e))?;
+    if !object.is_open() || !is_member || object.purpose == ObjectUse::Call {
+        return Ok(Vec::new());
+    }
+    let inner = inner_message(MessageType::Event, url, "epoch", &json!({}))?;
+    seal_and_queue(tx, me, &object, &inner, None)?;
+    Ok(pumps(&object).collect())
+}
+
+#[cfg(test)]
+mod tests;
