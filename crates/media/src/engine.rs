@@ -15,6 +15,7 @@ use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
 use crate::peer::Peer;
+use crate::relay::Relays;
 use crate::session::{CallMedia, Parts, Vouched};
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
@@ -72,10 +73,11 @@ impl MediaEngine {
         let shared = Arc::new(Shared::default());
         let (signals, signals_in) = tokio::sync::mpsc::channel(SIGNALS);
 
-        let runtime = CallRuntime::new(&config.network, Arc::clone(&self.usage), signals.clone());
-        let peer = Peer::open(&config.network, runtime, signals.clone())
-            .await
-            .map_err(|_| MediaError::Engine("open its sockets"))?;
+        let no_sockets = || MediaError::Engine("open its sockets");
+        let relays = Relays::new(&config.network.relays, config.network.net.as_ref()).map_err(|_| no_sockets())?;
+        let relays = Arc::new(relays);
+        let runtime = CallRuntime::new(&config.network, Arc::clone(&relays), Arc::clone(&self.usage), signals.clone());
+        let peer = Peer::open(&config.network, &relays, runtime, signals.clone()).await.map_err(|_| no_sockets())?;
 
         let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);

@@ -30,6 +30,7 @@ mod net;
 mod peer;
 mod playout;
 mod processing;
+mod relay;
 mod resample;
 mod session;
 mod sink;
@@ -47,6 +48,7 @@ pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker, V
 pub use device::{DeviceInfo, DeviceState, Direction};
 pub use engine::{MediaEngine, OPEN_CALLS};
 pub use error::{FailReason, MediaError, MediaEvent};
+pub use relay::{Deframer, FrameError, RELAYS, RelayServer, RelayTransport, RelayUri, RelayUriError};
 pub use session::CallMedia;
 pub use stats::CallStats;
 pub use tone::TonePlayer;

@@ -13,6 +13,7 @@ use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
 use crate::negotiation::{Negotiation, vouched};
 use crate::peer::Peer;
+use crate::relay::is_stand_in;
 use crate::stats::{CallStats, Shared};
 use crate::supervisor::Signal;
 use crate::voice::VoiceOrder;
@@ -196,7 +197,8 @@ impl CallMedia {
     }
 
     async fn use_candidate(&self, candidate: Candidate) -> Result<(), MediaError> {
-        if candidate.is_loopback() && !self.inner.loopback {
+        let nobody = is_stand_in((candidate.address, candidate.port).into());
+        if nobody || candidate.is_loopback() && !self.inner.loopback {
             return Ok(());
         }
         let connection = Arc::clone(&self.inner.peer.connection);

@@ -21,6 +21,7 @@ pub struct Person {
     events: Arc<Mutex<Vec<MediaEvent>>>,
     seen: watch::Receiver<usize>,
     candidates: Option<mpsc::Receiver<String>>,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Person {
@@ -35,10 +36,15 @@ impl Person {
         let (seen_out, seen) = watch::channel(0);
         let (candidates_out, candidates) = mpsc::channel(64);
         let log = Arc::clone(&events);
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let telling = Arc::clone(&told);
         tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
                 match event {
-                    MediaEvent::Candidate(candidate) => drop(candidates_out.try_send(candidate)),
+                    MediaEvent::Candidate(candidate) => {
+                        telling.lock().unwrap().push(candidate.clone());
+                        drop(candidates_out.try_send(candidate));
+                    }
                     MediaEvent::Level { .. } => {}
                     other => {
                         log.lock().unwrap().push(other);
@@ -47,12 +53,17 @@ impl Person {
                 }
             }
         });
-        Self { engine, media, events, seen, candidates: Some(candidates) }
+        Self { engine, media, events, seen, candidates: Some(candidates), told }
     }
 
     /// Says something into `mouth`, hears into `ears`.
     pub async fn speaking(mouth: &Path, ears: &Path) -> Self {
         Self::with(files(mouth, ears)).await
+    }
+
+    /// Every candidate this person showed.
+    pub fn candidates_told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
     }
 
     pub fn events(&self) -> Vec<MediaEvent> {

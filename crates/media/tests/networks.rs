@@ -1,0 +1,110 @@
+//! Stories of calls through networks that do not want them: made of namespaces and nftables.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+mod coturn;
+mod netns;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{Person, connect, files, introduce, read, seconds_of, tone};
+use coturn::{Coturn, PORT, TLS_PORT};
+use media::{AudioConfig, FailReason, MediaEvent, NetworkConfig};
+use netns::{Home, INTERNET, Router, World};
+use tokio::runtime::Runtime;
+
+/// Two homes with people in them, and a relay on the internet.
+struct Neighbourhood {
+    // Fields drop in this order: people, relay, network.
+    homes: [Runtime; 2],
+    relay: Coturn,
+    world: World,
+    folder: tempfile::TempDir,
+}
+
+impl Neighbourhood {
+    fn new(router: Router) -> Option<Self> {
+        let world = World::new(router)?;
+        let relay = Coturn::start(world.on_internet("turnserver"), INTERNET.into(), PORT, TLS_PORT)?;
+        world.from_internet(|| relay.until_ready());
+        let homes = [world.runtime(Home::Ana), world.runtime(Home::Ben)];
+        Some(Self { homes, relay, world, folder: tempfile::tempdir().unwrap() })
+    }
+
+    /// Somebody at home who says `hz`, and who knows the relay in these ways.
+    fn person(&self, home: Home, hz: f32, relays: &[&str]) -> Person {
+        let mut config = files(&tone(self.folder.path(), hz), &self.heard_by(home));
+        config.network = NetworkConfig {
+            stun: vec![format!("stun:{}:{PORT}", self.relay.ip)],
+            relays: relays.iter().map(|how| self.relay.server(how)).collect(),
+            net: Some(self.relay.net()),
+            ..NetworkConfig::default()
+        };
+        self.at(home, config)
+    }
+
+    fn at(&self, home: Home, config: AudioConfig) -> Person {
+        let runtime = &self.homes[home as usize];
+        runtime.block_on(runtime.spawn(Person::with(config))).unwrap()
+    }
+
+    fn heard_by(&self, home: Home) -> std::path::PathBuf {
+        self.folder.path().join(format!("{home:?}.wav"))
+    }
+
+    fn two_people(&self, relays: &[&str]) -> (Person, Person) {
+        (self.person(Home::Ana, 440.0, relays), self.person(Home::Ben, 1_000.0, relays))
+    }
+}
+
+fn world_runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn heard(file: &Path, hz: f32) -> f32 {
+    seconds_of(&read(file), hz)
+}
+
+fn they_hear_each_other(router: Router, relays: &[&str]) {
+    let Some(place) = Neighbourhood::new(router) else { return };
+    let (mut ana, mut ben) = place.two_people(relays);
+    world_runtime().block_on(async {
+        connect(&mut ana, &mut ben).await;
+        println!("first audio: ana {} ms, ben {} ms", ana.until_heard().await, ben.until_heard().await);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ana.media.close().await;
+        ben.media.close().await;
+    });
+    let (at_ana, at_ben) = (heard(&place.heard_by(Home::Ana), 1_000.0), heard(&place.heard_by(Home::Ben), 440.0));
+    assert!(at_ana >= 1.2 && at_ben >= 1.2, "heard {at_ana} s and {at_ben} s");
+}
+
+#[test]
+fn two_people_behind_symmetric_nat_hear_each_other_through_the_relay() {
+    they_hear_each_other(Router::Symmetric, &["turn?transport=udp"]);
+}
+
+#[test]
+fn two_people_whose_networks_block_udp_hear_each_other_over_tcp() {
+    they_hear_each_other(Router::NoUdp, &["turn?transport=udp", "turn?transport=tcp"]);
+}
+
+#[test]
+fn two_people_whose_networks_block_udp_hear_each_other_over_tls() {
+    they_hear_each_other(Router::NoUdp, &["turns"]);
+}
+
+#[test]
+fn without_a_relay_these_networks_let_nobody_through() {
+    let Some(place) = Neighbourhood::new(Router::Symmetric) else { return };
+    let (mut ana, mut ben) = place.two_people(&[]);
+    world_runtime().block_on(async {
+        introduce(&mut ana, &mut ben, |offer| offer, |answer| answer).await;
+        let failed = ana.until(|event| matches!(event, MediaEvent::Failed { .. })).await;
+        assert_eq!(failed, MediaEvent::Failed { reason: FailReason::NoRoute });
+        let reflexive = ana.candidates_told().into_iter().any(|candidate| candidate.contains("srflx"));
+        assert!(reflexive, "STUN was heard, and was of no use");
+    });
+}
