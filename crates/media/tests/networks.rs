@@ -20,6 +20,7 @@ struct Neighbourhood {
     // Fields drop in this order: people, relay, network.
     homes: [Runtime; 2],
     relay: Coturn,
+    #[allow(dead_code, reason = "it is gone when it is dropped")]
     world: World,
     folder: tempfile::TempDir,
 }

@@ -71,6 +71,9 @@ impl World {
         world.ip(&["-n", &world.name("net"), "link", "add", "br0", "type", "bridge"]);
         world.ip(&["-n", &world.name("net"), "addr", "add", "198.18.0.1/24", "dev", "br0"]);
         world.ip(&["-n", &world.name("net"), "link", "set", "br0", "up"]);
+        // As on the real internet, a packet to nowhere is lost and not refused; coturn ends an
+        // allocation when the system refuses to send for it.
+        world.ip(&["-n", &world.name("net"), "route", "add", "default", "dev", "br0"]);
         for home in [Home::Ana, Home::Ben] {
             world.build(home, router);
         }
