@@ -14,6 +14,7 @@ use crate::config::{Microphone, Speaker};
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
+use crate::paths::Paths;
 use crate::peer::Peer;
 use crate::relay::Relays;
 use crate::session::{CallMedia, Parts, Vouched};
@@ -105,6 +106,7 @@ impl MediaEngine {
             usage: Arc::clone(&self.usage),
             call,
             stage: Stage::Negotiating,
+            paths: Paths::new(opened),
         };
         tokio::spawn(supervisor.run());
         let id = id.into();

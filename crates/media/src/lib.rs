@@ -27,6 +27,7 @@ mod jitter;
 mod level;
 mod negotiation;
 mod net;
+mod paths;
 mod peer;
 mod playout;
 mod processing;

@@ -7,10 +7,13 @@ use crate::error::MediaError;
 /// Candidates we take from a peer for one call.
 const CANDIDATES: usize = 64;
 
-/// Where the negotiation is. There is one round: a call has one offer and one answer.
+/// Where the negotiation is. A call has one offer and one answer; the same side may offer again to
+/// look for another path, and nothing but the path may be another then.
 #[derive(Debug, Default)]
 pub(crate) struct Negotiation {
     phase: Phase,
+    we_offered: bool,
+    certificates: Vec<Fingerprint>,
     ufrag: Option<String>,
     early: Vec<Candidate>,
     taken: usize,
@@ -27,13 +30,27 @@ enum Phase {
 
 impl Negotiation {
     pub(crate) fn offer(&mut self) -> Result<(), MediaError> {
-        self.step(Phase::Fresh, Phase::Offered, "an offer was made or read already")
+        self.step(Phase::Fresh, Phase::Offered, "an offer was made or read already")?;
+        self.we_offered = true;
+        Ok(())
+    }
+
+    /// Begins to look for another path; an offer that was not answered yet is forgotten.
+    pub(crate) fn offer_again(&mut self) -> Result<(), MediaError> {
+        if self.certificates.is_empty() || !self.we_offered {
+            return Err(MediaError::OutOfOrder("only who offered a call that was answered offers again"));
+        }
+        self.phase = Phase::Offered;
+        Ok(())
     }
 
     pub(crate) fn read_offer(&mut self, text: &str) -> Result<Sdp, MediaError> {
         let sdp = Sdp::parse(text)?;
-        self.step(Phase::Fresh, Phase::Settled, "an offer was made or read already")?;
-        self.settle(&sdp);
+        if self.we_offered {
+            return Err(MediaError::OutOfOrder("an offer was made already"));
+        }
+        self.settle(&sdp)?;
+        self.phase = Phase::Settled;
         Ok(sdp)
     }
 
@@ -42,8 +59,11 @@ impl Negotiation {
         if sdp.setup() == Setup::ActPass {
             return Err(MediaError::OutOfOrder("an answer must decide who begins"));
         }
-        self.step(Phase::Offered, Phase::Settled, "there is no offer to answer")?;
-        self.settle(&sdp);
+        if self.phase != Phase::Offered {
+            return Err(MediaError::OutOfOrder("there is no offer to answer"));
+        }
+        self.settle(&sdp)?;
+        self.phase = Phase::Settled;
         Ok(sdp)
     }
 
@@ -76,8 +96,18 @@ impl Negotiation {
         Ok(())
     }
 
-    fn settle(&mut self, sdp: &Sdp) {
+    fn settle(&mut self, sdp: &Sdp) -> Result<(), MediaError> {
+        if self.certificates.is_empty() {
+            self.certificates = vouched(sdp);
+        } else if self.certificates != sdp.fingerprints() {
+            return Err(MediaError::OtherCertificate);
+        }
+        if self.ufrag.as_deref() != Some(sdp.ice_ufrag()) {
+            // Each search has candidates of its own.
+            self.taken = self.early.len();
+        }
         self.ufrag = Some(sdp.ice_ufrag().to_owned());
+        Ok(())
     }
 
     fn count(&mut self) -> Result<(), MediaError> {
@@ -97,6 +127,15 @@ impl Negotiation {
             _ => Ok(()),
         }
     }
+}
+
+/// A description of ours without candidates: each of those goes through the door that judges it, or
+/// what a person hides behind a relay would stand here.
+pub(crate) fn bare(description: &str) -> String {
+    let kept = description
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates"));
+    kept.flat_map(|line| [line, "\r\n"]).collect()
 }
 
 /// The fingerprints a description vouches for.
@@ -134,13 +173,43 @@ mod tests {
         let mut negotiation = Negotiation::default();
         assert!(matches!(negotiation.read_answer(&description("active")), Err(MediaError::OutOfOrder(_))));
         negotiation.read_offer(&description("actpass")).unwrap();
-        assert!(matches!(negotiation.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(matches!(negotiation.offer(), Err(MediaError::OutOfOrder(_))));
+        assert!(matches!(negotiation.offer_again(), Err(MediaError::OutOfOrder(_))), "who answered does not offer");
         let mut negotiation = Negotiation::default();
         negotiation.offer().unwrap();
         assert!(matches!(negotiation.read_answer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(negotiation.read_answer(&description("passive")).is_ok());
         assert!(negotiation.read_answer(&description("passive")).is_err(), "an answer is given once");
+    }
+
+    #[test]
+    fn another_path_is_looked_for_with_the_same_certificate_only() {
+        let mut caller = Negotiation::default();
+        caller.offer().unwrap();
+        assert!(matches!(caller.offer_again(), Err(MediaError::OutOfOrder(_))), "nobody answered yet");
+        caller.read_answer(&description("active")).unwrap();
+        caller.offer_again().unwrap();
+        caller.offer_again().unwrap();
+        assert!(matches!(caller.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
+        let other = description("active").replace("AB:AB", "CD:CD");
+        assert_eq!(caller.read_answer(&other).unwrap_err(), MediaError::OtherCertificate);
+        caller.read_answer(&description("active")).unwrap();
+
+        let mut callee = Negotiation::default();
+        callee.read_offer(&description("actpass")).unwrap();
+        callee.read_offer(&description("actpass").replace("abcd", "efgh")).unwrap();
+        let other = description("actpass").replace("AB:AB", "CD:CD");
+        assert_eq!(callee.read_offer(&other).unwrap_err(), MediaError::OtherCertificate);
+    }
+
+    #[test]
+    fn each_search_for_a_path_takes_its_own_candidates_and_no_more() {
+        let mut callee = Negotiation::default();
+        for search in ["abcd", "efgh"] {
+            callee.read_offer(&description("actpass").replace("abcd", search)).unwrap();
+            (0..CANDIDATES).for_each(|_| drop(callee.candidate(CANDIDATE).unwrap()));
+            assert!(matches!(callee.candidate(CANDIDATE), Err(MediaError::TooManyCandidates { .. })));
+        }
     }
 
     #[test]
@@ -152,6 +221,13 @@ mod tests {
         assert!(negotiation.waiting(&sdp).is_empty());
         assert!(matches!(negotiation.candidate(&foreign), Err(MediaError::Candidate(_))));
         assert!(negotiation.candidate(&foreign.replace("wxyz", "abcd")).unwrap().is_some());
+    }
+
+    #[test]
+    fn our_descriptions_show_no_address() {
+        let text =
+            format!("{}a=candidate:1 1 udp 7 10.1.2.3 4 typ host\r\na=end-of-candidates\r\n", description("active"));
+        assert_eq!(bare(&text), description("active"));
     }
 
     #[test]

@@ -71,6 +71,8 @@ impl Peer {
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
             .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
             .with_prflx_acceptance_min_wait(Some(TOLD_BY_CHECK))
+            // A new search begins with the networks there are now, on new sockets.
+            .with_discard_local_candidates_during_ice_restart(true)
             .build();
         let hurry = runtime.hurry();
         let policy = if network.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };

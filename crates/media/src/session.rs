@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 
 use call::{Candidate, Fingerprint, Sdp};
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use tokio_util::sync::CancellationToken;
 use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::codec;
 use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
-use crate::negotiation::{Negotiation, vouched};
+use crate::negotiation::{Negotiation, bare, vouched};
 use crate::peer::Peer;
 use crate::relay::is_stand_in;
 use crate::stats::{CallStats, Shared};
@@ -87,7 +88,26 @@ impl CallMedia {
         let connection = Arc::clone(&self.inner.peer.connection);
         contained("make an offer", async move {
             let offer = connection.create_offer(None).await?;
-            let text = offer.sdp.clone();
+            let text = bare(&offer.sdp);
+            connection.set_local_description(offer).await?;
+            Ok(text)
+        })
+        .await
+    }
+
+    /// Looks for another path: makes an offer that the peer answers with [`accept_offer`], and whose
+    /// answer goes into [`accept_answer`]. Voice goes on where it can until the new path stands.
+    ///
+    /// [`accept_offer`]: Self::accept_offer
+    /// [`accept_answer`]: Self::accept_answer
+    pub async fn restart(&self) -> Result<String, MediaError> {
+        self.check_open()?;
+        self.inner.negotiation.lock().await.offer_again()?;
+        let connection = Arc::clone(&self.inner.peer.connection);
+        contained("look for another path", async move {
+            let again = RTCOfferOptions { ice_restart: true, ..Default::default() };
+            let offer = connection.create_offer(Some(again)).await?;
+            let text = bare(&offer.sdp);
             connection.set_local_description(offer).await?;
             Ok(text)
         })
@@ -105,7 +125,7 @@ impl CallMedia {
         let answer = contained("read the offer", async move {
             connection.set_remote_description(RTCSessionDescription::offer(text)?).await?;
             let answer = connection.create_answer(None).await?;
-            let text = answer.sdp.clone();
+            let text = bare(&answer.sdp);
             connection.set_local_description(answer).await?;
             Ok(text)
         })

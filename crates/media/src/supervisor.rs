@@ -16,6 +16,7 @@ use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState, Sta
 use crate::FRAME;
 use crate::binding;
 use crate::error::{FailReason, MediaEvent};
+use crate::paths::{Paths, own_addresses};
 use crate::peer::Peer;
 use crate::session::Vouched;
 use crate::stats::Shared;
@@ -63,6 +64,7 @@ pub(crate) struct Supervisor {
     pub(crate) usage: Arc<Usage>,
     pub(crate) call: Hold,
     pub(crate) stage: Stage,
+    pub(crate) paths: Paths,
 }
 
 /// How far the media are.
@@ -104,7 +106,7 @@ impl Supervisor {
                     // The voice thread ended before we asked it to.
                     None => break Err(FailReason::Engine),
                 },
-                _ = levels.tick() => { self.tell_levels(); Ok(()) }
+                _ = levels.tick() => { self.tell_levels(); self.look_at_paths().await; Ok(()) }
                 _ = checks.tick() => self.check().await,
             };
             if verdict.is_err() {
@@ -166,6 +168,7 @@ impl Supervisor {
             return Err(FailReason::Engine);
         }
         self.stage = Stage::Live;
+        self.paths.begin(Instant::now());
         self.tell(MediaEvent::SecuredBy { fingerprint }).await;
         self.tell(MediaEvent::Connected).await;
         Ok(())
@@ -190,6 +193,16 @@ impl Supervisor {
         self.shared.output_level.store(output.to_bits(), Ordering::Relaxed);
         if self.shared.gate.is_open() {
             let _ = self.events.try_send(MediaEvent::Level { input, output });
+        }
+    }
+
+    async fn look_at_paths(&mut self) {
+        if !matches!(self.stage, Stage::Live | Stage::Interrupted { .. }) {
+            return;
+        }
+        let heard = self.shared.arrived.load(Ordering::Relaxed);
+        if self.paths.look(own_addresses(), heard, Instant::now()) {
+            self.tell(MediaEvent::PathWanted).await;
         }
     }
 
@@ -290,6 +303,7 @@ async fn receive(track: Arc<dyn TrackRemote>, shared: Arc<Shared>, inbound: std_
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
+                shared.arrived.fetch_add(1, Ordering::Relaxed);
                 let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
                 let voice = Inbound { at: Instant::now(), sequence, timestamp, payload: packet.payload };
                 if !shared.gate.is_open() || inbound.try_send(voice).is_err() {

@@ -7,7 +7,7 @@ mod coturn;
 mod netns;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Person, connect, files, introduce, read, seconds_of, tone};
 use coturn::{Coturn, PORT, TLS_PORT};
@@ -20,7 +20,6 @@ struct Neighbourhood {
     // Fields drop in this order: people, relay, network.
     homes: [Runtime; 2],
     relay: Coturn,
-    #[allow(dead_code, reason = "it is gone when it is dropped")]
     world: World,
     folder: tempfile::TempDir,
 }
@@ -107,5 +106,83 @@ fn without_a_relay_these_networks_let_nobody_through() {
         assert_eq!(failed, MediaEvent::Failed { reason: FailReason::NoRoute });
         let reflexive = ana.candidates_told().into_iter().any(|candidate| candidate.contains("srflx"));
         assert!(reflexive, "STUN was heard, and was of no use");
+    });
+}
+
+/// Lets whoever wants another path have one, as the signalling of the two would.
+fn watch_paths(ana: &Person, ben: &Person) -> impl Future<Output = ()> + use<> {
+    let (ana_media, ben_media) = (ana.media.clone(), ben.media.clone());
+    let (mut anas, mut bens) = (ana.wishes_for_a_path(), ben.wishes_for_a_path());
+    async move {
+        loop {
+            tokio::select! {
+                wish = anas.changed() => if wish.is_err() { return },
+                wish = bens.changed() => if wish.is_err() { return },
+            }
+            let Ok(offer) = ana_media.restart().await else { return };
+            let Ok(answer) = ben_media.accept_offer(&offer).await else { return };
+            let _ = ana_media.accept_answer(&answer).await;
+        }
+    }
+}
+
+/// Waits until voice comes both ways again; gives how long that took.
+async fn until_heard_again(ana: &Person, ben: &Person) -> Duration {
+    let begun = Instant::now();
+    let before = (ana.media.stats().received, ben.media.stats().received);
+    // More than what was under way.
+    while ana.media.stats().received < before.0 + 5 || ben.media.stats().received < before.1 + 5 {
+        assert!(begun.elapsed() < Duration::from_secs(9), "voice did not come back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+async fn until_silent(ana: &Person, ben: &Person) {
+    loop {
+        let before = (ana.media.stats().received, ben.media.stats().received);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if before == (ana.media.stats().received, ben.media.stats().received) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_path_that_was_cut_carries_the_call_on_when_it_is_restored() {
+    let Some(place) = Neighbourhood::new(Router::Symmetric) else { return };
+    let (mut ana, mut ben) = place.two_people(&["turn?transport=udp"]);
+    world_runtime().block_on(async {
+        connect(&mut ana, &mut ben).await;
+        ana.until_heard().await;
+        ben.until_heard().await;
+        place.world.cut(Home::Ana, true);
+        until_silent(&ana, &ben).await;
+        ana.until(|event| *event == MediaEvent::Interrupted).await;
+        place.world.cut(Home::Ana, false);
+        println!("heard again {} ms after the path was back", until_heard_again(&ana, &ben).await.as_millis());
+        ana.until(|event| *event == MediaEvent::Resumed).await;
+    });
+}
+
+#[test]
+fn a_call_moves_to_another_network_without_being_dialled_again() {
+    let Some(place) = Neighbourhood::new(Router::Symmetric) else { return };
+    let (mut ana, mut ben) = place.two_people(&["turn?transport=udp", "turns"]);
+    world_runtime().block_on(async {
+        connect(&mut ana, &mut ben).await;
+        tokio::spawn(watch_paths(&ana, &ben));
+        ana.until_heard().await;
+        ben.until_heard().await;
+        place.world.unplug(Home::Ana);
+        until_silent(&ana, &ben).await;
+        place.world.bring_up_another_way(Home::Ana);
+        println!("heard again {} ms after the other network came", until_heard_again(&ana, &ben).await.as_millis());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        place.world.unplug(Home::Ben);
+        until_silent(&ana, &ben).await;
+        place.world.bring_up_another_way(Home::Ben);
+        println!("and {} ms after the other one's", until_heard_again(&ana, &ben).await.as_millis());
+        assert!(!ana.events().iter().any(|event| matches!(event, MediaEvent::Failed { .. })));
     });
 }

@@ -38,6 +38,8 @@ fn they_hear_each_other(anas: &str, bens: &str) -> Option<Vec<String>> {
         connect(&mut ana, &mut ben).await;
         println!("first audio: ana {} ms, ben {} ms", ana.until_heard().await, ben.until_heard().await);
         sleep(Duration::from_secs(2)).await;
+        // Whoever looks for another path shows no more of themselves than before.
+        assert!(!ana.media.restart().await.unwrap().contains("a=candidate"));
         ana.media.close().await;
         ben.media.close().await;
         for (person, file, hz) in [("ana", &at_ana, 1_000.0), ("ben", &at_ben, 440.0)] {

@@ -391,6 +391,7 @@ impl Home {
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
+            MediaEvent::PathWanted => {}
             // Closed by the verified peer itself, which is to hang up even if the goodbye got lost.
             MediaEvent::Failed { reason: FailReason::PeerLeft } => {
                 let bye = ByeReason::HungUp;

@@ -22,6 +22,7 @@ pub struct Person {
     seen: watch::Receiver<usize>,
     candidates: Option<mpsc::Receiver<String>>,
     told: Arc<Mutex<Vec<String>>>,
+    wishes: watch::Receiver<usize>,
 }
 
 impl Person {
@@ -38,6 +39,7 @@ impl Person {
         let log = Arc::clone(&events);
         let told: Arc<Mutex<Vec<String>>> = Arc::default();
         let telling = Arc::clone(&told);
+        let (wishes_out, wishes) = watch::channel(0);
         tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
                 match event {
@@ -46,6 +48,7 @@ impl Person {
                         drop(candidates_out.try_send(candidate));
                     }
                     MediaEvent::Level { .. } => {}
+                    MediaEvent::PathWanted => wishes_out.send_modify(|wishes| *wishes += 1),
                     other => {
                         log.lock().unwrap().push(other);
                         seen_out.send_modify(|seen| *seen += 1);
@@ -53,12 +56,17 @@ impl Person {
                 }
             }
         });
-        Self { engine, media, events, seen, candidates: Some(candidates), told }
+        Self { engine, media, events, seen, candidates: Some(candidates), told, wishes }
     }
 
     /// Says something into `mouth`, hears into `ears`.
     pub async fn speaking(mouth: &Path, ears: &Path) -> Self {
         Self::with(files(mouth, ears)).await
+    }
+
+    /// Changes when another path should be looked for.
+    pub fn wishes_for_a_path(&self) -> watch::Receiver<usize> {
+        self.wishes.clone()
     }
 
     /// Every candidate this person showed.
