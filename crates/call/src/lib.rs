@@ -4,6 +4,7 @@
 //! starts no task. Everything a peer wrote is hostile until [`Sdp::parse`] or
 //! [`Candidate::parse`] has turned it into a type.
 
+mod attempts;
 mod candidate;
 mod end;
 mod fingerprint;
@@ -11,6 +12,7 @@ mod machine;
 mod sdp;
 mod stage;
 
+pub use attempts::Attempts;
 pub use candidate::{CANDIDATE_BYTES, Candidate, CandidateError, CandidateKind, Transport};
 pub use end::{ByeReason, EndReason, FailureCode};
 pub use fingerprint::{Fingerprint, FingerprintError};

@@ -16,7 +16,7 @@ use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
 use crate::paths::Paths;
 use crate::peer::Peer;
-use crate::relay::Relays;
+use crate::relay::{RelayServer, Relays};
 use crate::session::{CallMedia, Parts, Vouched};
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
@@ -36,13 +36,14 @@ const OUTBOUND: usize = 16;
 /// Opens the media of calls. One for each runtime.
 pub struct MediaEngine {
     config: Mutex<AudioConfig>,
+    relays: Mutex<Vec<RelayServer>>,
     usage: Arc<Usage>,
 }
 
 impl MediaEngine {
     /// Makes an engine; nothing is opened yet.
     pub fn new(config: AudioConfig) -> Arc<Self> {
-        Arc::new(Self { config: Mutex::new(config), usage: Arc::default() })
+        Arc::new(Self { config: Mutex::new(config), relays: Mutex::default(), usage: Arc::default() })
     }
 
     /// What the next call will use.
@@ -55,11 +56,18 @@ impl MediaEngine {
         *self.config.lock().expect("no holder of this lock can panic") = config;
     }
 
+    /// Names the relays that the next call may use beside those of its configuration.
+    pub fn set_relays(&self, relays: Vec<RelayServer>) {
+        *self.relays.lock().expect("no holder of this lock can panic") = relays;
+    }
+
     /// Opens the media of a call: sockets and devices, with everything behind a closed gate.
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
     pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
-        self.open_with(self.config(), id, events).await
+        let mut config = self.config();
+        config.network.relays.extend(self.relays.lock().expect("no holder of this lock can panic").iter().cloned());
+        self.open_with(config, id, events).await
     }
 
     pub(crate) async fn open_with(

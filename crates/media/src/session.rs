@@ -105,7 +105,7 @@ impl CallMedia {
         self.inner.negotiation.lock().await.offer_again()?;
         let connection = Arc::clone(&self.inner.peer.connection);
         contained("look for another path", async move {
-            let again = RTCOfferOptions { ice_restart: true, ..Default::default() };
+            let again = RTCOfferOptions { ice_restart: true };
             let offer = connection.create_offer(Some(again)).await?;
             let text = bare(&offer.sdp);
             connection.set_local_description(offer).await?;

@@ -28,7 +28,7 @@ impl Neighbourhood {
     fn new(router: Router) -> Option<Self> {
         let world = World::new(router)?;
         let relay = Coturn::start(world.on_internet("turnserver"), INTERNET.into(), PORT, TLS_PORT)?;
-        world.from_internet(|| relay.until_ready());
+        world.on_the_internet(|| relay.until_ready());
         let homes = [world.runtime(Home::Ana), world.runtime(Home::Ben)];
         Some(Self { homes, relay, world, folder: tempfile::tempdir().unwrap() })
     }

@@ -159,7 +159,7 @@ impl World {
     }
 
     /// Does something with one thread of its own on the internet.
-    pub fn from_internet<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub fn on_the_internet<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let place = self.place(&self.name("net"));
         std::thread::scope(|scope| {
             let there = scope.spawn(move || {
