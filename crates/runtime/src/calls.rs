@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage, Tone};
+use call::{Action, Attempts, ByeReason, CallMachine, CallState, FailureCode, Input, Stage, Tone};
 use contract::{CallStage, CallView, News};
 use media::{CallMedia, DeviceState, Direction, FailReason, MediaEvent, TonePlayer};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
@@ -36,6 +36,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(crate) struct Calls {
     pub(crate) list: Vec<Call>,
     made: u64,
+    attempts: Attempts,
+    /// Until when the credentials for the relays are good, or it is known that there are none.
+    pub(crate) relays_until: i64,
 }
 
 pub(crate) struct Call {
@@ -342,6 +345,7 @@ impl Home {
             }
             (call.view.call.clone(), call.round)
         };
+        self.renew_relays().await;
         let (sender, receiver) = tokio::sync::mpsc::channel(MEDIA_EVENTS_LIMIT);
         let media = self.rooms.media.open_call(id.clone(), sender).await.map_err(media_failure)?;
         let kept = {
@@ -452,6 +456,12 @@ impl Home {
         self.end_echo(state);
         self.end_sound_test(state);
         if state.calls.is_busy() {
+            self.say_bye(event.call, ByeReason::Busy);
+            return;
+        }
+        let contact = state.policy.rules().contacts.get(&user) == Some(&policy::Contact::Accepted);
+        if !state.calls.attempts.may_ring(user.address().as_str(), contact, now_u64()) {
+            tracing::info!("somebody calls again and again; it does not ring");
             self.say_bye(event.call, ByeReason::Busy);
             return;
         }

@@ -52,6 +52,7 @@ mod records;
 mod recovery;
 mod refusing;
 mod registry;
+mod relays;
 mod renewals;
 mod resetting;
 mod restoring;
