@@ -41,6 +41,11 @@ const TRIES: u16 = 120;
 /// How long a path is held back that the peer's check told us of before its candidate did.
 /// The default of a second is felt each time a check overtakes the candidate, and the path is as good.
 const TOLD_BY_CHECK: Duration = Duration::from_millis(30);
+/// How long a path by way of a router's outer address is held back for one without.
+const OUTER: Duration = Duration::from_millis(100);
+/// How long a relay is held back for a direct path; with the default of two seconds, whoever has no other
+/// path waits so long each time. Direct ones answer within a round trip.
+const RELAYED: Duration = Duration::from_millis(400);
 
 /// The connection, and the two ends of our own voice in it. Clones are the same connection.
 #[derive(Clone)]
@@ -71,6 +76,8 @@ impl Peer {
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
             .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
             .with_prflx_acceptance_min_wait(Some(TOLD_BY_CHECK))
+            .with_srflx_acceptance_min_wait(Some(OUTER))
+            .with_relay_acceptance_min_wait(Some(if network.relay_only { Duration::ZERO } else { RELAYED }))
             // A new search begins with the networks there are now, on new sockets.
             .with_discard_local_candidates_during_ice_restart(true)
             .build();

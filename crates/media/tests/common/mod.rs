@@ -119,6 +119,15 @@ impl Person {
         }
     }
 
+    /// Waits until so much of the other's voice arrived.
+    pub async fn until_received(&self, packets: u64) {
+        let begun = std::time::Instant::now();
+        while self.media.stats().received < packets {
+            assert!(begun.elapsed() < PATIENCE, "only this arrived: {:?}", self.media.stats());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Carries this person's candidates to the other.
     fn tell_candidates_to(&mut self, other: &Person) {
         let (mut candidates, media) = (self.candidates.take().unwrap(), other.media.clone());

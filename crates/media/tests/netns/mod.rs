@@ -56,17 +56,20 @@ impl Home {
 }
 
 impl World {
-    /// Makes it; None (and a word) where that is not permitted.
+    /// Makes it. Where that is not permitted the story fails and says so, unless `PARLANCE_NO_NETWORKS` leaves it out.
     pub fn new(router: Router) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() || !has("ip") || !has("nft") {
-            eprintln!("skipped: networks are made by root, with iproute2 and nftables (./dev setup)");
+        if std::env::var_os("PARLANCE_NO_NETWORKS").is_some() {
+            eprintln!("left out: PARLANCE_NO_NETWORKS is set");
             return None;
         }
+        assert!(has("ip") && has("nft"), "iproute2 and nftables are installed (./dev setup --test)");
         let world = Self { tag: format!("pl{}", std::process::id()) };
-        if !world.try_ip(&["netns", "add", &world.name("net")]) {
-            eprintln!("skipped: this machine lets nobody make a network namespace");
-            return None;
-        }
+        assert!(
+            rustix::process::geteuid().is_root() && world.try_ip(&["netns", "add", &world.name("net")]),
+            "networks are made by root, where network namespaces are permitted: run these stories so, for example with \
+             `unshare --user --map-root-user --net --mount sh -c 'mount -t tmpfs tmpfs /run && ./dev test'`, or leave \
+             them out with PARLANCE_NO_NETWORKS=1"
+        );
         world.ip(&["-n", &world.name("net"), "link", "set", "lo", "up"]);
         world.ip(&["-n", &world.name("net"), "link", "add", "br0", "type", "bridge"]);
         world.ip(&["-n", &world.name("net"), "addr", "add", "198.18.0.1/24", "dev", "br0"]);
