@@ -10,6 +10,7 @@ mod end;
 mod fingerprint;
 mod machine;
 mod sdp;
+mod searches;
 mod stage;
 
 pub use attempts::Attempts;
@@ -21,4 +22,5 @@ pub use sdp::{
     MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp, SdpError,
     Setup,
 };
+pub use searches::Searches;
 pub use stage::{CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage};

@@ -125,6 +125,9 @@ pub enum MediaError {
     /// A description names another certificate than the call began with.
     #[error("the certificate of a call never changes")]
     OtherCertificate,
+    /// A description for another path changes more than the path, or not even that.
+    #[error("a search for another path has new ICE words and changes nothing else")]
+    NotANewPath,
     /// The engine refused. Its own words may hold addresses, so they stay inside.
     #[error("the media engine could not {0}")]
     Engine(&'static str),

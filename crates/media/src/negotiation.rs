@@ -1,6 +1,6 @@
 //! The order of descriptions and candidates in one call.
 
-use call::{Candidate, CandidateError, Fingerprint, Sdp, Setup};
+use call::{Candidate, CandidateError, Fingerprint, MediaKind, Sdp, Setup};
 
 use crate::error::MediaError;
 
@@ -14,9 +14,18 @@ pub(crate) struct Negotiation {
     phase: Phase,
     we_offered: bool,
     certificates: Vec<Fingerprint>,
-    ufrag: Option<String>,
+    known: Option<Known>,
     early: Vec<Candidate>,
     taken: usize,
+}
+
+/// What the peer's last description said, and the next may not say again, or must.
+#[derive(Debug)]
+struct Known {
+    ufrag: String,
+    pwd: String,
+    setup: Setup,
+    kinds: Vec<MediaKind>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -97,16 +106,24 @@ impl Negotiation {
     }
 
     fn settle(&mut self, sdp: &Sdp) -> Result<(), MediaError> {
-        if self.certificates.is_empty() {
-            self.certificates = vouched(sdp);
-        } else if self.certificates != sdp.fingerprints() {
-            return Err(MediaError::OtherCertificate);
-        }
-        if self.ufrag.as_deref() != Some(sdp.ice_ufrag()) {
+        if let Some(known) = &self.known {
+            if self.certificates != sdp.fingerprints() {
+                return Err(MediaError::OtherCertificate);
+            }
+            let same_words = known.ufrag == sdp.ice_ufrag() || known.pwd == sdp.ice_pwd();
+            if same_words || known.setup != sdp.setup() || known.kinds != sdp.kinds() {
+                return Err(MediaError::NotANewPath);
+            }
             // Each search has candidates of its own.
             self.taken = self.early.len();
         }
-        self.ufrag = Some(sdp.ice_ufrag().to_owned());
+        self.certificates = vouched(sdp);
+        self.known = Some(Known {
+            ufrag: sdp.ice_ufrag().to_owned(),
+            pwd: sdp.ice_pwd().to_owned(),
+            setup: sdp.setup(),
+            kinds: sdp.kinds().to_vec(),
+        });
         Ok(())
     }
 
@@ -120,7 +137,8 @@ impl Negotiation {
 
     /// A candidate that names another ICE session than the signed description is refused.
     fn belongs(&self, candidate: &Candidate) -> Result<(), MediaError> {
-        match (&candidate.username_fragment, &self.ufrag) {
+        let signed = self.known.as_ref().map(|known| &known.ufrag);
+        match (&candidate.username_fragment, signed) {
             (Some(theirs), Some(signed)) if theirs != signed => {
                 Err(MediaError::Candidate(CandidateError::Malformed("usernameFragment")))
             }
@@ -148,6 +166,13 @@ mod tests {
     use super::*;
 
     const CANDIDATE: &str = "candidate:1 1 udp 2130706431 10.1.2.3 50000 typ host";
+
+    /// The same of another search for a path.
+    fn again(setup: &str, number: u32) -> String {
+        description(setup)
+            .replace("abcd", &format!("abcd{number}"))
+            .replace("0123456789", &format!("012345678{number}"))
+    }
 
     fn description(setup: &str) -> String {
         format!(
@@ -191,22 +216,36 @@ mod tests {
         caller.offer_again().unwrap();
         caller.offer_again().unwrap();
         assert!(matches!(caller.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
-        let other = description("active").replace("AB:AB", "CD:CD");
+        let other = again("active", 1).replace("AB:AB", "CD:CD");
         assert_eq!(caller.read_answer(&other).unwrap_err(), MediaError::OtherCertificate);
-        caller.read_answer(&description("active")).unwrap();
+        caller.read_answer(&again("active", 1)).unwrap();
 
         let mut callee = Negotiation::default();
         callee.read_offer(&description("actpass")).unwrap();
-        callee.read_offer(&description("actpass").replace("abcd", "efgh")).unwrap();
-        let other = description("actpass").replace("AB:AB", "CD:CD");
+        callee.read_offer(&again("actpass", 1)).unwrap();
+        let other = again("actpass", 2).replace("AB:AB", "CD:CD");
         assert_eq!(callee.read_offer(&other).unwrap_err(), MediaError::OtherCertificate);
+    }
+
+    #[test]
+    fn what_changes_more_than_the_path_is_refused() {
+        let mut callee = Negotiation::default();
+        callee.read_offer(&description("actpass")).unwrap();
+        let replayed = description("actpass");
+        let old_password = again("actpass", 1).replace("0123456781", "0123456789");
+        let old_name = again("actpass", 1).replace("abcd1", "abcd");
+        let other_role = again("active", 1);
+        for wrong in [replayed, old_password, old_name, other_role] {
+            assert_eq!(callee.read_offer(&wrong).unwrap_err(), MediaError::NotANewPath, "{wrong}");
+        }
+        callee.read_offer(&again("actpass", 1)).unwrap();
     }
 
     #[test]
     fn each_search_for_a_path_takes_its_own_candidates_and_no_more() {
         let mut callee = Negotiation::default();
-        for search in ["abcd", "efgh"] {
-            callee.read_offer(&description("actpass").replace("abcd", search)).unwrap();
+        for search in [1, 2] {
+            callee.read_offer(&again("actpass", search)).unwrap();
             (0..CANDIDATES).for_each(|_| drop(callee.candidate(CANDIDATE).unwrap()));
             assert!(matches!(callee.candidate(CANDIDATE), Err(MediaError::TooManyCandidates { .. })));
         }

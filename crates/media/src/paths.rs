@@ -52,6 +52,11 @@ impl Paths {
         wanted
     }
 
+    /// Whether the last look found something new.
+    pub(crate) fn hears(&self, now: Instant) -> bool {
+        self.heard == now
+    }
+
     /// Nothing was to be heard until now.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.heard = now;

@@ -148,8 +148,7 @@ impl Supervisor {
             (RTCPeerConnectionState::Connected, Stage::Live) => {}
             (RTCPeerConnectionState::Connected, _) => return self.on_secured().await,
             (RTCPeerConnectionState::Disconnected, Stage::Live) => {
-                self.stage = Stage::Interrupted { until: Instant::now() + RECONNECT };
-                self.tell(MediaEvent::Interrupted).await;
+                self.interrupt(Instant::now()).await;
             }
             (RTCPeerConnectionState::Failed, stage) => return Err(lost_at(stage)),
             (RTCPeerConnectionState::Closed, _) => return Err(FailReason::PeerLeft),
@@ -200,10 +199,25 @@ impl Supervisor {
         if !matches!(self.stage, Stage::Live | Stage::Interrupted { .. }) {
             return;
         }
-        let heard = self.shared.arrived.load(Ordering::Relaxed);
-        if self.paths.look(own_addresses(), heard, Instant::now()) {
+        let (heard, now) = (self.shared.arrived.load(Ordering::Relaxed), Instant::now());
+        let wanted = self.paths.look(own_addresses(), heard, now);
+        match self.stage {
+            // Voice is the surest sign, and the first.
+            Stage::Interrupted { .. } if self.paths.hears(now) => {
+                self.stage = Stage::Live;
+                self.tell(MediaEvent::Resumed).await;
+            }
+            Stage::Live if wanted => self.interrupt(now).await,
+            _ => {}
+        }
+        if wanted {
             self.tell(MediaEvent::PathWanted).await;
         }
+    }
+
+    async fn interrupt(&mut self, now: Instant) {
+        self.stage = Stage::Interrupted { until: now + RECONNECT };
+        self.tell(MediaEvent::Interrupted).await;
     }
 
     async fn tell(&self, event: MediaEvent) {
