@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use call::{Action, Attempts, ByeReason, CallMachine, CallState, FailureCode, Input, Stage, Tone};
+use call::{Action, Attempts, ByeReason, CallMachine, CallState, FailureCode, Input, Searches, Stage, Tone};
 use contract::{CallStage, CallView, News};
 use media::{CallMedia, DeviceState, Direction, FailReason, MediaEvent, TonePlayer};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
@@ -61,6 +61,8 @@ pub(crate) struct Call {
     pub(crate) spoken: crate::spoken::Spoken,
     /// It is the echo inside this app, of which no connector knows.
     pub(crate) echo: bool,
+    /// The searches for another path.
+    pub(crate) searches: Searches,
 }
 
 impl Call {
@@ -77,6 +79,7 @@ impl Call {
             round: 0,
             spoken: Default::default(),
             echo: false,
+            searches: Default::default(),
         }
     }
 }
@@ -298,6 +301,9 @@ impl Home {
                 self.media_of(&name).await?.add_candidate(&candidate).await.map_err(media_failure)?;
                 Ok(Value::Null)
             }
+            "restart" => self.offer_path(&name).await,
+            "acceptRestart" => self.answer_path(&name, &sdp()?).await,
+            "finishRestart" => self.take_path(&name, &sdp()?).await,
             "close" => {
                 let media = self.state().calls.known(&name).and_then(|call| call.media.take());
                 close(media).await;
@@ -395,7 +401,9 @@ impl Home {
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
-            MediaEvent::PathWanted => {}
+            MediaEvent::PathWanted => {
+                self.media_event_to_connector(json!({ "event": "path-wanted", "call": self.guest_name(url) }));
+            }
             // Closed by the verified peer itself, which is to hang up even if the goodbye got lost.
             MediaEvent::Failed { reason: FailReason::PeerLeft } => {
                 let bye = ByeReason::HungUp;
@@ -466,6 +474,9 @@ impl Home {
             return;
         }
         self.use_sound_soon();
+        // Asked for while it rings, so that whoever accepts does not wait for it.
+        let home = self.clone();
+        self.rooms.tasks.start("relays", async move { home.renew_relays().await });
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, actions) = CallMachine::callee(now_u64());
         state.calls.list.push(Call::new(view, &user, Some(event.call.clone()), machine));
@@ -600,7 +611,9 @@ impl Home {
 
     fn show_call(&self, state: &mut State, url: &Address) {
         let Some(call) = state.calls.find(url) else { return };
+        let reconnecting = matches!(call.machine.state(), CallState::Connected { reconnecting_until: Some(_), .. });
         let stage = match call.machine.state().stage() {
+            Stage::Connected if reconnecting => CallStage::Reconnecting,
             Stage::Finding => CallStage::Finding,
             Stage::Ringing => CallStage::Ringing,
             Stage::Securing => CallStage::Securing,
@@ -689,7 +702,7 @@ impl Calls {
     }
 
     /// The same, but a new name is nobody's.
-    fn known(&mut self, name: &str) -> Option<&mut Call> {
+    pub(crate) fn known(&mut self, name: &str) -> Option<&mut Call> {
         let at = self.position(name)?;
         self.list.get_mut(at)
     }

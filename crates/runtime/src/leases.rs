@@ -7,6 +7,7 @@ use store::Tx;
 use crate::home::{Home, Ready, now_ms};
 use crate::members::{Author, Chains};
 use crate::objects::Follow;
+use crate::paths;
 use crate::records::{Object, Side, Standing, kind};
 use crate::sending::{LeaseWords, inner_message, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
@@ -175,6 +176,7 @@ pub(crate) fn call_child(object: &mut Object, author: &Author, mine: bool, value
         // Media takes no other description than the one that came sealed.
         object.sealed_answer = value.get("sdp").and_then(Value::as_str).map(str::to_owned);
     }
+    paths::note_sealed_path(object, value);
     CallChild::Heard
 }
 

@@ -43,6 +43,7 @@ mod modules;
 mod objects;
 mod outbox;
 mod own;
+mod paths;
 mod patience;
 mod personas;
 mod persons;
