@@ -34,7 +34,7 @@ const ringsHere = (value: object = { offer: { sdp: "his offer" }, state: "ringin
 
 const media = (method?: string) =>
   bus.to(MEDIA).map(({ body }) => body as { method?: string; params?: Record<string, unknown> }).filter((body) => !method || body.method === method);
-const written = (object: string) => bus.to(`${object}/children/`).map(({ body }) => body.value as Record<string, unknown>);
+const written = (object: string) => bus.to(`${object}/children/`, "create").map(({ body }) => body.value as Record<string, unknown>);
 const states = () => bus.events().map(({ state, reason }) => (reason ? `${state} ${reason}` : state));
 
 beforeEach(() => {
@@ -44,6 +44,8 @@ beforeEach(() => {
     if (to !== MEDIA) return undefined;
     if (body["method"] === "createOffer") return { code: 200, value: { sdp: "my offer" } };
     if (body["method"] === "acceptOffer") return { code: 200, value: { sdp: "my answer" } };
+    if (body["method"] === "restart") return { code: 200, value: { sdp: "my new path" } };
+    if (body["method"] === "acceptRestart") return { code: 200, value: { sdp: "my way to it" } };
     return { code: 200, value: {} };
   });
 });
@@ -219,6 +221,97 @@ describe("the callee", () => {
     await ringsHere();
     expect((await ask("answer", { call: HIS })).code).toBe(500);
     expect(states()).toEqual(["incoming", "connecting", "ended failed-media"]);
+  });
+});
+
+describe("a call that lost its path", () => {
+  const callsBen = async () => {
+    await start();
+    await ask("call", { user: BEN });
+    await child(MINE, { type: "answer", sdp: "his answer" });
+    await settle();
+  };
+  const isCalled = async () => {
+    await start();
+    await ringsHere();
+    await ask("answer", { call: HIS });
+  };
+
+  it("is offered another by who called, and its candidates come after the offer", async () => {
+    bus.when(({ to, body }) => {
+      if (to === MEDIA && body["method"] === "restart") told({ event: "candidate", call: MINE, candidate: { candidate: "new" } });
+      return undefined;
+    });
+    await callsBen();
+    told({ event: "path-wanted", call: MINE });
+    await settle();
+    expect(written(MINE)).toEqual([{ type: "restart", round: 1, sdp: "my new path" }, { type: "candidate", candidate: { candidate: "new" } }]);
+    await child(MINE, { type: "restarted", round: 1, sdp: "his way to it" });
+    expect(media("finishRestart")[0]?.params).toEqual({ call: MINE, sdp: "his way to it" });
+    expect(states()).toEqual(["connecting"]);
+  });
+
+  it("takes no answer to an offer that was overtaken", async () => {
+    await callsBen();
+    told({ event: "path-wanted", call: MINE });
+    await settle();
+    told({ event: "path-wanted", call: MINE });
+    await settle();
+    await child(MINE, { type: "restarted", round: 1, sdp: "late" });
+    expect(media("finishRestart")).toEqual([]);
+    await child(MINE, { type: "restarted", round: 2, sdp: "in time" });
+    expect(media("finishRestart")).toHaveLength(1);
+  });
+
+  it("is asked for another by who was called, once in a while", async () => {
+    await callsBen();
+    await child(MINE, { type: "path" });
+    await child(MINE, { type: "path" });
+    await settle();
+    expect(media("restart")).toHaveLength(1);
+  });
+
+  it("asks for another and answers the offer before it uses its candidates", async () => {
+    let taken: () => void = () => undefined;
+    await isCalled();
+    told({ event: "path-wanted", call: HIS });
+    await settle();
+    expect(media("restart")).toEqual([]);
+    expect(written(HIS).at(-1)).toEqual({ type: "path" });
+    bus.when((message) => {
+      if (message.to !== MEDIA || message.body["method"] !== "acceptRestart") return undefined;
+      taken = () => bus.respond(message, { code: 200, value: { sdp: "my way to it" } });
+      return { code: 100 };
+    });
+    await child(HIS, { type: "restart", round: 7, sdp: "his new path" });
+    await child(HIS, { type: "candidate", candidate: { candidate: "new" } });
+    await settle();
+    expect(media("addCandidate")).toEqual([]);
+    taken();
+    await settle();
+    expect(media("addCandidate")).toHaveLength(1);
+    expect(written(HIS).at(-1)).toEqual({ type: "restarted", round: 7, sdp: "my way to it" });
+  });
+
+  it("goes on as it is when media refuses what the other side offers", async () => {
+    bus.when(({ to, body }) => (to === MEDIA && body["method"] === "acceptRestart" ? { code: 403, description: "another certificate" } : undefined));
+    await isCalled();
+    await child(HIS, { type: "restart", round: 1, sdp: "swapped" });
+    await settle();
+    expect(written(HIS).some(({ type }) => type === "restarted")).toBe(false);
+    expect(states()).toEqual(["incoming", "connecting"]);
+  });
+
+  it("hears nothing of paths before it is taken, nor in the wrong direction", async () => {
+    await start();
+    await ringsHere();
+    told({ event: "path-wanted", call: HIS });
+    await child(HIS, { type: "restart", round: 1, sdp: "early" });
+    await child(HIS, { type: "path" });
+    await child(HIS, { type: "restarted", round: 0, sdp: "nothing was asked" });
+    await settle();
+    expect(media()).toEqual([]);
+    expect(written(HIS)).toEqual([{ type: "ringing" }]);
   });
 });
 

@@ -306,6 +306,7 @@ export const scenes = [
   { name: 's13-ring-gone', at: '#/ring/nothing', shows: 'ring-window' },
   { name: 's14-in-call', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 }), shows: 'call-timer' },
   { name: 's14-muted', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 4000000, muted: true }), shows: 'call-timer' },
+  { name: 's14-reconnecting', act: call({ stage: { at: 'reconnecting' }, connectedAt: Date.now() - 127000 }), shows: 'call-reconnecting' },
   { name: 's14-no-microphone', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 9000, microphone: null }), shows: 'call-no-microphone' },
   { name: 's14-call-bar', act: async (page) => {
     await call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 })(page);

@@ -161,6 +161,22 @@ impl Candidate {
         self.address.to_canonical().is_loopback()
     }
 
+    /// Leaves out the address that this one was learned from (`raddr`, `rport`): a relay's address
+    /// tells nothing of who is behind it, and RFC 8839, section 5.1, wants the attributes to stay.
+    pub fn forget_base(&mut self) {
+        let nowhere = if self.address.is_ipv6() { "::" } else { "0.0.0.0" };
+        let mut words: Vec<&str> = self.line.split(' ').collect();
+        // The address, the port and `typ` stand before the pairs.
+        for at in (8..words.len().saturating_sub(1)).step_by(2) {
+            match words[at] {
+                "raddr" => words[at + 1] = nowhere,
+                "rport" => words[at + 1] = "0",
+                _ => {}
+            }
+        }
+        self.line = words.join(" ");
+    }
+
     /// The JSON a browser gives to `addIceCandidate`.
     pub fn to_json(&self) -> String {
         let mut object = serde_json::json!({
@@ -338,6 +354,17 @@ mod tests {
             assert!(candidate.is_loopback(), "{address}");
         }
         assert!(!Candidate::parse(HOST).unwrap().unwrap().is_loopback());
+    }
+
+    #[test]
+    fn the_address_behind_a_relay_can_be_left_out() {
+        let line = "candidate:1 1 udp 7 203.0.114.7 4000 typ relay raddr 10.1.2.3 rport 5000 generation 0";
+        let mut candidate = Candidate::parse(line).unwrap().unwrap();
+        candidate.forget_base();
+        assert_eq!(candidate.line, line.replace("10.1.2.3", "0.0.0.0").replace("5000", "0"));
+        let mut bare = Candidate::parse(HOST).unwrap().unwrap();
+        bare.forget_base();
+        assert_eq!(bare.line, HOST);
     }
 
     #[test]

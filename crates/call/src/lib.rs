@@ -4,13 +4,16 @@
 //! starts no task. Everything a peer wrote is hostile until [`Sdp::parse`] or
 //! [`Candidate::parse`] has turned it into a type.
 
+mod attempts;
 mod candidate;
 mod end;
 mod fingerprint;
 mod machine;
 mod sdp;
+mod searches;
 mod stage;
 
+pub use attempts::Attempts;
 pub use candidate::{CANDIDATE_BYTES, Candidate, CandidateError, CandidateKind, Transport};
 pub use end::{ByeReason, EndReason, FailureCode};
 pub use fingerprint::{Fingerprint, FingerprintError};
@@ -19,4 +22,5 @@ pub use sdp::{
     MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp, SdpError,
     Setup,
 };
+pub use searches::Searches;
 pub use stage::{CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage};

@@ -88,6 +88,8 @@ pub enum Tone {
     Ringback,
     /// The callee is busy.
     Busy,
+    /// The call was lost.
+    Dropped,
 }
 
 /// Why a call wants to be woken.
@@ -311,6 +313,8 @@ impl CallMachine {
         let mut actions = Vec::with_capacity(4);
         if reason == EndReason::Busy && self.role == Role::Caller {
             actions.push(Action::Play(Tone::Busy));
+        } else if reason == EndReason::Dropped {
+            actions.push(Action::Play(Tone::Dropped));
         } else if rang {
             actions.push(Action::Silence);
         }

@@ -247,7 +247,8 @@ fn a_lost_path_that_comes_back_keeps_the_call() {
 fn a_lost_path_that_stays_lost_drops_the_call() {
     let mut story = to_connected();
     story.then(Input::Interrupted);
-    story.after(10_000).then(Input::Tick);
+    let actions = story.after(10_000).then(Input::Tick);
+    assert!(actions.contains(&Action::Play(Tone::Dropped)), "it is heard");
     assert_eq!(story.ended().reason, EndReason::Dropped);
     assert_eq!(story.ended().spoke_ms, Some(10_000));
 }

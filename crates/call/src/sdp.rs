@@ -49,6 +49,7 @@ pub struct Sdp {
     text: String,
     fingerprints: Vec<Fingerprint>,
     ice_ufrag: String,
+    ice_pwd: String,
     setup: Setup,
     kinds: Vec<MediaKind>,
     candidates: Vec<Candidate>,
@@ -129,6 +130,11 @@ impl Sdp {
     /// The writer's ICE user name.
     pub fn ice_ufrag(&self) -> &str {
         &self.ice_ufrag
+    }
+
+    /// The writer's ICE password.
+    pub fn ice_pwd(&self) -> &str {
+        &self.ice_pwd
     }
 
     /// Who begins the handshake.
@@ -306,12 +312,10 @@ impl<'a> Reader<'a> {
         if self.fingerprints.is_empty() {
             return Err(SdpError::Missing("fingerprint"));
         }
-        if self.ice_pwd.is_none() {
-            return Err(SdpError::Missing("ICE password"));
-        }
         Ok(Sdp {
             text: self.text,
             fingerprints: self.fingerprints,
+            ice_pwd: self.ice_pwd.ok_or(SdpError::Missing("ICE password"))?,
             ice_ufrag: self.ice_ufrag.ok_or(SdpError::Missing("ICE user name"))?,
             setup: self.setup.ok_or(SdpError::Missing("setup"))?,
             kinds: self.kinds,

@@ -1038,6 +1038,8 @@ pub enum CallStage {
     Connecting,
     /// Audio flows both ways, checked.
     Connected,
+    /// The path was lost; another is looked for, for ten seconds.
+    Reconnecting,
     /// Over.
     Ended {
         /// `hung-up`, `declined`, `busy`, `no-answer`, `offline`, `not-permitted`, `fingerprint-mismatch`, `dropped`, `failed-<stage>`.

@@ -35,6 +35,8 @@ pub struct Setup {
     pub microphone: Microphone,
     /// Where the others' voices go.
     pub speaker: Speaker,
+    /// Where their calls may go.
+    pub network: NetworkConfig,
 }
 
 impl Setup {
@@ -47,6 +49,7 @@ impl Setup {
             organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
+            network: NetworkConfig::loopback_only(),
         }
     }
 
@@ -132,7 +135,7 @@ impl Person {
                 ring: None,
                 processing: Default::default(),
                 record: None,
-                network: NetworkConfig::loopback_only(),
+                network: self.setup.network.clone(),
             },
             organisation: self.setup.organisation.clone(),
             use_keyring: false,

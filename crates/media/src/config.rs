@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use transport::Net;
+
+use crate::relay::{RELAYS, RelayServer, RelayUri};
+
 /// What the engine uses for calls; read when a call opens.
 #[derive(Debug, Clone, Default)]
 pub struct AudioConfig {
@@ -111,7 +115,7 @@ pub enum Speaker {
 }
 
 /// How packets leave this device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NetworkConfig {
     /// The local addresses to use; empty means every interface. Port 0 is any port.
     pub addresses: Vec<SocketAddr>,
@@ -119,6 +123,12 @@ pub struct NetworkConfig {
     pub include_loopback: bool,
     /// STUN servers, as `stun:host:port`; none by default, so that nobody learns of a call.
     pub stun: Vec<String>,
+    /// Relays (TURN) that whoever runs this device named.
+    pub relays: Vec<RelayServer>,
+    /// Every packet goes through a relay, so that a peer never learns our addresses.
+    pub relay_only: bool,
+    /// Whom the TLS to a relay trusts; what the system trusts if there is none.
+    pub net: Option<Net>,
     /// Binds each socket to this interface, whatever the routing table says (Linux).
     pub bind_device: Option<String>,
     /// Marks packets as expedited (DSCP 46).
@@ -127,7 +137,16 @@ pub struct NetworkConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { addresses: Vec::new(), include_loopback: false, stun: Vec::new(), bind_device: None, expedited: true }
+        Self {
+            addresses: Vec::new(),
+            include_loopback: false,
+            stun: Vec::new(),
+            relays: Vec::new(),
+            relay_only: false,
+            net: None,
+            bind_device: None,
+            expedited: true,
+        }
     }
 }
 
@@ -155,13 +174,18 @@ const PROCESSING: &str = "PARLANCE_PROCESSING";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
+const TURN: &str = "PARLANCE_TURN";
+const TURN_USER: &str = "PARLANCE_TURN_USER";
+const TURN_PASSWORD: &str = "PARLANCE_TURN_PASSWORD";
+const RELAY_ONLY: &str = "PARLANCE_RELAY_ONLY";
 
 /// The most STUN servers that are asked.
 const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
     /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
-    /// `PARLANCE_MEDIA_LOOPBACK` (`1`) and `PARLANCE_STUN` (a list with commas); what is not set stays the default.
+    /// `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
+    /// `PARLANCE_TURN_PASSWORD` and `PARLANCE_RELAY_ONLY` (`1`); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
@@ -187,6 +211,11 @@ impl AudioConfig {
         if let Some(text) = set(STUN) {
             config.network.stun = stun_servers(&text)?;
         }
+        if let Some(text) = set(TURN) {
+            let word = |name| set(name).unwrap_or_default();
+            config.network.relays = relays(&text, &word(TURN_USER), &word(TURN_PASSWORD))?;
+        }
+        config.network.relay_only = set(RELAY_ONLY).is_some_and(|value| value == "1");
         Ok(config)
     }
 }
@@ -229,6 +258,16 @@ fn stun_servers(text: &str) -> Result<Vec<String>, ConfigError> {
     Ok(servers)
 }
 
+fn relays(text: &str, username: &str, credential: &str) -> Result<Vec<RelayServer>, ConfigError> {
+    let read = |uri: &str| {
+        let uri = RelayUri::parse(uri.trim()).ok()?;
+        Some(RelayServer { uri, username: username.to_owned(), credential: credential.to_owned(), reach: None })
+    };
+    let relays = text.split(',').map(read).collect::<Option<Vec<_>>>();
+    let expected = "up to four of turn:<host>:<port>?transport=<udp or tcp> or turns:<host>:<port>, with commas";
+    relays.filter(|relays| relays.len() <= RELAYS).ok_or(ConfigError { variable: TURN, expected })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +294,9 @@ mod tests {
             ("PARLANCE_RECORD", "/tmp/heard.wav"),
             ("PARLANCE_MEDIA_LOOPBACK", "1"),
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
+            ("PARLANCE_TURN", "turns:turn.example.org, turn:turn.example.org"),
+            ("PARLANCE_TURN_USER", "ana"),
+            ("PARLANCE_RELAY_ONLY", "1"),
         ])
         .unwrap();
         assert_eq!(config.microphone, Microphone::Wav { path: "/tmp/ana.wav".into(), looped: true });
@@ -263,6 +305,8 @@ mod tests {
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
         assert!(config.network.include_loopback);
         assert_eq!(config.network.stun.len(), 1);
+        assert_eq!((config.network.relays.len(), config.network.relay_only), (2, true));
+        assert_eq!(config.network.relays[0].username, "ana");
     }
 
     #[test]
@@ -281,5 +325,7 @@ mod tests {
         }
         assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
         assert!(read(&[("PARLANCE_PROCESSING", "echo,reverb")]).is_err());
+        assert!(read(&[("PARLANCE_TURN", "turn:a.example,stun:b.example")]).is_err());
+        assert!(read(&[("PARLANCE_TURN", &["turn:a.example"; 5].join(","))]).is_err());
     }
 }

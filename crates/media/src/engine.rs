@@ -14,7 +14,9 @@ use crate::config::{Microphone, Speaker};
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
+use crate::paths::Paths;
 use crate::peer::Peer;
+use crate::relay::{RelayServer, Relays};
 use crate::session::{CallMedia, Parts, Vouched};
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
@@ -34,13 +36,14 @@ const OUTBOUND: usize = 16;
 /// Opens the media of calls. One for each runtime.
 pub struct MediaEngine {
     config: Mutex<AudioConfig>,
+    relays: Mutex<Vec<RelayServer>>,
     usage: Arc<Usage>,
 }
 
 impl MediaEngine {
     /// Makes an engine; nothing is opened yet.
     pub fn new(config: AudioConfig) -> Arc<Self> {
-        Arc::new(Self { config: Mutex::new(config), usage: Arc::default() })
+        Arc::new(Self { config: Mutex::new(config), relays: Mutex::default(), usage: Arc::default() })
     }
 
     /// What the next call will use.
@@ -53,11 +56,18 @@ impl MediaEngine {
         *self.config.lock().expect("no holder of this lock can panic") = config;
     }
 
+    /// Names the relays that the next call may use beside those of its configuration.
+    pub fn set_relays(&self, relays: Vec<RelayServer>) {
+        *self.relays.lock().expect("no holder of this lock can panic") = relays;
+    }
+
     /// Opens the media of a call: sockets and devices, with everything behind a closed gate.
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
     pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
-        self.open_with(self.config(), id, events).await
+        let mut config = self.config();
+        config.network.relays.extend(self.relays.lock().expect("no holder of this lock can panic").iter().cloned());
+        self.open_with(config, id, events).await
     }
 
     pub(crate) async fn open_with(
@@ -72,10 +82,11 @@ impl MediaEngine {
         let shared = Arc::new(Shared::default());
         let (signals, signals_in) = tokio::sync::mpsc::channel(SIGNALS);
 
-        let runtime = CallRuntime::new(&config.network, Arc::clone(&self.usage), signals.clone());
-        let peer = Peer::open(&config.network, runtime, signals.clone())
-            .await
-            .map_err(|_| MediaError::Engine("open its sockets"))?;
+        let no_sockets = || MediaError::Engine("open its sockets");
+        let relays = Relays::new(&config.network.relays, config.network.net.as_ref()).map_err(|_| no_sockets())?;
+        let relays = Arc::new(relays);
+        let runtime = CallRuntime::new(&config.network, Arc::clone(&relays), Arc::clone(&self.usage), signals.clone());
+        let peer = Peer::open(&config.network, &relays, runtime, signals.clone()).await.map_err(|_| no_sockets())?;
 
         let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
@@ -103,6 +114,7 @@ impl MediaEngine {
             usage: Arc::clone(&self.usage),
             call,
             stage: Stage::Negotiating,
+            paths: Paths::new(opened),
         };
         tokio::spawn(supervisor.run());
         let id = id.into();

@@ -38,6 +38,9 @@ pub enum MediaEvent {
         /// How it is.
         state: DeviceState,
     },
+    /// Another path should be looked for: whoever made the offer calls `CallMedia::restart` and
+    /// brings the result to the peer; whoever answered asks the peer to do so.
+    PathWanted,
     /// The path is lost for now.
     Interrupted,
     /// The path is back.
@@ -119,6 +122,12 @@ pub enum MediaError {
     /// Descriptions came in an order that makes no sense (an answer to nothing, two offers).
     #[error("{0}")]
     OutOfOrder(&'static str),
+    /// A description names another certificate than the call began with.
+    #[error("the certificate of a call never changes")]
+    OtherCertificate,
+    /// A description for another path changes more than the path, or not even that.
+    #[error("a search for another path has new ICE words and changes nothing else")]
+    NotANewPath,
     /// The engine refused. Its own words may hold addresses, so they stay inside.
     #[error("the media engine could not {0}")]
     Engine(&'static str),

@@ -1,19 +1,31 @@
 //! The order of descriptions and candidates in one call.
 
-use call::{Candidate, CandidateError, Fingerprint, Sdp, Setup};
+use call::{Candidate, CandidateError, Fingerprint, MediaKind, Sdp, Setup};
 
 use crate::error::MediaError;
 
 /// Candidates we take from a peer for one call.
 const CANDIDATES: usize = 64;
 
-/// Where the negotiation is. There is one round: a call has one offer and one answer.
+/// Where the negotiation is. A call has one offer and one answer; the same side may offer again to
+/// look for another path, and nothing but the path may be another then.
 #[derive(Debug, Default)]
 pub(crate) struct Negotiation {
     phase: Phase,
-    ufrag: Option<String>,
+    we_offered: bool,
+    certificates: Vec<Fingerprint>,
+    known: Option<Known>,
     early: Vec<Candidate>,
     taken: usize,
+}
+
+/// What the peer's last description said, and the next may not say again, or must.
+#[derive(Debug)]
+struct Known {
+    ufrag: String,
+    pwd: String,
+    setup: Setup,
+    kinds: Vec<MediaKind>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +39,27 @@ enum Phase {
 
 impl Negotiation {
     pub(crate) fn offer(&mut self) -> Result<(), MediaError> {
-        self.step(Phase::Fresh, Phase::Offered, "an offer was made or read already")
+        self.step(Phase::Fresh, Phase::Offered, "an offer was made or read already")?;
+        self.we_offered = true;
+        Ok(())
+    }
+
+    /// Begins to look for another path; an offer that was not answered yet is forgotten.
+    pub(crate) fn offer_again(&mut self) -> Result<(), MediaError> {
+        if self.certificates.is_empty() || !self.we_offered {
+            return Err(MediaError::OutOfOrder("only who offered a call that was answered offers again"));
+        }
+        self.phase = Phase::Offered;
+        Ok(())
     }
 
     pub(crate) fn read_offer(&mut self, text: &str) -> Result<Sdp, MediaError> {
         let sdp = Sdp::parse(text)?;
-        self.step(Phase::Fresh, Phase::Settled, "an offer was made or read already")?;
-        self.settle(&sdp);
+        if self.we_offered {
+            return Err(MediaError::OutOfOrder("an offer was made already"));
+        }
+        self.settle(&sdp)?;
+        self.phase = Phase::Settled;
         Ok(sdp)
     }
 
@@ -42,8 +68,11 @@ impl Negotiation {
         if sdp.setup() == Setup::ActPass {
             return Err(MediaError::OutOfOrder("an answer must decide who begins"));
         }
-        self.step(Phase::Offered, Phase::Settled, "there is no offer to answer")?;
-        self.settle(&sdp);
+        if self.phase != Phase::Offered {
+            return Err(MediaError::OutOfOrder("there is no offer to answer"));
+        }
+        self.settle(&sdp)?;
+        self.phase = Phase::Settled;
         Ok(sdp)
     }
 
@@ -76,8 +105,26 @@ impl Negotiation {
         Ok(())
     }
 
-    fn settle(&mut self, sdp: &Sdp) {
-        self.ufrag = Some(sdp.ice_ufrag().to_owned());
+    fn settle(&mut self, sdp: &Sdp) -> Result<(), MediaError> {
+        if let Some(known) = &self.known {
+            if self.certificates != sdp.fingerprints() {
+                return Err(MediaError::OtherCertificate);
+            }
+            let same_words = known.ufrag == sdp.ice_ufrag() || known.pwd == sdp.ice_pwd();
+            if same_words || known.setup != sdp.setup() || known.kinds != sdp.kinds() {
+                return Err(MediaError::NotANewPath);
+            }
+            // Each search has candidates of its own.
+            self.taken = self.early.len();
+        }
+        self.certificates = vouched(sdp);
+        self.known = Some(Known {
+            ufrag: sdp.ice_ufrag().to_owned(),
+            pwd: sdp.ice_pwd().to_owned(),
+            setup: sdp.setup(),
+            kinds: sdp.kinds().to_vec(),
+        });
+        Ok(())
     }
 
     fn count(&mut self) -> Result<(), MediaError> {
@@ -90,13 +137,23 @@ impl Negotiation {
 
     /// A candidate that names another ICE session than the signed description is refused.
     fn belongs(&self, candidate: &Candidate) -> Result<(), MediaError> {
-        match (&candidate.username_fragment, &self.ufrag) {
+        let signed = self.known.as_ref().map(|known| &known.ufrag);
+        match (&candidate.username_fragment, signed) {
             (Some(theirs), Some(signed)) if theirs != signed => {
                 Err(MediaError::Candidate(CandidateError::Malformed("usernameFragment")))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// A description of ours without candidates: each of those goes through the door that judges it, or
+/// what a person hides behind a relay would stand here.
+pub(crate) fn bare(description: &str) -> String {
+    let kept = description
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates"));
+    kept.flat_map(|line| [line, "\r\n"]).collect()
 }
 
 /// The fingerprints a description vouches for.
@@ -109,6 +166,13 @@ mod tests {
     use super::*;
 
     const CANDIDATE: &str = "candidate:1 1 udp 2130706431 10.1.2.3 50000 typ host";
+
+    /// The same of another search for a path.
+    fn again(setup: &str, number: u32) -> String {
+        description(setup)
+            .replace("abcd", &format!("abcd{number}"))
+            .replace("0123456789", &format!("012345678{number}"))
+    }
 
     fn description(setup: &str) -> String {
         format!(
@@ -134,13 +198,57 @@ mod tests {
         let mut negotiation = Negotiation::default();
         assert!(matches!(negotiation.read_answer(&description("active")), Err(MediaError::OutOfOrder(_))));
         negotiation.read_offer(&description("actpass")).unwrap();
-        assert!(matches!(negotiation.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(matches!(negotiation.offer(), Err(MediaError::OutOfOrder(_))));
+        assert!(matches!(negotiation.offer_again(), Err(MediaError::OutOfOrder(_))), "who answered does not offer");
         let mut negotiation = Negotiation::default();
         negotiation.offer().unwrap();
         assert!(matches!(negotiation.read_answer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(negotiation.read_answer(&description("passive")).is_ok());
         assert!(negotiation.read_answer(&description("passive")).is_err(), "an answer is given once");
+    }
+
+    #[test]
+    fn another_path_is_looked_for_with_the_same_certificate_only() {
+        let mut caller = Negotiation::default();
+        caller.offer().unwrap();
+        assert!(matches!(caller.offer_again(), Err(MediaError::OutOfOrder(_))), "nobody answered yet");
+        caller.read_answer(&description("active")).unwrap();
+        caller.offer_again().unwrap();
+        caller.offer_again().unwrap();
+        assert!(matches!(caller.read_offer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
+        let other = again("active", 1).replace("AB:AB", "CD:CD");
+        assert_eq!(caller.read_answer(&other).unwrap_err(), MediaError::OtherCertificate);
+        caller.read_answer(&again("active", 1)).unwrap();
+
+        let mut callee = Negotiation::default();
+        callee.read_offer(&description("actpass")).unwrap();
+        callee.read_offer(&again("actpass", 1)).unwrap();
+        let other = again("actpass", 2).replace("AB:AB", "CD:CD");
+        assert_eq!(callee.read_offer(&other).unwrap_err(), MediaError::OtherCertificate);
+    }
+
+    #[test]
+    fn what_changes_more_than_the_path_is_refused() {
+        let mut callee = Negotiation::default();
+        callee.read_offer(&description("actpass")).unwrap();
+        let replayed = description("actpass");
+        let old_password = again("actpass", 1).replace("0123456781", "0123456789");
+        let old_name = again("actpass", 1).replace("abcd1", "abcd");
+        let other_role = again("active", 1);
+        for wrong in [replayed, old_password, old_name, other_role] {
+            assert_eq!(callee.read_offer(&wrong).unwrap_err(), MediaError::NotANewPath, "{wrong}");
+        }
+        callee.read_offer(&again("actpass", 1)).unwrap();
+    }
+
+    #[test]
+    fn each_search_for_a_path_takes_its_own_candidates_and_no_more() {
+        let mut callee = Negotiation::default();
+        for search in [1, 2] {
+            callee.read_offer(&again("actpass", search)).unwrap();
+            (0..CANDIDATES).for_each(|_| drop(callee.candidate(CANDIDATE).unwrap()));
+            assert!(matches!(callee.candidate(CANDIDATE), Err(MediaError::TooManyCandidates { .. })));
+        }
     }
 
     #[test]
@@ -152,6 +260,13 @@ mod tests {
         assert!(negotiation.waiting(&sdp).is_empty());
         assert!(matches!(negotiation.candidate(&foreign), Err(MediaError::Candidate(_))));
         assert!(negotiation.candidate(&foreign.replace("wxyz", "abcd")).unwrap().is_some());
+    }
+
+    #[test]
+    fn our_descriptions_show_no_address() {
+        let text =
+            format!("{}a=candidate:1 1 udp 7 10.1.2.3 4 typ host\r\na=end-of-candidates\r\n", description("active"));
+        assert_eq!(bare(&text), description("active"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use webrtc::runtime::{
 };
 
 use crate::config::NetworkConfig;
+use crate::relay::{Carrier, Relays, is_stand_in};
 use crate::supervisor::Signal;
 use crate::usage::{Held, Hold, Usage};
 
@@ -38,17 +39,24 @@ pub(crate) struct CallRuntime {
     bind_device: Option<String>,
     expedited: bool,
     hurry: Arc<AtomicBool>,
+    relays: Arc<Relays>,
     usage: Arc<Usage>,
     signals: mpsc::Sender<Signal>,
 }
 
 impl CallRuntime {
-    pub(crate) fn new(network: &NetworkConfig, usage: Arc<Usage>, signals: mpsc::Sender<Signal>) -> Self {
+    pub(crate) fn new(
+        network: &NetworkConfig,
+        relays: Arc<Relays>,
+        usage: Arc<Usage>,
+        signals: mpsc::Sender<Signal>,
+    ) -> Self {
         Self {
             tokio: TokioRuntime,
             bind_device: network.bind_device.clone(),
             expedited: network.expedited,
             hurry: Arc::default(),
+            relays,
             usage,
             signals,
         }
@@ -93,11 +101,9 @@ impl Runtime for CallRuntime {
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         self.tune(&socket)?;
         socket.set_nonblocking(true)?;
-        Ok(Arc::new(CallSocket {
-            io: tokio::net::UdpSocket::from_std(socket)?,
-            signals: self.signals.clone(),
-            _hold: self.usage.hold(Held::Socket),
-        }))
+        let io = tokio::net::UdpSocket::from_std(socket)?;
+        let carrier = Carrier::new(Arc::clone(&self.relays), io.local_addr()?.ip(), Arc::clone(&self.usage));
+        Ok(Arc::new(CallSocket { io, carrier, signals: self.signals.clone(), _hold: self.usage.hold(Held::Socket) }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -115,7 +121,12 @@ impl Runtime for CallRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.tokio.resolve_host(host)
+        Box::pin(async move {
+            match self.relays.resolve(host).await {
+                Some(resolved) => resolved,
+                None => self.tokio.resolve_host(host).await,
+            }
+        })
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
@@ -157,6 +168,7 @@ impl Drop for Watched {
 #[derive(Debug)]
 struct CallSocket {
     io: tokio::net::UdpSocket,
+    carrier: Carrier,
     signals: mpsc::Sender<Signal>,
     _hold: Hold,
 }
@@ -170,7 +182,10 @@ impl AsyncUdpSocket for CallSocket {
         if refuses_certificate(transmit.contents) {
             let _ = self.signals.try_send(Signal::CertificateRefused);
         }
-        self.io.poll_send_to(cx, transmit.contents, transmit.destination)
+        match self.carrier.send(transmit.destination, transmit.contents) {
+            Some(carried) => Poll::Ready(carried),
+            None => self.io.poll_send_to(cx, transmit.contents, transmit.destination),
+        }
     }
 
     fn poll_recv(
@@ -182,14 +197,29 @@ impl AsyncUdpSocket for CallSocket {
         let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
-        let mut buffer = ReadBuf::new(buffer);
-        let sender = ready!(self.io.poll_recv_from(cx, &mut buffer))?;
-        *meta = RecvMeta::default();
-        meta.len = buffer.filled().len();
-        meta.stride = meta.len.max(1);
-        meta.addr = sender;
-        Poll::Ready(Ok(1))
+        while let Poll::Ready(Some((relay, datagram))) = self.carrier.poll_arrived(cx) {
+            // As from a socket, what is larger than its reader expects is of no use.
+            if let Some(place) = buffer.get_mut(..datagram.len()) {
+                place.copy_from_slice(&datagram);
+                *meta = received(datagram.len(), relay);
+                return Poll::Ready(Ok(1));
+            }
+        }
+        loop {
+            let mut read = ReadBuf::new(buffer);
+            let sender = ready!(self.io.poll_recv_from(cx, &mut read))?;
+            if !is_stand_in(sender) {
+                *meta = received(read.filled().len(), sender);
+                return Poll::Ready(Ok(1));
+            }
+        }
     }
+}
+
+fn received(length: usize, sender: SocketAddr) -> RecvMeta {
+    let mut meta = RecvMeta::default();
+    (meta.len, meta.stride, meta.addr) = (length, length.max(1), sender);
+    meta
 }
 
 /// Whether an outgoing datagram is our own DTLS alert "fatal, bad certificate".
@@ -226,7 +256,7 @@ mod tests {
     async fn a_socket_is_marked_and_counted() {
         let usage = Arc::new(Usage::default());
         let (signals, _kept) = mpsc::channel(1);
-        let runtime = CallRuntime::new(&NetworkConfig::default(), Arc::clone(&usage), signals);
+        let runtime = CallRuntime::new(&NetworkConfig::default(), Arc::default(), Arc::clone(&usage), signals);
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let probe = socket.try_clone().unwrap();
         let wrapped = runtime.wrap_udp_socket(socket).unwrap();

@@ -17,13 +17,14 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent, RTCPeerConnectionState, Registry,
-    SettingEngineBuilder, configure_rtcp_reports,
+    RTCIceConnectionState, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    Registry, SettingEngineBuilder, configure_rtcp_reports,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
 use crate::config::NetworkConfig;
 use crate::net::CallRuntime;
+use crate::relay::Relays;
 use crate::supervisor::Signal;
 
 /// What browsers use for Opus too.
@@ -40,6 +41,11 @@ const TRIES: u16 = 120;
 /// How long a path is held back that the peer's check told us of before its candidate did.
 /// The default of a second is felt each time a check overtakes the candidate, and the path is as good.
 const TOLD_BY_CHECK: Duration = Duration::from_millis(30);
+/// How long a path by way of a router's outer address is held back for one without.
+const OUTER: Duration = Duration::from_millis(100);
+/// How long a relay is held back for a direct path; with the default of two seconds, whoever has no other
+/// path waits so long each time. Direct ones answer within a round trip.
+const RELAYED: Duration = Duration::from_millis(400);
 
 /// The connection, and the two ends of our own voice in it. Clones are the same connection.
 #[derive(Clone)]
@@ -54,6 +60,7 @@ impl Peer {
     /// Opens sockets and makes a fresh certificate: calls cannot be linked by it.
     pub(crate) async fn open(
         network: &NetworkConfig,
+        relays: &Relays,
         runtime: CallRuntime,
         signals: mpsc::Sender<Signal>,
     ) -> webrtc::error::Result<Self> {
@@ -69,16 +76,25 @@ impl Peer {
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
             .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
             .with_prflx_acceptance_min_wait(Some(TOLD_BY_CHECK))
+            .with_srflx_acceptance_min_wait(Some(OUTER))
+            .with_relay_acceptance_min_wait(Some(if network.relay_only { Duration::ZERO } else { RELAYED }))
+            // A new search begins with the networks there are now, on new sockets.
+            .with_discard_local_candidates_during_ice_restart(true)
             .build();
         let hurry = runtime.hurry();
-        let servers = network.stun.iter().map(|url| RTCIceServer { urls: vec![url.clone()], ..Default::default() });
+        let policy = if network.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+        let configuration = RTCConfigurationBuilder::new()
+            .with_ice_servers(servers(network, relays))
+            .with_ice_transport_policy(policy)
+            .build();
+        let ears = Ears { signals, hurry, loopback: network.include_loopback, relay_only: network.relay_only };
         let connection = PeerConnectionBuilder::new()
-            .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers.collect()).build())
+            .with_configuration(configuration)
             .with_media_engine(media)
             .with_setting_engine(settings)
             .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
             .with_runtime(Arc::new(runtime))
-            .with_handler(Arc::new(Ears { signals, hurry, loopback: network.include_loopback }))
+            .with_handler(Arc::new(ears))
             .with_udp_addrs(addresses(network))
             .build()
             .await?;
@@ -89,6 +105,13 @@ impl Peer {
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
         Ok(Self { connection, sender, track, ssrc })
     }
+}
+
+fn servers(network: &NetworkConfig, relays: &Relays) -> Vec<RTCIceServer> {
+    let stun = network.stun.iter().map(|url| RTCIceServer { urls: vec![url.clone()], ..Default::default() });
+    // A STUN server would show the peer an address that the relay is to hide.
+    let stun = stun.filter(|_| !network.relay_only);
+    stun.chain(relays.ice_servers()).collect()
 }
 
 fn addresses(network: &NetworkConfig) -> Vec<SocketAddr> {
@@ -128,6 +151,7 @@ struct Ears {
     signals: mpsc::Sender<Signal>,
     hurry: Arc<AtomicBool>,
     loopback: bool,
+    relay_only: bool,
 }
 
 impl Ears {
@@ -146,8 +170,12 @@ impl PeerConnectionEventHandler for Ears {
         let Ok(Some(mut candidate)) = call::Candidate::parse(&init.candidate) else {
             return;
         };
-        if candidate.is_loopback() && !self.loopback {
+        let relayed = candidate.kind == call::CandidateKind::Relay;
+        if candidate.is_loopback() && !self.loopback || self.relay_only && !relayed {
             return;
+        }
+        if relayed {
+            candidate.forget_base();
         }
         candidate.mid = Some("0".to_owned());
         candidate.line_index = Some(0);

@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 
 use call::{Candidate, Fingerprint, Sdp};
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use tokio_util::sync::CancellationToken;
 use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::codec;
 use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
-use crate::negotiation::{Negotiation, vouched};
+use crate::negotiation::{Negotiation, bare, vouched};
 use crate::peer::Peer;
+use crate::relay::is_stand_in;
 use crate::stats::{CallStats, Shared};
 use crate::supervisor::Signal;
 use crate::voice::VoiceOrder;
@@ -86,7 +88,26 @@ impl CallMedia {
         let connection = Arc::clone(&self.inner.peer.connection);
         contained("make an offer", async move {
             let offer = connection.create_offer(None).await?;
-            let text = offer.sdp.clone();
+            let text = bare(&offer.sdp);
+            connection.set_local_description(offer).await?;
+            Ok(text)
+        })
+        .await
+    }
+
+    /// Looks for another path: makes an offer that the peer answers with [`accept_offer`], and whose
+    /// answer goes into [`accept_answer`]. Voice goes on where it can until the new path stands.
+    ///
+    /// [`accept_offer`]: Self::accept_offer
+    /// [`accept_answer`]: Self::accept_answer
+    pub async fn restart(&self) -> Result<String, MediaError> {
+        self.check_open()?;
+        self.inner.negotiation.lock().await.offer_again()?;
+        let connection = Arc::clone(&self.inner.peer.connection);
+        contained("look for another path", async move {
+            let again = RTCOfferOptions { ice_restart: true };
+            let offer = connection.create_offer(Some(again)).await?;
+            let text = bare(&offer.sdp);
             connection.set_local_description(offer).await?;
             Ok(text)
         })
@@ -104,7 +125,7 @@ impl CallMedia {
         let answer = contained("read the offer", async move {
             connection.set_remote_description(RTCSessionDescription::offer(text)?).await?;
             let answer = connection.create_answer(None).await?;
-            let text = answer.sdp.clone();
+            let text = bare(&answer.sdp);
             connection.set_local_description(answer).await?;
             Ok(text)
         })
@@ -196,7 +217,8 @@ impl CallMedia {
     }
 
     async fn use_candidate(&self, candidate: Candidate) -> Result<(), MediaError> {
-        if candidate.is_loopback() && !self.inner.loopback {
+        let nobody = is_stand_in((candidate.address, candidate.port).into());
+        if nobody || candidate.is_loopback() && !self.inner.loopback {
             return Ok(());
         }
         let connection = Arc::clone(&self.inner.peer.connection);

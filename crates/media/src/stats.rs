@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) input_level: AtomicU32,
     pub(crate) output_level: AtomicU32,
     pub(crate) sent: AtomicU64,
+    /// Packets of the peer that came, of use or not.
+    pub(crate) arrived: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) late: AtomicU64,

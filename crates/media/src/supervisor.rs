@@ -16,6 +16,7 @@ use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState, Sta
 use crate::FRAME;
 use crate::binding;
 use crate::error::{FailReason, MediaEvent};
+use crate::paths::{Paths, own_addresses};
 use crate::peer::Peer;
 use crate::session::Vouched;
 use crate::stats::Shared;
@@ -63,6 +64,7 @@ pub(crate) struct Supervisor {
     pub(crate) usage: Arc<Usage>,
     pub(crate) call: Hold,
     pub(crate) stage: Stage,
+    pub(crate) paths: Paths,
 }
 
 /// How far the media are.
@@ -104,7 +106,7 @@ impl Supervisor {
                     // The voice thread ended before we asked it to.
                     None => break Err(FailReason::Engine),
                 },
-                _ = levels.tick() => { self.tell_levels(); Ok(()) }
+                _ = levels.tick() => { self.tell_levels(); self.look_at_paths().await; Ok(()) }
                 _ = checks.tick() => self.check().await,
             };
             if verdict.is_err() {
@@ -146,8 +148,7 @@ impl Supervisor {
             (RTCPeerConnectionState::Connected, Stage::Live) => {}
             (RTCPeerConnectionState::Connected, _) => return self.on_secured().await,
             (RTCPeerConnectionState::Disconnected, Stage::Live) => {
-                self.stage = Stage::Interrupted { until: Instant::now() + RECONNECT };
-                self.tell(MediaEvent::Interrupted).await;
+                self.interrupt(Instant::now()).await;
             }
             (RTCPeerConnectionState::Failed, stage) => return Err(lost_at(stage)),
             (RTCPeerConnectionState::Closed, _) => return Err(FailReason::PeerLeft),
@@ -166,6 +167,7 @@ impl Supervisor {
             return Err(FailReason::Engine);
         }
         self.stage = Stage::Live;
+        self.paths.begin(Instant::now());
         self.tell(MediaEvent::SecuredBy { fingerprint }).await;
         self.tell(MediaEvent::Connected).await;
         Ok(())
@@ -191,6 +193,31 @@ impl Supervisor {
         if self.shared.gate.is_open() {
             let _ = self.events.try_send(MediaEvent::Level { input, output });
         }
+    }
+
+    async fn look_at_paths(&mut self) {
+        if !matches!(self.stage, Stage::Live | Stage::Interrupted { .. }) {
+            return;
+        }
+        let (heard, now) = (self.shared.arrived.load(Ordering::Relaxed), Instant::now());
+        let wanted = self.paths.look(own_addresses(), heard, now);
+        match self.stage {
+            // Voice is the surest sign, and the first.
+            Stage::Interrupted { .. } if self.paths.hears(now) => {
+                self.stage = Stage::Live;
+                self.tell(MediaEvent::Resumed).await;
+            }
+            Stage::Live if wanted => self.interrupt(now).await,
+            _ => {}
+        }
+        if wanted {
+            self.tell(MediaEvent::PathWanted).await;
+        }
+    }
+
+    async fn interrupt(&mut self, now: Instant) {
+        self.stage = Stage::Interrupted { until: now + RECONNECT };
+        self.tell(MediaEvent::Interrupted).await;
     }
 
     async fn tell(&self, event: MediaEvent) {
@@ -290,6 +317,7 @@ async fn receive(track: Arc<dyn TrackRemote>, shared: Arc<Shared>, inbound: std_
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
+                shared.arrived.fetch_add(1, Ordering::Relaxed);
                 let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
                 let voice = Inbound { at: Instant::now(), sequence, timestamp, payload: packet.payload };
                 if !shared.gate.is_open() || inbound.try_send(voice).is_err() {

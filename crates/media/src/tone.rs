@@ -1,4 +1,4 @@
-//! Sounds that are not the peer's: ringing, ringing there, busy.
+//! Sounds that are not the peer's: ringing, ringing there, busy, lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,6 +82,8 @@ fn shape(tone: Tone) -> ([f32; 2], f32, f32) {
         Tone::Ring => ([440.0, 554.0], 1.0, 2.0),
         Tone::Ringback => ([425.0, 425.0], 1.0, 4.0),
         Tone::Busy => ([425.0, 425.0], 0.5, 0.5),
+        // Lower and quicker than busy: nobody took it for that.
+        Tone::Dropped => ([300.0, 375.0], 0.25, 0.25),
     }
 }
 
@@ -121,9 +123,12 @@ mod tests {
 
     #[test]
     fn a_tone_sounds_and_pauses_in_its_rhythm_and_never_too_loud() {
-        for (tone, on, off) in
-            [(Tone::Ring, 24_000, 72_000), (Tone::Ringback, 24_000, 96_000), (Tone::Busy, 12_000, 36_000)]
-        {
+        for (tone, on, off) in [
+            (Tone::Ring, 24_000, 72_000),
+            (Tone::Ringback, 24_000, 96_000),
+            (Tone::Busy, 12_000, 36_000),
+            (Tone::Dropped, 6_000, 18_000),
+        ] {
             let sound = Sound::Tone(tone);
             let around = |at: usize| crate::level::rms(&std::array::from_fn::<_, BLOCK, _>(|n| sample(sound, at + n)));
             assert!(around(on) > 0.03, "{tone:?}");

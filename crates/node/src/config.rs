@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use message::Domain;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Relays;
 use crate::limits::Limits;
 use crate::packages::Package;
 
@@ -110,6 +111,8 @@ pub struct NodeConfig {
     /// How the stubs of other domains reach them for members whose network reaches only this node; without it,
     /// there is no such way.
     pub gate: Option<transport::NetConfig>,
+    /// The relays (TURN) of its people's calls.
+    pub relays: Option<Relays>,
     /// Rates and counts.
     pub limits: Limits,
 }
@@ -132,6 +135,7 @@ impl NodeConfig {
             tls: None,
             watch: None,
             gate: None,
+            relays: None,
             limits: Limits::default(),
         }
     }

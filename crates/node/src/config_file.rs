@@ -60,6 +60,8 @@ pub struct ConfigFile {
     pub nats: NatsPart,
     /// TLS on the public port.
     pub tls: TlsPart,
+    /// The relays of its people's calls.
+    pub relays: RelaysPart,
     /// Rates and counts.
     pub limits: LimitsPart,
 }
@@ -90,6 +92,16 @@ pub struct TlsPart {
     pub acme_root: Option<PathBuf>,
 }
 
+/// `[relays]`: where they are, and the secret they know.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RelaysPart {
+    /// As `turn:host:port?transport=udp` or `turns:host:port`.
+    pub uris: Vec<String>,
+    /// The file with the secret (coturn: `static-auth-secret`).
+    pub secret_file: Option<PathBuf>,
+}
+
 /// `[limits]`: the rates and counts of [`Limits`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -115,6 +127,14 @@ impl ConfigFile {
             .and_then(|file| file.take(LIMIT).read_to_string(&mut text))
             .map_err(|source| ConfigFileError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text).map_err(|source| ConfigFileError::Parse { path: path.to_owned(), source })
+    }
+}
+
+impl RelaysPart {
+    /// This, or the other where this says nothing.
+    pub fn or(self, other: Self) -> Self {
+        let unsaid = self.uris.is_empty() && self.secret_file.is_none();
+        if unsaid { other } else { self }
     }
 }
 
@@ -154,6 +174,7 @@ mod tests {
         let file = read(text).unwrap();
         assert_eq!(file.domain.as_deref(), Some("example.org"));
         assert_eq!(file.tls.acme_contact.as_deref(), Some("ops@example.org"));
+        assert_eq!(file.relays.uris.len(), 2);
         assert_eq!(file.limits.over(Limits::default()).sessions, 20_000);
         assert_eq!(file.limits.over(Limits::default()).sign_ups_per_hour, Limits::default().sign_ups_per_hour);
     }

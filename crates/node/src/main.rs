@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use message::Domain;
 use node::{
-    Command as Wish, ConfigFile, Limits, NatsSettings, Node, NodeConfig, Package, Registration, Tls, TlsPart, Wire,
+    Command as Wish, ConfigFile, Limits, NatsSettings, Node, NodeConfig, Package, Registration, Relays, RelaysPart,
+    Tls, TlsPart, Wire,
 };
 
 /// The node of a domain: routes messages, registers people, publishes packages, signs people in.
@@ -110,6 +111,12 @@ struct Serve {
     /// Brings nobody to other domains; by default members are, whose network reaches only this node.
     #[arg(long)]
     no_gate: bool,
+    /// A relay (TURN) for calls, as turn:HOST:PORT?transport=udp or turns:HOST:PORT; up to four.
+    #[arg(long, requires = "relay_secret_file")]
+    relay: Vec<String>,
+    /// The file with the secret that those relays know (coturn: static-auth-secret).
+    #[arg(long, requires = "relay")]
+    relay_secret_file: Option<PathBuf>,
     /// No rates: for tests and measurements only.
     #[arg(long, hide = true)]
     laboratory: bool,
@@ -244,8 +251,20 @@ fn configure(data: PathBuf, options: Serve) -> Result<NodeConfig, Failure> {
         acme_root: options.acme_root,
     };
     config.tls = tls(asked)?.map_or_else(|| tls(file.tls), |tls| Ok(Some(tls)))?;
+    config.relays = relays(RelaysPart { uris: options.relay, secret_file: options.relay_secret_file }.or(file.relays))?;
     config.limits = if options.laboratory { Limits::laboratory() } else { file.limits.over(Limits::default()) };
     Ok(config)
+}
+
+fn relays(part: RelaysPart) -> Result<Option<Relays>, Failure> {
+    match part {
+        RelaysPart { uris, secret_file: Some(file) } => {
+            let secret = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            Ok(Some(Relays::new(uris, secret.trim().as_bytes())?))
+        }
+        RelaysPart { uris, secret_file: None } if uris.is_empty() => Ok(None),
+        RelaysPart { .. } => Err("relays take a file with the secret they know".into()),
+    }
 }
 
 fn tls(asked: TlsPart) -> Result<Option<Tls>, Failure> {

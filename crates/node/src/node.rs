@@ -132,7 +132,8 @@ impl Node {
             config.registration,
             config.limits.clone(),
             Records::open(&database)?,
-        )?;
+        )?
+        .with_relays(config.relays.clone());
         if let Some(fleet) = &fleet {
             exchange.join(fleet.slot, now_ms());
         }

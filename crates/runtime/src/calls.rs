@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use call::{Action, ByeReason, CallMachine, CallState, FailureCode, Input, Stage, Tone};
+use call::{Action, Attempts, ByeReason, CallMachine, CallState, FailureCode, Input, Searches, Stage, Tone};
 use contract::{CallStage, CallView, News};
 use media::{CallMedia, DeviceState, Direction, FailReason, MediaEvent, TonePlayer};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
@@ -36,6 +36,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(crate) struct Calls {
     pub(crate) list: Vec<Call>,
     made: u64,
+    attempts: Attempts,
+    /// Until when the credentials for the relays are good, or it is known that there are none.
+    pub(crate) relays_until: i64,
 }
 
 pub(crate) struct Call {
@@ -58,6 +61,8 @@ pub(crate) struct Call {
     pub(crate) spoken: crate::spoken::Spoken,
     /// It is the echo inside this app, of which no connector knows.
     pub(crate) echo: bool,
+    /// The searches for another path.
+    pub(crate) searches: Searches,
 }
 
 impl Call {
@@ -74,6 +79,7 @@ impl Call {
             round: 0,
             spoken: Default::default(),
             echo: false,
+            searches: Default::default(),
         }
     }
 }
@@ -295,6 +301,9 @@ impl Home {
                 self.media_of(&name).await?.add_candidate(&candidate).await.map_err(media_failure)?;
                 Ok(Value::Null)
             }
+            "restart" => self.offer_path(&name).await,
+            "acceptRestart" => self.answer_path(&name, &sdp()?).await,
+            "finishRestart" => self.take_path(&name, &sdp()?).await,
             "close" => {
                 let media = self.state().calls.known(&name).and_then(|call| call.media.take());
                 close(media).await;
@@ -342,6 +351,7 @@ impl Home {
             }
             (call.view.call.clone(), call.round)
         };
+        self.renew_relays().await;
         let (sender, receiver) = tokio::sync::mpsc::channel(MEDIA_EVENTS_LIMIT);
         let media = self.rooms.media.open_call(id.clone(), sender).await.map_err(media_failure)?;
         let kept = {
@@ -391,6 +401,9 @@ impl Home {
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
+            MediaEvent::PathWanted => {
+                self.media_event_to_connector(json!({ "event": "path-wanted", "call": self.guest_name(url) }));
+            }
             // Closed by the verified peer itself, which is to hang up even if the goodbye got lost.
             MediaEvent::Failed { reason: FailReason::PeerLeft } => {
                 let bye = ByeReason::HungUp;
@@ -454,7 +467,16 @@ impl Home {
             self.say_bye(event.call, ByeReason::Busy);
             return;
         }
+        let contact = state.policy.rules().contacts.get(&user) == Some(&policy::Contact::Accepted);
+        if !state.calls.attempts.may_ring(user.address().as_str(), contact, now_u64()) {
+            tracing::info!("somebody calls again and again; it does not ring");
+            self.say_bye(event.call, ByeReason::Busy);
+            return;
+        }
         self.use_sound_soon();
+        // Asked for while it rings, so that whoever accepts does not wait for it.
+        let home = self.clone();
+        self.rooms.tasks.start("relays", async move { home.renew_relays().await });
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, actions) = CallMachine::callee(now_u64());
         state.calls.list.push(Call::new(view, &user, Some(event.call.clone()), machine));
@@ -589,7 +611,9 @@ impl Home {
 
     fn show_call(&self, state: &mut State, url: &Address) {
         let Some(call) = state.calls.find(url) else { return };
+        let reconnecting = matches!(call.machine.state(), CallState::Connected { reconnecting_until: Some(_), .. });
         let stage = match call.machine.state().stage() {
+            Stage::Connected if reconnecting => CallStage::Reconnecting,
             Stage::Finding => CallStage::Finding,
             Stage::Ringing => CallStage::Ringing,
             Stage::Securing => CallStage::Securing,
@@ -678,7 +702,7 @@ impl Calls {
     }
 
     /// The same, but a new name is nobody's.
-    fn known(&mut self, name: &str) -> Option<&mut Call> {
+    pub(crate) fn known(&mut self, name: &str) -> Option<&mut Call> {
         let at = self.position(name)?;
         self.list.get_mut(at)
     }

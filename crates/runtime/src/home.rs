@@ -135,7 +135,9 @@ impl Home {
     /// Builds the rooms; must be called inside the async runtime whose tasks they use.
     pub(crate) fn new(config: RuntimeConfig) -> Outcome<Self> {
         let net = transport::Net::new(config.net.clone()).map_err(|e| Failure::new("no-network", e))?;
-        let media = media::MediaEngine::new(config.audio.clone());
+        let mut audio = config.audio.clone();
+        audio.network.net.get_or_insert_with(|| net.clone());
+        let media = media::MediaEngine::new(audio);
         let engine = sandbox::Engine::new().map_err(|e| Failure::new("no-sandbox", e))?;
         let (supervisor, supervision, guest_news) =
             guests::Supervisor::new(engine, net.clone(), tokio::runtime::Handle::current());

@@ -9,6 +9,7 @@ use crate::commits;
 use crate::home::{Home, Ready, now_ms};
 use crate::members::{Author, Chains, said};
 use crate::objects::Follow;
+use crate::paths;
 use crate::records::{Object, Side, Standing, kind};
 use crate::resync::ask_for_missing;
 use crate::sending::{LeaseWords, inner_message, pumps, put_object, queue_to_all, seal_and_queue};
@@ -221,6 +222,7 @@ pub(crate) fn call_child(object: &mut Object, author: &Author, mine: bool, value
         // Media takes no other description than the one that came sealed.
         object.sealed_answer = value.get("sdp").and_then(Value::as_str).map(str::to_owned);
     }
+    paths::note_sealed_path(object, value);
     CallChild::Heard
 }
 

@@ -427,7 +427,9 @@ fn described(object: &Object) -> Value {
 pub(crate) fn refusal(failure: &Failure) -> Response {
     let code = match failure.code.as_str() {
         "not-found" => Code::NOT_FOUND,
-        "denied" | "not-permitted" | "not-reporter" | "not-granted" | "blocked" => Code::FORBIDDEN,
+        "denied" | "not-permitted" | "other-certificate" | "not-reporter" | "not-granted" | "blocked" => {
+            Code::FORBIDDEN
+        }
         "domain-unreachable" | "offline" => Code::UNAVAILABLE,
         _ => Code::FAILED,
     };

@@ -221,6 +221,9 @@ pub struct Object {
     /// The callee's description of a call, as it came sealed.
     #[serde(default)]
     pub sealed_answer: Option<String>,
+    /// The latest description of the other side for another path, as it came sealed.
+    #[serde(default)]
+    pub sealed_path: Option<String>,
     /// The device that took a call, or that accepted while this one was still checking.
     #[serde(default)]
     pub answered_by: Option<String>,
@@ -349,6 +352,7 @@ impl Object {
             members: Vec::new(),
             peer_persona: None,
             sealed_answer: None,
+            sealed_path: None,
             answered_by: None,
             early: Vec::new(),
             refusals: BTreeMap::new(),

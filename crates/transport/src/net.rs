@@ -45,6 +45,7 @@ struct Shared {
     public: Client,
     loopback: Client,
     web_socket_tls: Arc<ClientConfig>,
+    relay_tls: Arc<ClientConfig>,
 }
 
 impl std::fmt::Debug for Net {
@@ -66,7 +67,9 @@ impl Net {
         let shared = Shared {
             public: client(&tls, Reach::Public)?,
             loopback: client(&tls, Reach::Loopback)?,
-            web_socket_tls: Arc::new(tls::speaking(tls, &["http/1.1"])),
+            web_socket_tls: Arc::new(tls::speaking(tls.clone(), &["http/1.1"])),
+            // RFC 7443: so that a relay may share port 443 with a web server.
+            relay_tls: Arc::new(tls::speaking(tls, &["stun.turn"])),
             config,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -94,6 +97,10 @@ impl Net {
 
     pub(crate) fn web_socket_tls(&self) -> Arc<ClientConfig> {
         self.shared.web_socket_tls.clone()
+    }
+
+    pub(crate) fn relay_tls(&self) -> Arc<ClientConfig> {
+        self.shared.relay_tls.clone()
     }
 }
 

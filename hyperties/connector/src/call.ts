@@ -10,6 +10,8 @@ export const SDP_LIMIT = 65_536;
 /** Candidates of one side. */
 const CANDIDATE_LIMIT = 64;
 const CANDIDATE_SIZE = 4_096;
+/** How long a search for another path has its time before the other side's wish begins one more. */
+export const SEARCH_TIME = 2_000;
 
 export type State = "ringing" | "incoming" | "connecting" | "ended";
 
@@ -23,6 +25,8 @@ type Signal =
   | { type: "ringing" }
   | { type: "answer"; sdp: string }
   | { type: "candidate"; candidate: Json }
+  | { type: "path" }
+  | { type: "restart" | "restarted"; round: number; sdp: string }
   | { type: "bye"; reason: string };
 
 export class Call {
@@ -35,6 +39,10 @@ export class Call {
   #localCount = 0;
   #timer: unknown;
   #offer = "";
+  /** The search for another path: its number, when it began, and our candidates until its offer is written. */
+  #round = 0;
+  #searchedAt = 0;
+  #held: Json[] | undefined;
 
   constructor(
     readonly user: Address,
@@ -104,7 +112,48 @@ export class Call {
 
   /** Something was found of our own way to the other side. */
   localCandidate(candidate: Json): void {
-    if (!this.#isOver() && this.#localCount++ < CANDIDATE_LIMIT) this.#write({ type: "candidate", candidate });
+    if (this.#held) this.#held.push(candidate);
+    else if (!this.#isOver() && this.#localCount++ < CANDIDATE_LIMIT) this.#write({ type: "candidate", candidate });
+  }
+
+  /** Our media lost its path. Who called offers another; who was called asks for one. */
+  pathWanted(): void {
+    if (this.state !== "connecting") return;
+    if (this.incoming) this.#write({ type: "path" });
+    else void this.#search();
+  }
+
+  async #search(): Promise<void> {
+    // One whose offer is not written yet looks at the networks there are now.
+    if (this.#held) return;
+    const round = ++this.#round;
+    this.#searchedAt = Date.now();
+    this.#held = [];
+    try {
+      const sdp = await this.media.restart(this.mediaName);
+      if (!this.#isOver()) await this.object.addChild({ type: "restart", round, sdp });
+      this.#localCount = 0;
+    } catch {
+      // The old path may come back; if it does not, media ends the call within its limit.
+    } finally {
+      const held = this.#held;
+      this.#held = undefined;
+      for (const candidate of held) this.localCandidate(candidate);
+    }
+  }
+
+  /** The caller offers another path. A description that media refuses changes nothing. */
+  async #found(round: number, sdp: string): Promise<void> {
+    this.#localCount = this.#remoteCount = 0;
+    this.#remoteReady = false;
+    try {
+      const answer = await this.media.acceptRestart(this.mediaName, sdp);
+      if (!this.#isOver()) this.#write({ type: "restarted", round, sdp: answer });
+    } catch {
+      // As above.
+    } finally {
+      this.#flush();
+    }
   }
 
   /** The reference's way to end an object: its Reporter deletes it, an Observer leaves it. */
@@ -133,6 +182,18 @@ export class Call {
         return;
       case "candidate":
         if (this.#remoteCount++ < CANDIDATE_LIMIT) this.#candidate(signal.candidate);
+        return;
+      case "path":
+        if (!this.incoming && this.state === "connecting" && Date.now() - this.#searchedAt >= SEARCH_TIME) void this.#search();
+        return;
+      case "restart":
+        if (this.incoming && this.state === "connecting") void this.#found(signal.round, signal.sdp);
+        return;
+      case "restarted":
+        // An answer to an offer that was overtaken by another would end the search.
+        if (this.incoming || signal.round !== this.#round) return;
+        this.#remoteCount = 0;
+        this.media.finishRestart(this.mediaName, signal.sdp).catch(() => undefined);
         return;
       case "bye":
         this.end(signal.reason);
@@ -185,12 +246,16 @@ export class Call {
 
 function read(value: unknown): Signal | undefined {
   if (!isObject(value)) return undefined;
-  const { type, sdp, candidate } = value;
+  const { type, sdp, candidate, round } = value;
   switch (type) {
     case "ringing":
+    case "path":
       return { type };
     case "answer":
-      return typeof sdp === "string" && sdp.length > 0 && sdp.length <= SDP_LIMIT ? { type, sdp } : undefined;
+      return isDescription(sdp) ? { type, sdp } : undefined;
+    case "restart":
+    case "restarted":
+      return isDescription(sdp) && Number.isSafeInteger(round) ? { type, round: round as number, sdp } : undefined;
     case "candidate":
       return JSON.stringify(candidate ?? null).length <= CANDIDATE_SIZE ? { type, candidate: (candidate ?? null) as Json } : undefined;
     case "bye":
@@ -199,6 +264,8 @@ function read(value: unknown): Signal | undefined {
       return undefined;
   }
 }
+
+const isDescription = (value: unknown): value is string => typeof value === "string" && value.length > 0 && value.length <= SDP_LIMIT;
 
 /** A reason is a short word of ours, whatever the other side writes. */
 export function reason(value: unknown, otherwise: string): string {

@@ -110,6 +110,7 @@ export default class Connector {
 
   #pass(call: Call, event: MediaEvent): void {
     if (event.event === "candidate") call.localCandidate(event.candidate);
+    else if (event.event === "path-wanted") call.pathWanted();
     else if (event.event === "failed") void call.leave(reason(event.reason, "failed-media"));
     else if (event.event === "closed") void call.leave(reason(event.reason, "dropped"));
   }

@@ -5,7 +5,7 @@ import { ask, core, isObject, Refusal, type Address, type Bus, type Delivered, t
 /** What the media service tells of a call. */
 export type MediaEvent =
   | { event: "candidate"; call: string; candidate: Json }
-  | { event: "connected" | "failed" | "closed"; call: string; reason?: string };
+  | { event: "connected" | "path-wanted" | "failed" | "closed"; call: string; reason?: string };
 
 export class Media {
   readonly #service: Address;
@@ -26,6 +26,10 @@ export class Media {
   acceptOffer = (call: string, sdp: string) => this.#sdp("acceptOffer", { call, sdp });
   acceptAnswer = (call: string, sdp: string) => this.#execute("acceptAnswer", { call, sdp });
   addCandidate = (call: string, candidate: Json) => this.#execute("addCandidate", { call, candidate });
+  /** Another path for a call that lost its own: an offer, its answer, and what comes of it. */
+  restart = (call: string) => this.#sdp("restart", { call });
+  acceptRestart = (call: string, sdp: string) => this.#sdp("acceptRestart", { call, sdp });
+  finishRestart = (call: string, sdp: string) => this.#execute("finishRestart", { call, sdp });
   close = (call: string) => this.#execute("close", { call });
 
   /** Names the call object whose offer was made under a name of our own. */

@@ -128,6 +128,25 @@ async fn who_hung_up_did_not_drop_the_call_though_the_goodbye_got_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_calls_again_and_again_soon_hears_that_it_is_busy() {
+    let mut stage = Stage::strangers().await;
+    stage.become_contacts().await;
+    let start = || Question::CallStart { user: "ben@b.localhost".into() };
+    for _ in 0..3 {
+        let call: CallView = stage.ana.ask(start()).await.unwrap();
+        stage.ben.sees_call(&CallStage::Ringing).await;
+        stage.ana.ask::<Value>(Question::CallHangup { call: call.call }).await.unwrap();
+        assert_eq!(why_it_ended(&mut stage.ana).await, "hung-up");
+        stage.ben.is_in_no_call().await;
+    }
+    let _: CallView = stage.ana.ask(start()).await.unwrap();
+    assert_eq!(why_it_ended(&mut stage.ana).await, "busy");
+    let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
+    assert!(calls.is_empty(), "it did not ring");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_cannot_be_called() {
     let stage = Stage::strangers().await;
     let call = Question::CallStart { user: "ben@b.localhost".into() };

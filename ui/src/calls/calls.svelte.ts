@@ -8,12 +8,15 @@ import { say } from '../words/words.svelte';
 export type StageName = CallStage['at'];
 
 /** How long each stage may take, in seconds (ux, rule 2). */
-export const LIMITS: Record<Exclude<StageName, 'connected' | 'ended'>, number> = {
+export const LIMITS: Record<Exclude<StageName, 'connected' | 'reconnecting' | 'ended'>, number> = {
   finding: 10,
   ringing: 45,
   securing: 10,
   connecting: 10,
 };
+
+/** Whether the two have begun to speak: what was lost for a moment is looked for meanwhile. */
+export const isSpeaking = (stage: CallStage): boolean => stage.at === 'connected' || stage.at === 'reconnecting';
 
 /** The address of a call that has been asked for and has none yet. */
 export const STARTING = 'starting';

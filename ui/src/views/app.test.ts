@@ -176,6 +176,24 @@ describe('a call', () => {
     expect(await shown('call-end-title')).toHaveTextContent('Call ended');
   });
 
+  it('that lost its path says so and keeps its time, and a drop offers to call back', async () => {
+    const { shell, user } = await show();
+    await shown('app');
+    shell.callGoes('in', { ...sampleCall({ incoming: true, stage: { at: 'ringing' } }), call: 'in' });
+    await shown('incoming-identity');
+    await user.keyboard('{Alt>}{Shift>}A{/Shift}{/Alt}');
+    await shown('call-timer');
+    shell.callGoes('in', { stage: { at: 'reconnecting' } });
+    expect(await shown('call-reconnecting')).toHaveTextContent('Reconnecting');
+    expect(screen.getByTestId('call-timer')).toBeVisible();
+    shell.callGoes('in', { stage: { at: 'connected' } });
+    await waitFor(() => expect(screen.queryByTestId('call-reconnecting')).toBeNull());
+    shell.callGoes('in', { stage: { at: 'reconnecting' } });
+    shell.callGoes('in', { stage: { at: 'ended', reason: 'dropped', seconds: 61 } });
+    expect(await shown('call-end-title')).toHaveTextContent('Call dropped');
+    expect(screen.getByTestId('call-back')).toHaveTextContent('Call back');
+  });
+
   it('names its stages and, when it fails, the next step', async () => {
     const { shell, user } = await show('', `#/chats/${encodeURIComponent(BEN)}`);
     await user.click(await shown('conversation-call'));

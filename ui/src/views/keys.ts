@@ -1,4 +1,5 @@
 /** Acts on the keys that hold everywhere. */
+import { isSpeaking } from '../calls/calls.svelte';
 import { takesText, walkRegions } from '../shared/focus';
 import type { App } from './app.svelte';
 
@@ -121,7 +122,7 @@ function plainKey(app: App, event: KeyboardEvent): boolean {
   if (takesText(event.target) || event.key.length !== 1) return false;
   const { going } = app.calls;
   if (app.route.place.section === 'call') {
-    if (event.key.toLowerCase() !== 'm' || going?.stage.at !== 'connected') return false;
+    if (event.key.toLowerCase() !== 'm' || !going || !isSpeaking(going.stage)) return false;
     void app.calls.mute(going.call, !going.muted);
     return true;
   }

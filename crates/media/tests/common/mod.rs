@@ -21,6 +21,8 @@ pub struct Person {
     events: Arc<Mutex<Vec<MediaEvent>>>,
     seen: watch::Receiver<usize>,
     candidates: Option<mpsc::Receiver<String>>,
+    told: Arc<Mutex<Vec<String>>>,
+    wishes: watch::Receiver<usize>,
 }
 
 impl Person {
@@ -35,11 +37,18 @@ impl Person {
         let (seen_out, seen) = watch::channel(0);
         let (candidates_out, candidates) = mpsc::channel(64);
         let log = Arc::clone(&events);
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let telling = Arc::clone(&told);
+        let (wishes_out, wishes) = watch::channel(0);
         tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
                 match event {
-                    MediaEvent::Candidate(candidate) => drop(candidates_out.try_send(candidate)),
+                    MediaEvent::Candidate(candidate) => {
+                        telling.lock().unwrap().push(candidate.clone());
+                        drop(candidates_out.try_send(candidate));
+                    }
                     MediaEvent::Level { .. } => {}
+                    MediaEvent::PathWanted => wishes_out.send_modify(|wishes| *wishes += 1),
                     other => {
                         log.lock().unwrap().push(other);
                         seen_out.send_modify(|seen| *seen += 1);
@@ -47,12 +56,22 @@ impl Person {
                 }
             }
         });
-        Self { engine, media, events, seen, candidates: Some(candidates) }
+        Self { engine, media, events, seen, candidates: Some(candidates), told, wishes }
     }
 
     /// Says something into `mouth`, hears into `ears`.
     pub async fn speaking(mouth: &Path, ears: &Path) -> Self {
         Self::with(files(mouth, ears)).await
+    }
+
+    /// Changes when another path should be looked for.
+    pub fn wishes_for_a_path(&self) -> watch::Receiver<usize> {
+        self.wishes.clone()
+    }
+
+    /// Every candidate this person showed.
+    pub fn candidates_told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
     }
 
     pub fn events(&self) -> Vec<MediaEvent> {
@@ -97,6 +116,15 @@ impl Person {
         match self.until(|event| matches!(event, MediaEvent::FirstAudio { .. })).await {
             MediaEvent::FirstAudio { after_ms } => after_ms,
             _ => unreachable!(),
+        }
+    }
+
+    /// Waits until so much of the other's voice arrived.
+    pub async fn until_received(&self, packets: u64) {
+        let begun = std::time::Instant::now();
+        while self.media.stats().received < packets {
+            assert!(begun.elapsed() < PATIENCE, "only this arrived: {:?}", self.media.stats());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -11,6 +11,7 @@ mod linking;
 mod peers;
 mod rate;
 mod registry;
+mod relays;
 mod reset;
 mod services;
 mod session;
@@ -25,6 +26,7 @@ use message::{Address, Code, Domain, Message, MessageType, Response};
 
 pub use peers::{Claim, Frame, Outcome, Word};
 pub use rate::Windows;
+pub use relays::{Relays, RelaysError};
 pub use session::{Proof, Role, SessionId};
 
 use crate::config::Registration;
@@ -117,6 +119,7 @@ pub struct Exchange {
     registration: Registration,
     limits: Limits,
     services: Services,
+    relays: Option<Relays>,
     records: Records,
     sessions: HashMap<SessionId, Session>,
     /// Session and allocated addresses of the sessions that are here.
@@ -154,6 +157,7 @@ impl Exchange {
         let next_delivery = records.next_delivery_block()?.max(records.highest_delivery()? + 1);
         Ok(Self {
             services: Services::of(&domain),
+            relays: None,
             domain,
             registration,
             limits,
@@ -274,6 +278,7 @@ impl Exchange {
             Some(Service::NewAccount) => self.on_account(from, &message, now_ms),
             Some(Service::Account) => self.on_own_account(from, &message, now_ms),
             Some(Service::Linking) => self.on_linking(from, &message, now_ms),
+            Some(Service::Relays) => self.on_relays(from, &message, now_ms),
             // Whoever is linked may answer the device that links it.
             None if !admitted && message.kind == MessageType::Response => self.route(from, message, now_ms),
             _ if !admitted => {

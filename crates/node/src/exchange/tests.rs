@@ -3,6 +3,7 @@
 mod devices;
 mod gate;
 mod linking;
+mod relays;
 mod reset;
 
 use std::net::{IpAddr, Ipv4Addr};

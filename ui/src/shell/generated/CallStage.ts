@@ -3,7 +3,7 @@
 /**
  * Stages of a call, each with a limit (ux, rule 2).
  */
-export type CallStage = { "at": "finding" } | { "at": "ringing" } | { "at": "securing" } | { "at": "connecting" } | { "at": "connected" } | { "at": "ended", 
+export type CallStage = { "at": "finding" } | { "at": "ringing" } | { "at": "securing" } | { "at": "connecting" } | { "at": "connected" } | { "at": "reconnecting" } | { "at": "ended", 
 /**
  * `hung-up`, `declined`, `busy`, `no-answer`, `offline`, `not-permitted`, `fingerprint-mismatch`, `dropped`, `failed-<stage>`.
  */

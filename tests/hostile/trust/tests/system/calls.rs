@@ -11,7 +11,7 @@ fn connector(change: &str) -> Package {
     let folder = lab::root().join("hyperties/dist");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let mut descriptor: Value = serde_json::from_str(&read("connector.json")).unwrap();
-    descriptor["version"] = json!("1.0.1");
+    descriptor["version"] = json!("1.1.1");
     let mut source = read("connector.js");
     for method in ["acceptOffer", "acceptAnswer"] {
         let honest = format!("\"{method}\", {{ call, sdp }}");
