@@ -21,10 +21,12 @@ pub(super) enum Service {
     Linking,
     /// Brings people to other domains whose network reaches only this one.
     Gate,
+    /// Keeps sealed chunks of files.
+    Blobs,
 }
 
 pub(super) struct Services {
-    table: [(Address, Service); 8],
+    table: [(Address, Service); 9],
 }
 
 impl Services {
@@ -43,6 +45,7 @@ impl Services {
                 at("domain://account.{}", Service::Account),
                 at("domain://linking.{}", Service::Linking),
                 at("domain://gate.{}", Service::Gate),
+                at("domain://blobs.{}", Service::Blobs),
             ],
         }
     }
