@@ -19,8 +19,10 @@ impl Records {
     /// The blob of this name, if its time is not over.
     pub fn blob(&self, id: &str, now_ms: i64) -> Result<Option<Blob>, RecordsError> {
         let mut ask = self.db.prepare_cached("SELECT name, bytes, until FROM blobs WHERE id=?1 AND until>?2")?;
-        let row = |row: &rusqlite::Row<'_>| Ok(Blob { name: row.get(0)?, bytes: row.get(1)?, until: row.get(2)? });
-        Ok(ask.query_row(params![id, now_ms], row).optional()?)
+        let found = ask.query_row(params![id, now_ms], |row| {
+            Ok(Blob { name: row.get(0)?, bytes: row.get(1)?, until: row.get(2)? })
+        });
+        Ok(found.optional()?)
     }
 
     /// How many blobs an account has, and the bytes they are reserved for.
