@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
+#[allow(dead_code, reason = "other stories use the rest")]
 mod processes;
 
 use base64::Engine;

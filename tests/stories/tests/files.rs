@@ -209,7 +209,7 @@ async fn a_chunk_that_somebody_changed_at_the_node_is_refused_and_told() {
     let chat = stage.become_contacts().await;
     sends(&stage.ana, &chat, "will.pdf", &file(400_000), "").await.unwrap();
     let (message, _) = gets(&stage.ben, &chat, "will.pdf").await;
-    let node = rusqlite::Connection::open(stage.a.folder().join(node::DATABASE)).unwrap();
+    let node = rusqlite::Connection::open(stage.a.folder().join("node.sqlite")).unwrap();
     let first: String = node.query_row("SELECT sealed FROM blob_chunks WHERE n=1", [], |row| row.get(0)).unwrap();
     let mut bytes = keys::from_b64url(&first).unwrap();
     bytes[1_000] ^= 1;
@@ -240,7 +240,7 @@ async fn what_is_taken_back_is_gone_here_there_and_at_the_node() {
     for person in [&stage.ana, &stage.ben] {
         person.until("the file to be gone", async |person| sealed_files(person).is_empty().then_some(())).await;
     }
-    let node = rusqlite::Connection::open(stage.a.folder().join(node::DATABASE)).unwrap();
+    let node = rusqlite::Connection::open(stage.a.folder().join("node.sqlite")).unwrap();
     let kept = || node.query_row("SELECT count(*) FROM blob_chunks", [], |row| row.get::<_, i64>(0)).unwrap();
     stage.ana.until("the Node to forget it", async |_| (kept() == 0).then_some(())).await;
     let again = stage.ben.ask::<FileState>(Question::FileGet { message: message.id.clone() }).await;
@@ -254,7 +254,7 @@ async fn a_file_the_node_keeps_no_more_is_told_and_one_with_a_full_quota_waits_f
     let chat = stage.become_contacts().await;
     sends(&stage.ana, &chat, "old.pdf", &file(200_000), "").await.unwrap();
     let (message, _) = gets(&stage.ben, &chat, "old.pdf").await;
-    let node = rusqlite::Connection::open(stage.a.folder().join(node::DATABASE)).unwrap();
+    let node = rusqlite::Connection::open(stage.a.folder().join("node.sqlite")).unwrap();
     node.execute_batch("DELETE FROM blob_chunks; DELETE FROM blobs;").unwrap();
     stage.ben.ask::<FileState>(Question::FileGet { message: message.id.clone() }).await.unwrap();
     assert_eq!(fails(&stage.ben, &message.id).await, "file-gone");
