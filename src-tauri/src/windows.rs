@@ -15,6 +15,8 @@ pub fn open_main(app: &AppHandle, profile: &str) -> tauri::Result<()> {
         .title(title)
         .inner_size(1100.0, 760.0)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
+        // Files that are dropped go to the page; Tauri would keep them to itself.
+        .disable_drag_drop_handler()
         .build()?;
     Ok(())
 }

@@ -78,6 +78,15 @@ const see = (testid) => async (page) => {
 /** Words with all signs, and what leads out of the app. */
 const WORDS = 'It is **really** *quite* ~~simple~~ `plain`:\n- first [the tender](https://tenders.example/2026/a-very-long-name-of-a-page-that-does-not-fit-into-one-line)\n- then ask chiara.conti@studio.example\n> Each side keeps its own provider.\n```\nlet answer = 42;\n```\nSee https://example.org.';
 
+/** A picture and a text are chosen. */
+async function attach(page) {
+  const picture = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64');
+  await page.getByTestId('attach-input').setInputFiles([
+    { name: 'river.png', mimeType: 'image/png', buffer: picture },
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('about the tender') },
+  ]);
+}
+
 async function receiveWords(page) {
   await page.getByTestId('message').first().waitFor();
   await demo(page, '(d, s, words) => d.receive("comm://b.localhost/ben", words)', WORDS);
@@ -244,6 +253,16 @@ export const scenes = [
     await page.keyboard.press('Enter');
   }, shows: 'composer-trouble' },
   { name: 's5-too-long', at: BEN, act: (page) => page.getByTestId('composer').fill('word '.repeat(3400)), shows: 'composer-left' },
+  { name: 's5-files', at: chat('studio.example/chiara.conti'), shows: 'picture' },
+  { name: 's5-files-away', at: chat('studio.example/chiara.conti'), demo: 'file:picture!away,file:other!away,file:voice!coming', shows: 'file-get' },
+  { name: 's5-files-tampered', at: chat('studio.example/chiara.conti'), demo: 'file:picture!file-tampered,file:other!coming', shows: 'file-failed' },
+  { name: 's5-uploads', at: chat('studio.example/chiara.conti'), demo: 'upload,upload:file-quota', shows: 'upload-failed' },
+  { name: 's5-attaching', at: chat('studio.example/chiara.conti'), act: attach, shows: 'attach-file' },
+  { name: 's5-recording', at: chat('studio.example/chiara.conti'), act: (page) => click(page, 'voice-record'), shows: 'voice-recording' },
+  { name: 's5-recording-no-microphone', at: chat('studio.example/chiara.conti'), demo: 'fail:voice.begin', act: (page) => click(page, 'voice-record'), shows: 'voice-trouble', brief: true },
+  { name: 's5-viewer', at: chat('studio.example/chiara.conti'), act: async (page) => { await page.locator('[data-testid=picture][data-drawn=true]').click(); }, shows: 'viewer-picture' },
+  { name: 's6-gallery', at: chat('studio.example/chiara.conti'), act: (page) => click(page, 'conversation-gallery'), shows: 'gallery-file' },
+  { name: 's6-gallery-empty', at: BEN, act: (page) => click(page, 'conversation-gallery'), shows: 'gallery-empty', brief: true },
   { name: 's6-context', at: BEN, act: (page) => click(page, 'conversation-info'), shows: 'context' },
 
   { name: 's6-context-changed', at: DMITRI, act: (page) => click(page, 'conversation-info'), shows: 'refusals' },

@@ -8,7 +8,7 @@ use crate::limits::{PARKED_PER_DOMAIN, WAITING_DOMAINS};
 use crate::port::PortId;
 
 /// Labels of a domain's services in `domain://<service>.<domain>` addresses.
-const SERVICES: [&str; 6] = ["msg-node.", "registry.", "idm.", "linking.", "account.", "gate."];
+const SERVICES: [&str; 8] = ["msg-node.", "registry.", "idm.", "linking.", "account.", "gate.", "relay.", "blobs."];
 
 /// The domain whose stub leads to an address: `domain://registry.b.example` is reached through `b.example`.
 pub fn domain_of(address: &Address) -> &str {

@@ -38,7 +38,7 @@ struct Asked {
 }
 
 /// As strict as the desktop window: nothing inline, nothing evaluated, nobody else is spoken to.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data: blob:; media-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Serves until it is told to stop; prints the address to open as its first line.
 pub async fn serve(api: Api, listen: SocketAddr, ui: PathBuf) -> Result<(), Box<dyn std::error::Error>> {

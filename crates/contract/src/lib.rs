@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 mod chat;
+mod files;
 mod sound;
 mod trust;
 
 pub use chat::*;
+pub use files::*;
 pub use sound::*;
 pub use trust::*;
 
@@ -86,6 +88,122 @@ pub enum Question {
         chat: String,
         /// What is said.
         text: String,
+    },
+    /// Begins to hand over a file for a conversation; its parts follow. → [`FileTicket`]
+    #[serde(rename = "file.begin")]
+    FileBegin {
+        /// Which conversation.
+        chat: String,
+        /// Its name.
+        name: String,
+        /// What it is said to be.
+        media: String,
+        /// Bytes.
+        #[ts(type = "number")]
+        size: u64,
+    },
+    /// Hands over the next part of a file. → `null`
+    #[serde(rename = "file.part")]
+    FilePart {
+        /// Which file.
+        file: String,
+        /// The bytes, as base64.
+        data: String,
+    },
+    /// Sends a file that was handed over; it becomes a message when the Node has it. → [`Upload`]
+    #[serde(rename = "file.send")]
+    FileSend {
+        /// Which file.
+        file: String,
+        /// What is said with it; may be empty.
+        text: String,
+        /// Which message is answered.
+        reply: Option<String>,
+    },
+    /// Gives up a file that is handed over or on its way out. → `null`
+    #[serde(rename = "file.drop")]
+    FileDrop {
+        /// Which file.
+        file: String,
+    },
+    /// Goes on with an upload that stopped. → `null`
+    #[serde(rename = "file.resume")]
+    FileResume {
+        /// Which file.
+        file: String,
+    },
+    /// What is on its way out of a conversation. → `Upload[]`
+    #[serde(rename = "file.uploads")]
+    FileUploads {
+        /// Which conversation.
+        chat: String,
+    },
+    /// How far a message's file is here. → [`FileState`]
+    #[serde(rename = "file.look")]
+    FileLook {
+        /// Which message.
+        message: String,
+    },
+    /// Fetches a message's file. → [`FileState`]
+    #[serde(rename = "file.get")]
+    FileGet {
+        /// Which message.
+        message: String,
+    },
+    /// Stops fetching; what is here stays. → [`FileState`]
+    #[serde(rename = "file.stop")]
+    FileStop {
+        /// Which message.
+        message: String,
+    },
+    /// A part of a file that is here. → [`FileBytes`]
+    #[serde(rename = "file.read")]
+    FileRead {
+        /// Which message.
+        message: String,
+        /// Which part, from 0.
+        part: u32,
+    },
+    /// Writes a file that is here where the person finds it. → [`SavedFile`]
+    #[serde(rename = "file.save")]
+    FileSave {
+        /// Which message.
+        message: String,
+        /// Where to; the person's downloads if nothing is said.
+        folder: Option<String>,
+    },
+    /// The files of a conversation, newest first. → [`Gallery`]
+    #[serde(rename = "file.gallery")]
+    FileGallery {
+        /// Which conversation.
+        chat: String,
+        /// Those before this ordinal.
+        before: Option<i32>,
+    },
+    /// Opens the microphone for a voice note. → [`VoiceState`]
+    #[serde(rename = "voice.begin")]
+    VoiceBegin {
+        /// Which conversation it is for.
+        chat: String,
+    },
+    /// How a voice note goes. → [`VoiceState`]
+    #[serde(rename = "voice.look")]
+    VoiceLook,
+    /// Ends a voice note, and sends it if that is wanted. → [`Upload`] or `null`
+    #[serde(rename = "voice.end")]
+    VoiceEnd {
+        /// Whether it is sent.
+        send: bool,
+        /// Which message is answered.
+        reply: Option<String>,
+    },
+    /// The sound of a voice note that is here, as a WAV file. → [`FileBytes`]
+    #[serde(rename = "voice.read")]
+    VoiceRead {
+        /// Which message.
+        message: String,
+        /// Which part, from 0.
+        part: u32,
     },
     /// Answers a message. → [`ChatMessage`]
     #[serde(rename = "chat.reply")]
@@ -881,6 +999,13 @@ pub enum Content {
         /// The words.
         text: String,
     },
+    /// A file, and what is said with it.
+    File {
+        /// What it is.
+        file: FileView,
+        /// What is said with it; may be empty.
+        text: String,
+    },
     /// A line about the conversation; its words come from the UI's catalogue.
     System {
         /// A stable word: `contact-asked`, `contact-accepted`, `identity-checked`, `call-ended`, `call-missed` ….
@@ -1121,6 +1246,20 @@ pub enum News {
         chat: String,
         /// Which message.
         id: String,
+    },
+    /// The file of a message went on.
+    #[serde(rename = "file")]
+    File(FileNews),
+    /// A file on its way out appeared or went on.
+    #[serde(rename = "upload")]
+    Upload(Upload),
+    /// A file is on its way out no more: it became a message, or was given up.
+    #[serde(rename = "upload-gone")]
+    UploadGone {
+        /// Which conversation.
+        chat: String,
+        /// Which file.
+        file: String,
     },
     /// The other side is typing; true for a few seconds.
     #[serde(rename = "typing")]

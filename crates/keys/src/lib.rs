@@ -17,7 +17,7 @@ pub use digest::{constant_time_eq, hkdf_sha256, hmac_sha256, sha3_256, sha256};
 pub use passphrase::{PassphraseError, PassphraseParams, passphrase_key};
 pub use seal::{OpenError, SEAL_OVERHEAD, SealError, SealKey};
 pub use sign::{KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
-pub use stream::{OpenStream, STREAM_OVERHEAD, SealStream};
+pub use stream::{Chunks, OpenStream, STREAM_OVERHEAD, SealStream};
 pub use text::{TextError, b64url, base32, from_b64url, from_base32};
 
 /// Bytes from the operating system's random source.

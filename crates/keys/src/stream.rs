@@ -6,7 +6,8 @@
 use std::fmt;
 
 use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32, Nonce, StreamBE32};
+use chacha20poly1305::aead::Payload;
+use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32, NewStream, Nonce, StreamBE32, StreamPrimitive};
 use zeroize::Zeroizing;
 
 use crate::{OpenError, SealError, SealKey};
@@ -67,6 +68,38 @@ impl fmt::Debug for OpenStream {
     }
 }
 
+/// The same construction for chunks that come and go in any order: a chunk is named by its place.
+///
+/// The key must seal one stream only, as with [`SealStream`]; `context` is bound to every chunk.
+pub struct Chunks {
+    stream: StreamBE32<XChaCha20Poly1305>,
+    context: Vec<u8>,
+}
+
+impl Chunks {
+    /// The chunks under a key of their own.
+    pub fn new(key: &SealKey, context: &[u8]) -> Self {
+        Self { stream: StreamBE32::from_aead(key.clone().cipher(), &prefix()), context: context.to_vec() }
+    }
+
+    /// Seals the chunk at a place. The same place must not be sealed twice with different bytes.
+    pub fn seal(&self, place: u32, last: bool, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let payload = Payload { msg: plain, aad: &self.context };
+        self.stream.encrypt(place, last, payload).map_err(|_| SealError::TooLong)
+    }
+
+    /// Opens the chunk of a place.
+    pub fn open(&self, place: u32, last: bool, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        opened(sealed, self.stream.decrypt(place, last, Payload { msg: sealed, aad: &self.context }))
+    }
+}
+
+impl fmt::Debug for Chunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chunks(…)")
+    }
+}
+
 fn prefix() -> Nonce<XChaCha20Poly1305, StreamBE32<XChaCha20Poly1305>> {
     Nonce::<XChaCha20Poly1305, StreamBE32<XChaCha20Poly1305>>::default()
 }
@@ -97,6 +130,20 @@ mod tests {
         assert_eq!(stream.next(&one).unwrap().as_slice(), b"one");
         assert_eq!(stream.next(&two).unwrap().as_slice(), b"two");
         assert_eq!(stream.last(&three).unwrap().as_slice(), b"three");
+    }
+
+    #[test]
+    fn a_chunk_opens_at_its_place_and_in_its_context_only() {
+        let key = SealKey::generate();
+        let chunks = Chunks::new(&key, b"3 chunks");
+        let sealed = chunks.seal(1, false, b"two").unwrap();
+        assert_eq!(chunks.open(1, false, &sealed).unwrap().as_slice(), b"two");
+        for (place, last) in [(0, false), (2, false), (1, true)] {
+            assert_eq!(chunks.open(place, last, &sealed).unwrap_err(), OpenError::Forged);
+        }
+        assert_eq!(Chunks::new(&key, b"4 chunks").open(1, false, &sealed).unwrap_err(), OpenError::Forged);
+        let plain = SealStream::new(key.clone()).next(b"one").unwrap();
+        assert_eq!(Chunks::new(&key, b"").open(0, false, &plain).unwrap().as_slice(), b"one", "one construction");
     }
 
     #[test]

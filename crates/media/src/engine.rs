@@ -14,6 +14,7 @@ use crate::config::{Microphone, Speaker};
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
 use crate::net::CallRuntime;
+use crate::note::Recorder;
 use crate::paths::Paths;
 use crate::peer::Peer;
 use crate::relay::{RelayServer, Relays};
@@ -154,6 +155,12 @@ impl MediaEngine {
     /// Listens to a microphone without a call, until the result is dropped.
     pub fn test_microphone(&self, microphone: Microphone) -> MicrophoneCheck {
         MicrophoneCheck::start(microphone, self.config().processing, &self.usage)
+    }
+
+    /// Records a voice note from the microphone that calls use, until it is ended or dropped.
+    pub fn record_note(&self) -> Result<Recorder, MediaError> {
+        let config = self.config();
+        Recorder::start(config.microphone, config.processing, &self.usage)
     }
 
     /// Uses what was chosen for the devices that are there, from the next call on; gives that choice.

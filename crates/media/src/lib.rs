@@ -27,6 +27,8 @@ mod jitter;
 mod level;
 mod negotiation;
 mod net;
+mod note;
+mod ogg_opus;
 mod paths;
 mod peer;
 mod playout;
@@ -49,6 +51,8 @@ pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker, V
 pub use device::{DeviceInfo, DeviceState, Direction};
 pub use engine::{MediaEngine, OPEN_CALLS};
 pub use error::{FailReason, MediaError, MediaEvent};
+pub use note::{Note, Recorder, sound_of};
+pub use ogg_opus::NOTE_LIMIT_MS;
 pub use relay::{Deframer, FrameError, RELAYS, RelayServer, RelayTransport, RelayUri, RelayUriError};
 pub use session::CallMedia;
 pub use stats::CallStats;

@@ -177,7 +177,7 @@ mod tests {
     fn description(setup: &str) -> String {
         format!(
             "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
-             a=setup:{setup}\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\n\
+             a=setup:{setup}\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789mnopqrstuvwx\r\n\
              a=rtpmap:111 opus/48000/2\r\na=fingerprint:sha-256 {}\r\n",
             vec!["AB"; 32].join(":")
         )

@@ -114,6 +114,7 @@ pub struct LimitsPart {
     byte_burst: Option<f64>,
     registry_reads_per_minute: Option<u32>,
     linking_per_minute: Option<u32>,
+    blob_bytes_per_account: Option<u64>,
     failures_per_peer: Option<u32>,
     sign_ups_per_hour: Option<u32>,
 }
@@ -149,6 +150,7 @@ impl LimitsPart {
             bytes_per_second: self.bytes_per_second.unwrap_or(limits.bytes_per_second),
             byte_burst: self.byte_burst.unwrap_or(limits.byte_burst),
             registry_reads_per_minute: self.registry_reads_per_minute.unwrap_or(limits.registry_reads_per_minute),
+            blob_bytes_per_account: self.blob_bytes_per_account.unwrap_or(limits.blob_bytes_per_account),
             linking_per_minute: self.linking_per_minute.unwrap_or(limits.linking_per_minute),
             failures_per_peer: self.failures_per_peer.unwrap_or(limits.failures_per_peer),
             sign_ups_per_hour: self.sign_ups_per_hour.unwrap_or(limits.sign_ups_per_hour),

@@ -99,6 +99,24 @@ pub const LINKING_PER_SESSION: u32 = 3;
 /// How long a linking message waits for its recipient; the code it answers is worth nothing later.
 pub const LINKING_AGE_MS: i64 = 10 * 60 * 1000;
 
+/// Bytes of a sealed chunk of a blob, unless it is the last: 128 KiB and what sealing adds.
+pub const BLOB_CHUNK_BYTES: u64 = 128 * 1024 + BLOB_CHUNK_OVERHEAD;
+
+/// What sealing adds to a chunk, in bytes.
+pub const BLOB_CHUNK_OVERHEAD: u64 = 16;
+
+/// Largest blob in bytes: 512 whole chunks, a file of 64 MiB.
+pub const BLOB_BYTES: u64 = 512 * BLOB_CHUNK_BYTES;
+
+/// Blobs of one account.
+pub const BLOBS_PER_ACCOUNT: u64 = 10_000;
+
+/// How long a whole blob is kept.
+pub const BLOB_AGE_MS: i64 = 30 * 24 * 3600 * 1000;
+
+/// How long a blob is kept that lacks chunks.
+pub const BLOB_UNFINISHED_MS: i64 = 3 * 24 * 3600 * 1000;
+
 /// How often somebody may try to begin one account anew, in a day.
 pub const RESETS_PER_DAY: u32 = 3;
 
@@ -175,6 +193,8 @@ pub struct Limits {
     pub registry_reads_per_minute: u32,
     /// Linking messages the domain takes per minute, of all devices that have no account yet.
     pub linking_per_minute: u32,
+    /// Bytes of blobs one account keeps, counted when they are begun.
+    pub blob_bytes_per_account: u64,
     /// Failed logins from one network address per [`FAILURE_WINDOW_MS`].
     pub failures_per_peer: u32,
     /// Accounts created at the login page from one network address per hour.
@@ -192,6 +212,7 @@ impl Default for Limits {
             byte_burst: 64.0 * 1024.0 * 1024.0,
             registry_reads_per_minute: 120,
             linking_per_minute: 20,
+            blob_bytes_per_account: 512 * 1024 * 1024,
             failures_per_peer: 60,
             sign_ups_per_hour: 120,
         }
@@ -210,6 +231,7 @@ impl Limits {
             byte_burst: 1e12,
             registry_reads_per_minute: u32::MAX,
             linking_per_minute: u32::MAX,
+            blob_bytes_per_account: 1 << 40,
             failures_per_peer: u32::MAX,
             sign_ups_per_hour: u32::MAX,
         }

@@ -85,7 +85,7 @@ impl Meters {
 }
 
 fn gauges(all: &mut Registry, stats: &Stats, depths: &Depths) {
-    let rows: [(&str, &str, u64); 9] = [
+    let rows: [(&str, &str, u64); 11] = [
         ("peers", "Other nodes of the domain that are there", stats.peers as u64),
         ("sessions", "Sessions open now, proven or not", stats.sessions as u64),
         ("mailboxes", "Inboxes in which mail waits", depths.mailboxes),
@@ -94,6 +94,8 @@ fn gauges(all: &mut Registry, stats: &Stats, depths: &Depths) {
         ("accounts", "Names bound to personas", depths.accounts),
         ("devices", "Devices the accounts name", depths.devices),
         ("registered_inboxes", "Devices the registry knows an inbox of", depths.inboxes),
+        ("blobs", "Files in the blob store, whole or not", depths.blobs),
+        ("blob_bytes", "Bytes the blob store is reserved for", depths.blob_bytes),
         ("key_packages", "Key packages in the registry", depths.key_packages),
     ];
     for (name, help, value) in rows {
@@ -102,7 +104,7 @@ fn gauges(all: &mut Registry, stats: &Stats, depths: &Depths) {
 }
 
 fn counters(all: &mut Registry, stats: &Stats) {
-    let rows: [(&str, &str, u64); 11] = [
+    let rows: [(&str, &str, u64); 13] = [
         ("received", "Messages taken in", stats.received),
         ("routed", "Messages sent out, answers included", stats.sent),
         ("kept", "Messages put into a mailbox", stats.kept),
@@ -112,6 +114,8 @@ fn counters(all: &mut Registry, stats: &Stats) {
         ("limited", "Messages beyond a session's rate", stats.limited),
         ("malformed", "Bytes that were no message", stats.malformed),
         ("slow_readers", "Sessions ended because they read more slowly than others write", stats.slow),
+        ("blob_chunks_put", "Chunks of files put into the blob store", stats.blob_chunks_put),
+        ("blob_chunks_got", "Chunks of files given out", stats.blob_chunks_got),
         ("forwarded", "Messages passed on to other nodes", stats.forwarded),
         ("unanswered", "Messages passed on that went into mailboxes for want of an answer", stats.unanswered),
     ];

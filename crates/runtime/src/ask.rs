@@ -59,6 +59,24 @@ impl Home {
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
             Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
+            Question::FileBegin { chat, name, media, size } => {
+                json(self.file_begin(&address(&chat)?, &name, &media, size)?)
+            }
+            Question::FilePart { file, data } => json(self.file_part(&file, &data)?),
+            Question::FileSend { file, text, reply } => json(self.file_send(&file, &text, reply.as_deref()).await?),
+            Question::FileDrop { file } => json(self.file_drop(&file)?),
+            Question::FileResume { file } => json(self.file_resume(&file)?),
+            Question::FileUploads { chat } => json(self.file_uploads(&address(&chat)?)?),
+            Question::FileLook { message } => json(self.file_look(&message)?),
+            Question::FileGet { message } => json(self.file_get(&message)?),
+            Question::FileStop { message } => json(self.file_stop(&message)?),
+            Question::FileRead { message, part } => json(self.file_read(&message, part)?),
+            Question::FileSave { message, folder } => json(self.file_save(&message, folder).await?),
+            Question::FileGallery { chat, before } => json(self.file_gallery(&address(&chat)?, before.map(i64::from))?),
+            Question::VoiceBegin { chat } => json(self.voice_begin(&address(&chat)?)?),
+            Question::VoiceLook => json(self.voice_look()?),
+            Question::VoiceEnd { send, reply } => json(self.voice_end(send, reply.as_deref()).await?),
+            Question::VoiceRead { message, part } => json(self.voice_read(&message, part).await?),
             Question::ChatReply { chat, message, text } => {
                 json(self.chat_reply(&address(&chat)?, &message, &text).await?)
             }

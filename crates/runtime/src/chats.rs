@@ -8,6 +8,7 @@ use store::{ChildState, Tx};
 
 use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, pinned};
 use crate::comparing;
+use crate::files;
 use crate::home::{Home, Ready, State, now_ms};
 use crate::key_changes::KEYS_CHANGED;
 use crate::objects::Follow;
@@ -171,6 +172,7 @@ impl Home {
             if row.state != ChildState::Failed {
                 return Err(Failure::new("not-failed", "only a failed message is removed"));
             }
+            files::forget(tx, &row)?;
             // The row keeps its number, so that the other side sees no gap; only the words go.
             tx.empty_child(id).map_err(Failure::store)?;
             Ok(row.object)

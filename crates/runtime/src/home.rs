@@ -25,6 +25,7 @@ use crate::chat::Typing;
 use crate::config::RuntimeConfig;
 use crate::consent::Consents;
 use crate::doubts::Doubts;
+use crate::files::Files;
 use crate::first_run::FirstRun;
 use crate::linking::Linking;
 use crate::links::Links;
@@ -98,6 +99,8 @@ pub(crate) struct State {
     pub(crate) typing: Typing,
     pub(crate) tried: crate::sound::Tried,
     pub(crate) gates: crate::gates::Gates,
+    /// Files that are handed over, and those under way.
+    pub(crate) files: Files,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -173,6 +176,7 @@ impl Home {
             typing: Typing::default(),
             tried: Default::default(),
             gates: Default::default(),
+            files: Files::default(),
             joins: 0,
             waiting: HashMap::new(),
             next_id: 1,
@@ -364,6 +368,7 @@ impl State {
         self.typing = Typing::default();
         self.tried = Default::default();
         self.gates = Default::default();
+        self.files = Files::default();
         self.joins = 0;
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();

@@ -24,6 +24,7 @@ mod consent;
 mod documents;
 mod doubts;
 mod echo;
+mod files;
 mod first_run;
 mod gate;
 mod gates;

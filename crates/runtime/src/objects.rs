@@ -222,6 +222,17 @@ impl Home {
 
     /// Adds a child of ours; kept before it is answered, sent when both sides are verified.
     pub(crate) fn write_child(&self, state: &mut State, url: &Address, value: Value) -> Outcome<(String, u64)> {
+        self.write_child_and(state, url, value, |_, _| Ok(()))
+    }
+
+    /// The same, with something more that is done together with it or not at all.
+    pub(crate) fn write_child_and(
+        &self,
+        state: &mut State,
+        url: &Address,
+        value: Value,
+        also: impl FnOnce(&Tx<'_>, &str) -> Outcome<()>,
+    ) -> Outcome<(String, u64)> {
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
         let now = now_ms();
@@ -261,6 +272,7 @@ impl Home {
             }
             object.at = now;
             put_object(tx, &object)?;
+            also(tx, &id)?;
             let mut follow: Vec<Follow> = pumps(&object).collect();
             follow.extend(shown);
             Ok((id, seq, follow))

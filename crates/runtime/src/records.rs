@@ -46,6 +46,12 @@ pub mod kind {
     pub const RESTART: &str = "restart/1";
     /// [`crate::chat::Extra`] by the conversation's address.
     pub const CHAT: &str = "chat/1";
+    /// [`crate::files::Leaving`] by the name of its blob.
+    pub const UPLOAD: &str = "upload/1";
+    /// [`crate::files::Wanted`] by message.
+    pub const DOWNLOAD: &str = "download/1";
+    /// [`crate::files::Gone`] by the name of its blob.
+    pub const GONE: &str = "file-gone/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
 }

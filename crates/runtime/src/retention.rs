@@ -71,6 +71,7 @@ fn remove_before(tx: &Tx<'_>, before: i64) -> Outcome<Vec<Gone>> {
             for row in rows {
                 let waits = row.mine && row.state == ChildState::Queued;
                 if row.at < before && row.author != SYSTEM && !waits {
+                    crate::files::forget(tx, &row)?;
                     tx.delete_child(&row.id).map_err(Failure::store)?;
                     gone.push(Gone { chat: object.url.clone(), id: row.id });
                 }

@@ -86,6 +86,7 @@ impl Home {
             }
             (state.lock_due(now), read, renew, ends)
         };
+        self.work_on_files(now);
         if read {
             let document = self.read_organisation().await;
             self.hear_organisation(&mut self.state(), document);

@@ -177,6 +177,11 @@ fn catalogues() {
 }
 
 fn objects() {
+    let file = json!({
+        "v": 1, "key": b64url(&[1; 32]), "size": 300_000, "digest": b64url(&[2; 32]), "type": "image/png", "name": "cat.png",
+        "pixels": [640, 480], "preview": b64url(&[7; 20]), "at": [{ "node": "a.localhost", "blob": b64url(&[3; 32]) }],
+    });
+    seed("file", "picture", file.to_string());
     let lines = [
         r#"{"name":"chat","members":[{"n":1}],"text":{"a":"b"}}"#,
         r#"{"attribute":"members","value":{"n":2},"operation":"add"}"#,

@@ -42,8 +42,9 @@ fn story(name: &str, work: impl Future<Output = ()>) {
 
 /// A cable with an address; the other end of it is nowhere.
 fn plug_in(name: &str, address: &str) {
-    ip(&format!("link add {name} type dummy"));
+    ip(&format!("link add {name} type veth peer name {name}-far"));
     ip(&format!("addr add {address}/24 dev {name}"));
+    ip(&format!("link set {name}-far up"));
     ip(&format!("link set {name} up"));
 }
 

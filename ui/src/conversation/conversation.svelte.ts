@@ -4,6 +4,8 @@ import { troubleOf } from '../shell/shell';
 import type { Chats } from '../chats/chats.svelte';
 import type { Announcer } from '../shared/announcer.svelte';
 import type { Toasts } from '../shared/toasts.svelte';
+import { Files } from '../files/files.svelte';
+import { Voice } from '../files/voice.svelte';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
 
@@ -38,6 +40,9 @@ export class Conversation {
   forwarding = $state<ChatMessage | null>(null);
   /** Whether the other side is typing. */
   typing = $state(false);
+  /** The files of this conversation. */
+  readonly files: Files;
+  readonly voice: Voice;
   waiting = new Waiting();
   older = new Waiting();
   sending = new Waiting();
@@ -60,7 +65,10 @@ export class Conversation {
     private readonly inSight: () => boolean = () => document.hasFocus(),
     /** Words went to another conversation than the one that was open. */
     private readonly onmoved: (chat: string) => void = () => {},
-  ) {}
+  ) {
+    this.files = new Files(shell);
+    this.voice = new Voice(shell);
+  }
 
   summary = $derived.by((): ChatSummary | null => {
     const listed = this.chat === null ? undefined : this.chats.find(this.chat);
@@ -81,6 +89,7 @@ export class Conversation {
     this.#away();
     for (const waiting of [this.older, this.sending, this.answering, this.acting]) waiting.reset();
     this.draft = this.#drafts.get(chat) ?? this.chats.find(chat)?.draft ?? '';
+    void this.files.open(chat);
     await this.load();
   }
 
@@ -119,6 +128,8 @@ export class Conversation {
     this.forwarding = null;
     this.typing = false;
     this.#typingTold = 0;
+    this.files.clear();
+    if (this.voice.on) void this.voice.end(false, null);
     clearTimeout(this.#typingTimer);
   }
 
@@ -237,6 +248,30 @@ export class Conversation {
         this.about ??= about;
       }
     }
+  }
+
+  /** Sends what was picked, with words; what is answered is answered by it. */
+  async sendFiles(text: string): Promise<boolean> {
+    const chat = this.chat;
+    if (chat === null || this.held) return false;
+    const sent = await this.files.send(chat, text, this.#answered());
+    if (sent) this.about = null;
+    return sent;
+  }
+
+  async beginVoice(): Promise<void> {
+    if (this.chat !== null && !this.held) await this.voice.begin(this.chat);
+  }
+
+  async endVoice(send: boolean): Promise<void> {
+    const upload = await this.voice.end(send, this.#answered());
+    if (!upload) return;
+    this.about = null;
+    this.files.takeUpload(upload);
+  }
+
+  #answered(): string | null {
+    return this.about?.kind === 'reply' ? this.about.message.id : null;
   }
 
   async #sayAnew(message: ChatMessage, text: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** Says a message as one sentence: for the list, the reader and system lines. */
-import type { ChatMessage, TrustMark } from '../shell/shell';
+import type { ChatMessage, FileView, TrustMark } from '../shell/shell';
 import { plainOf } from './markdown';
 import { isNotVerified } from '../shared/trouble';
 import { clock, say, sayIfKnown, span, stopwatch } from '../words/words.svelte';
@@ -8,10 +8,20 @@ import { clock, say, sayIfKnown, span, stopwatch } from '../words/words.svelte';
 export function textOf(message: ChatMessage, name: string): string {
   const { content } = message;
   if (content.type === 'text') return plainOf(content.text);
+  if (content.type === 'file') return fileText(content.file, content.text);
   if (content.type === 'unsupported') return say('conversation.unsupported');
   if (content.type === 'deleted') return say(message.mine ? 'conversation.you-deleted' : 'conversation.they-deleted', { name });
   if (content.code === 'timer-set') return timerText(Number(content.detail), message.mine, name);
   return systemText(content.code, content.detail, name);
+}
+
+/** What kind of file it is, and what was said with it. */
+function fileText(file: FileView, text: string): string {
+  const what =
+    file.kind === 'voice' ? say('voice.note', { length: stopwatch((file.durationMs ?? 0) / 1000) })
+    : file.kind === 'picture' ? say('file.picture', { name: file.name })
+    : say('file.other', { name: file.name });
+  return text === '' ? what : say('file.with-text', { what, text: plainOf(text) });
 }
 
 /** Who set how long messages stay. */

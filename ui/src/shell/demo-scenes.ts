@@ -1,5 +1,6 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
+import { samplePaper } from './demo-files';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, KeyChangeKind, Protection, Question } from './shell';
 
@@ -28,6 +29,16 @@ export function sceneOf(scene: string): DemoWorld {
       world.app.online = false;
       const ben = world.chats[0]!;
       ben.last!.state = 'queued';
+    }
+    if (name === 'file') {
+      const chat = 'comm://studio.example/chiara.conti';
+      const [which, stage] = value.split('!') as [string, string];
+      const message = world.messages[chat]!.find((one) => one.content.type === 'file' && one.content.file.kind === which)!;
+      world.files.states[message.id] = stage === 'coming' ? { stage, done: message.content.type === 'file' ? message.content.file.size * 0.4 : 0 } : stage === 'away' ? { stage } : { stage: 'failed', code: stage };
+    }
+    if (name === 'upload') {
+      const chat = 'comm://studio.example/chiara.conti';
+      world.files.uploads.push({ file: `upload-${value}`, chat, view: samplePaper, text: '', done: 2_200_000, trouble: value || null, at: Date.now() });
     }
     if (name === 'unprotected') world.app.protection = 'unprotected';
     if (name === 'hang') world.hang.push(value as Question['ask']);

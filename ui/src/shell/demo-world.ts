@@ -1,6 +1,7 @@
 /** Holds the sample data the demo plays with. */
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
-import type { AppState, CallView, ChatMessage, ChatSummary, Consent, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble } from './shell';
+import { sampleNote, samplePaper, samplePicture } from './demo-files';
+import type { AppState, CallView, ChatMessage, ChatSummary, Consent, FileState, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -25,6 +26,8 @@ export interface DemoWorld {
   trust: TrustWorld;
   /** After how many seconds messages end, by conversation. */
   timers: Record<string, number>;
+  /** How far files are, by message; and what is on its way out. */
+  files: { states: Record<string, FileState>; uploads: Upload[] };
   /** Questions that are refused, by name. */
   refuse: Partial<Record<Question['ask'], Trouble>>;
   /** Questions that are never answered. */
@@ -97,6 +100,9 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
   marks[chiara] = 'verified';
   add(chiara, true, 50, text('How did they turn out?'));
   add(chiara, false, 45, text('The photos from Saturday are ready.'));
+  add(chiara, false, 44.5, { type: 'file', file: samplePicture, text: 'My favourite.' });
+  add(chiara, false, 44.4, { type: 'file', file: samplePaper, text: '' });
+  add(chiara, true, 44.2, { type: 'file', file: sampleNote, text: '' });
   add(chiara, false, 44, text('Which ones do you want printed?'));
   chats.find((one) => one.chat === chiara)!.unread = 2;
 
@@ -132,7 +138,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, refuse: {}, hang: [],
+    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
   };
 }
 

@@ -2,6 +2,7 @@
 import { sceneOf } from './demo-scenes';
 import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
 import { answerChat, type ChatHost } from './demo-chat';
+import { answerFiles, type FilesHost } from './demo-files';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
 import { ECHO } from '../calls/calls.svelte';
@@ -112,10 +113,24 @@ export class DemoShell implements Shell {
     tell: (news: News) => shell.tell(news),
   }) satisfies ChatHost)(this);
 
+  /** What answers about files may touch. */
+  readonly #filesHost: FilesHost = ((shell: DemoShell) => ({
+    messages: () => Object.values(shell.world.messages).flat(),
+    get states() {
+      return shell.world.files.states;
+    },
+    get uploads() {
+      return shell.world.files.uploads;
+    },
+    tell: (news: News) => shell.tell(news),
+  }) satisfies FilesHost)(this);
+
   async #answer(question: Question): Promise<unknown> {
     const { world } = this;
     const aboutTrust = answerTrust(this.#host, question);
     if (aboutTrust !== undefined) return aboutTrust;
+    const aboutFiles = answerFiles(this.#filesHost, question);
+    if (aboutFiles !== undefined) return aboutFiles;
     const aboutChat = answerChat(this.#chatHost, question);
     if (aboutChat !== undefined) return aboutChat;
     switch (question.ask) {

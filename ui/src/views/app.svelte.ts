@@ -291,6 +291,12 @@ export class App {
         return this.conversation.take(news.data);
       case 'message-gone':
         return this.conversation.gone(news.data.chat, news.data.id);
+      case 'file':
+        return this.conversation.files.take(news.data);
+      case 'upload':
+        return this.conversation.files.takeUpload(news.data);
+      case 'upload-gone':
+        return this.conversation.files.uploadGone(news.data.chat, news.data.file);
       case 'typing':
         return this.conversation.takeTyping(news.data.chat);
       case 'person':

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod addresses;
+mod blobs;
 mod delivery;
 mod devices;
 mod linking;
@@ -111,6 +112,10 @@ pub struct Stats {
     pub forwarded: u64,
     /// Of those, messages nobody answered in time, which went into mailboxes.
     pub unanswered: u64,
+    /// Chunks of files that were put into the blob store.
+    pub blob_chunks_put: u64,
+    /// Chunks of files that were given out.
+    pub blob_chunks_got: u64,
 }
 
 /// The node of one domain.
@@ -290,6 +295,7 @@ impl Exchange {
                 self.on_subscription(from, &message);
                 Ok(())
             }
+            Some(Service::Blobs) => self.on_blob(from, &message, now_ms),
             Some(Service::Registry) => self.on_registry(from, &message, now_ms),
             Some(Service::Gate) => {
                 self.on_gate(from, message);
@@ -451,6 +457,7 @@ impl Exchange {
             self.turn_devices(now_ms)?;
             self.records.drop_expired_entries(now_ms / 1000)?;
             self.records.expire_mail(now_ms)?;
+            self.records.expire_blobs(now_ms)?;
             self.tidied_at = now_ms;
         }
         Ok(())

@@ -23,10 +23,12 @@ pub(super) enum Service {
     Gate,
     /// Gives credentials for the domain's relays.
     Relays,
+    /// Keeps sealed chunks of files.
+    Blobs,
 }
 
 pub(super) struct Services {
-    table: [(Address, Service); 9],
+    table: [(Address, Service); 10],
 }
 
 impl Services {
@@ -46,6 +48,7 @@ impl Services {
                 at("domain://linking.{}", Service::Linking),
                 at("domain://gate.{}", Service::Gate),
                 at("domain://relay.{}", Service::Relays),
+                at("domain://blobs.{}", Service::Blobs),
             ],
         }
     }

@@ -1,5 +1,6 @@
 //! Stories of the message node without a socket, at the speed of thought.
 
+mod blobs;
 mod devices;
 mod gate;
 mod linking;

@@ -142,6 +142,7 @@ impl Records {
         let devices = self.devices_of(name)?;
         let known = self.db.execute("DELETE FROM accounts WHERE name=?1", [name])? == 1;
         self.forbid_reset(name)?;
+        self.delete_blobs_of(name)?;
         self.set_setting(&freed(name), &(self.times_freed(name)? + 1).to_string())?;
         Ok(known.then_some(devices))
     }

@@ -19,6 +19,10 @@ pub struct Depths {
     pub inboxes: u64,
     /// Key packages.
     pub key_packages: u64,
+    /// Blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub blob_bytes: u64,
 }
 
 impl Records {
@@ -29,7 +33,8 @@ impl Records {
                     (SELECT coalesce(sum(messages), 0) FROM mailbox_use),
                     (SELECT coalesce(sum(bytes), 0) FROM mailbox_use),
                     (SELECT count(*) FROM accounts), (SELECT count(*) FROM devices),
-                    (SELECT count(*) FROM registry), (SELECT count(*) FROM key_packages)",
+                    (SELECT count(*) FROM registry), (SELECT count(*) FROM key_packages),
+                    (SELECT count(*) FROM blobs), (SELECT coalesce(sum(bytes), 0) FROM blobs)",
         )?;
         Ok(ask.query_row([], |row| {
             Ok(Depths {
@@ -40,6 +45,8 @@ impl Records {
                 devices: row.get(4)?,
                 inboxes: row.get(5)?,
                 key_packages: row.get(6)?,
+                blobs: row.get(7)?,
+                blob_bytes: row.get(8)?,
             })
         })?)
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod blobs;
 mod depths;
 mod mailbox;
 mod people;
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 
 pub use accounts::{Account, DeviceRecord};
 pub use addresses::AllocateError;
+pub use blobs::Blob;
 pub use depths::Depths;
 pub use people::Person;
 pub use registry::Take;

@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 
 use super::RecordsError;
 
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE accounts(name TEXT PRIMARY KEY, persona TEXT NOT NULL, chain TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
@@ -25,6 +25,14 @@ CREATE TABLE people(name TEXT PRIMARY KEY, shown TEXT NOT NULL, params TEXT NOT 
 CREATE TABLE nonces(name TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE, nonce TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(name, nonce)) STRICT, WITHOUT ROWID;
 CREATE TABLE invites(hash BLOB PRIMARY KEY, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// The blob store.
+const FROM_2: &str = "
+CREATE TABLE blobs(id TEXT PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX blobs_name ON blobs(name);
+CREATE INDEX blobs_until ON blobs(until);
+CREATE TABLE blob_chunks(blob TEXT NOT NULL, n INTEGER NOT NULL, sealed TEXT NOT NULL, PRIMARY KEY(blob, n)) STRICT;
 ";
 
 /// From one inbox per name to one per device: the entry goes to the device that holds the inbox.
@@ -55,8 +63,9 @@ pub(super) fn prepare(make: &Transaction<'_>) -> Result<(), RecordsError> {
     let found: i64 = make.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let steps = match found {
         FORMAT => return Ok(()),
-        0 => SCHEMA,
-        1 => FROM_1,
+        0 => SCHEMA.to_owned() + FROM_2,
+        1 => FROM_1.to_owned() + FROM_2,
+        2 => FROM_2.to_owned(),
         _ => return Err(RecordsError::Newer { found, known: FORMAT }),
     };
     Ok(make.execute_batch(&format!("{steps} PRAGMA user_version={FORMAT};"))?)

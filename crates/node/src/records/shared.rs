@@ -16,6 +16,9 @@ use message::Address;
 /// Changes taken out at once.
 const TAKE: usize = 4_096;
 
+/// Bytes of them: what one batch brings is always taken whole.
+const TAKE_BYTES: usize = crate::limits::BATCH_MESSAGES * crate::limits::BODY_LIMIT;
+
 /// How long the moment of a change is remembered, so that an older word on its key is known as such.
 const CLOCK_MS: i64 = 35 * 24 * 3_600_000;
 
@@ -34,7 +37,7 @@ const fn table(name: &'static str, keys: &'static [&'static str], others: &'stat
     Table { name, keys, others, bytes: &[], only: None }
 }
 
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 13] = [
     table("accounts", &["name"], &["persona", "chain", "created"]),
     table("devices", &["key"], &["expires", "name", "since"]),
     table("resets", &["name", "hash"], &["seen"]),
@@ -45,6 +48,8 @@ const TABLES: [Table; 11] = [
     Table { bytes: &["hash"], ..table("people", &["name"], &["shown", "params", "hash", "created"]) },
     table("nonces", &["name", "nonce"], &["at"]),
     Table { bytes: &["hash"], ..table("invites", &["hash"], &["created"]) },
+    table("blobs", &["id"], &["name", "bytes", "until"]),
+    table("blob_chunks", &["blob", "n"], &["sealed"]),
     Table { only: Some("key LIKE 'shared/%'"), ..table("settings", &["key"], &["value"]) },
 ];
 
@@ -212,9 +217,10 @@ impl Records {
         let mut ask =
             self.db.prepare_cached("SELECT n, tbl, key, row, stamp FROM outgoing WHERE n>?1 ORDER BY n LIMIT ?2")?;
         let mut rows = ask.query(params![after, TAKE])?;
-        let (mut reached, mut changes) = (after, Vec::new());
+        let (mut reached, mut changes, mut bytes) = (after, Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let (table, key, others): (String, String, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            bytes += key.len() + others.as_ref().map_or(0, String::len);
             let read = |text: &str| serde_json::from_str(text).map_err(|_| RecordsError::Corrupt("shared row"));
             let change = Change {
                 key: read(&key)?,
@@ -232,6 +238,9 @@ impl Records {
                 self.note_clock(&change)?;
             }
             changes.push(change);
+            if bytes >= TAKE_BYTES {
+                break;
+            }
         }
         Ok((reached, changes))
     }

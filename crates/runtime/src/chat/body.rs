@@ -1,5 +1,6 @@
 //! Reads what a child of a conversation says: hostile JSON becomes one of a few words.
 
+use blob::Descriptor;
 use message::Address;
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ const TIMER_LIMIT_S: u32 = 366 * 86_400;
 pub(crate) enum Body {
     /// Words.
     Text(Text),
+    /// A file, and words with it.
+    File(Box<Attached>),
     /// Something about another message.
     Act { to: String, act: Act },
     /// From now on messages end after so many seconds; 0 for never.
@@ -42,6 +45,21 @@ pub(crate) struct Text {
     pub(crate) ends_after: u32,
 }
 
+/// A file that somebody sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// What is said with it; its words may be empty.
+    pub(crate) said: Text,
+    pub(crate) file: Descriptor,
+}
+
+impl Attached {
+    /// The words that stand for it where there is no room for more: what is said with it, or its name.
+    pub(crate) fn words(&self) -> &str {
+        if self.said.text.is_empty() { self.file.name.as_str() } else { &self.said.text }
+    }
+}
+
 impl Body {
     /// Reads a child of this conversation.
     pub(crate) fn parse(value: &Value, conversation: &Address) -> Self {
@@ -52,15 +70,24 @@ impl Body {
             (Some(to), Some(act)) => Self::Act { to, act },
             _ => Self::Unknown,
         };
+        let said = |words: &str| Text {
+            text: words.to_owned(),
+            reply: text("reply").filter(|id| is_child_of(id, conversation)).map(str::to_owned),
+            forwarded: value.get("forwarded").and_then(Value::as_bool).unwrap_or(false),
+            ends_after: seconds(value.get("ends")).unwrap_or(0),
+        };
         match text("type").unwrap_or_default() {
             "text" => match text("text").filter(|text| fits(text)) {
-                Some(words) => Self::Text(Text {
-                    text: words.to_owned(),
-                    reply: text("reply").filter(|id| is_child_of(id, conversation)).map(str::to_owned),
-                    forwarded: value.get("forwarded").and_then(Value::as_bool).unwrap_or(false),
-                    ends_after: seconds(value.get("ends")).unwrap_or(0),
-                }),
+                Some(words) => Self::Text(said(words)),
                 None => Self::Unknown,
+            },
+            "file" => match value.get("file").map(Descriptor::parse) {
+                Some(Ok(file)) => {
+                    // Words that do not fit are left out; the file is still there.
+                    let words = text("text").filter(|text| fits(text)).unwrap_or_default();
+                    Self::File(Box::new(Attached { said: said(words), file }))
+                }
+                _ => Self::Unknown,
             },
             "react" => {
                 let emoji = text("emoji").filter(|emoji| is_emoji(emoji)).map(str::to_owned);

@@ -10,6 +10,7 @@ use super::body::{Body, Text};
 use super::extra::{Early, Extra, extra_of, put_extra};
 use super::search;
 use super::view::words_of;
+use crate::files;
 use crate::home::Home;
 use crate::members::author_user;
 use crate::objects::Follow;
@@ -55,6 +56,9 @@ pub(crate) fn heard(tx: &Tx<'_>, object: &Object, row: ChildRow, value: &Value, 
             // What our other device wrote ends from its writing on, what others wrote from our reading on.
             let ends = if row.mine { end_of(&body, row.at) } else { None };
             let id = row.id.clone();
+            if let Body::File(attached) = &body {
+                files::came(tx, &row, &attached.file)?;
+            }
             tx.add_child(&ChildRow { ends, ..row }).map_err(Failure::store)?;
             catch_up(tx, object, &id)?;
             Ok(Vec::new())
@@ -121,6 +125,7 @@ fn stamp_of(row: &ChildRow, at: i64) -> Stamp {
 pub(super) fn end_of(body: &Body, now: i64) -> Option<i64> {
     match body {
         Body::Text(Text { ends_after, .. }) if *ends_after > 0 => Some(now + i64::from(*ends_after) * 1000),
+        Body::File(attached) if attached.said.ends_after > 0 => Some(now + i64::from(attached.said.ends_after) * 1000),
         _ => None,
     }
 }
@@ -154,7 +159,7 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
         return Ok(Applied::Void(Void::NotAMessage));
     }
     let mut child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-    if !child.after.is_deleted() && !matches!(Body::parse(&child.value, &object.url), Body::Text(_)) {
+    if !child.after.is_deleted() && !matches!(Body::parse(&child.value, &object.url), Body::Text(_) | Body::File(_)) {
         return Ok(Applied::Void(Void::NotAMessage));
     }
     match child.after.take(author_user(&row.author), who, act, stamp) {
@@ -162,6 +167,7 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
         Ok(false) => {}
         Ok(true) => {
             if *act == Act::Delete {
+                files::forget(tx, &row)?;
                 // Who asks for it again is told that it is gone.
                 child.value = json!({ "type": "gone" });
                 tx.mark_child_read(to).map_err(Failure::store)?;
@@ -191,6 +197,7 @@ fn keep_row(tx: &Tx<'_>, row: &ChildRow, child: &ChildValue) -> Outcome<()> {
 fn end_due(tx: &Tx<'_>, now: i64) -> Outcome<Vec<(String, String)>> {
     let mut gone = Vec::new();
     for row in tx.ended_children(now, END_AT_ONCE).map_err(Failure::store)? {
+        files::forget(tx, &row)?;
         tx.empty_child(&row.id).map_err(Failure::store)?;
         search::said_anew(tx, &ChildRow { value: String::new(), ..row.clone() })?;
         if let Ok(chat) = Address::parse(&row.object) {

@@ -15,7 +15,7 @@ mod typing;
 mod view;
 
 pub(crate) use after::After;
-pub(crate) use body::{Body, TEXT_LIMIT};
+pub(crate) use body::{Attached, Body, TEXT_LIMIT, fits, is_child_of};
 pub(crate) use extra::{Extra, extra_of};
 pub(crate) use keep::{end_children, heard, sent_again, spoken};
 pub(crate) use moves::Words;

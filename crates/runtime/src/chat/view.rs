@@ -7,6 +7,7 @@ use store::{ChildRow, ChildState, Tx};
 
 use super::body::{Body, Text};
 use super::extra::extra_of;
+use crate::files::file_view;
 use crate::members::author_user;
 use crate::records::ChildValue;
 use crate::trouble::{Failure, Outcome};
@@ -19,6 +20,7 @@ pub(crate) fn message_of(tx: &Tx<'_>, row: &ChildRow) -> Outcome<ChatMessage> {
     let body = body_of(row, child.as_ref());
     let (reply, forwarded) = match &body {
         Body::Text(Text { reply, forwarded, .. }) => (reply.clone(), *forwarded),
+        Body::File(attached) => (attached.said.reply.clone(), attached.said.forwarded),
         _ => (None, false),
     };
     let after = child.as_ref().map(|child| child.after.clone()).unwrap_or_default();
@@ -68,6 +70,7 @@ pub(super) fn words_of(row: &ChildRow) -> Option<String> {
     let child = serde_json::from_str::<ChildValue>(&row.value).ok()?;
     match body_of(row, Some(&child)) {
         Body::Text(said) => Some(child.after.words().map_or(said.text, str::to_owned)),
+        Body::File(attached) => Some(child.after.words().unwrap_or(attached.words()).to_owned()),
         _ => None,
     }
 }
@@ -79,6 +82,10 @@ fn content_of(child: Option<&ChildValue>, body: &Body) -> Content {
     }
     match body {
         Body::Text(said) => Content::Text { text: child.after.words().unwrap_or(&said.text).to_owned() },
+        Body::File(attached) => Content::File {
+            file: file_view(&attached.file),
+            text: child.after.words().unwrap_or(&attached.said.text).to_owned(),
+        },
         Body::Timer { seconds } => Content::System { code: "timer-set".into(), detail: seconds.to_string() },
         Body::Act { .. } | Body::Unknown => {
             let text = |name: &str| child.value.get(name).and_then(Value::as_str).map(str::to_owned);

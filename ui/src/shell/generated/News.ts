@@ -5,12 +5,14 @@ import type { CallView } from "./CallView";
 import type { ChatMessage } from "./ChatMessage";
 import type { ChatSummary } from "./ChatSummary";
 import type { Consent } from "./Consent";
+import type { FileNews } from "./FileNews";
 import type { LinkState } from "./LinkState";
 import type { ModuleView } from "./ModuleView";
 import type { PersonCard } from "./PersonCard";
 import type { SignInState } from "./SignInState";
 import type { SoundTest } from "./SoundTest";
 import type { Trouble } from "./Trouble";
+import type { Upload } from "./Upload";
 
 /**
  * Everything a shell is told unasked.
@@ -25,7 +27,15 @@ chat: string,
 /**
  * Which message.
  */
-id: string, } } | { "news": "typing", "data": { 
+id: string, } } | { "news": "file", "data": FileNews } | { "news": "upload", "data": Upload } | { "news": "upload-gone", "data": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Which file.
+ */
+file: string, } } | { "news": "typing", "data": { 
 /**
  * Which conversation.
  */

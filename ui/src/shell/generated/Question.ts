@@ -58,7 +58,111 @@ chat: string,
 /**
  * What is said.
  */
-text: string, } } | { "ask": "chat.reply", "input": { 
+text: string, } } | { "ask": "file.begin", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What it is said to be.
+ */
+media: string, 
+/**
+ * Bytes.
+ */
+size: number, } } | { "ask": "file.part", "input": { 
+/**
+ * Which file.
+ */
+file: string, 
+/**
+ * The bytes, as base64.
+ */
+data: string, } } | { "ask": "file.send", "input": { 
+/**
+ * Which file.
+ */
+file: string, 
+/**
+ * What is said with it; may be empty.
+ */
+text: string, 
+/**
+ * Which message is answered.
+ */
+reply: string | null, } } | { "ask": "file.drop", "input": { 
+/**
+ * Which file.
+ */
+file: string, } } | { "ask": "file.resume", "input": { 
+/**
+ * Which file.
+ */
+file: string, } } | { "ask": "file.uploads", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, } } | { "ask": "file.look", "input": { 
+/**
+ * Which message.
+ */
+message: string, } } | { "ask": "file.get", "input": { 
+/**
+ * Which message.
+ */
+message: string, } } | { "ask": "file.stop", "input": { 
+/**
+ * Which message.
+ */
+message: string, } } | { "ask": "file.read", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * Which part, from 0.
+ */
+part: number, } } | { "ask": "file.save", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * Where to; the person's downloads if nothing is said.
+ */
+folder: string | null, } } | { "ask": "file.gallery", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Those before this ordinal.
+ */
+before: number | null, } } | { "ask": "voice.begin", "input": { 
+/**
+ * Which conversation it is for.
+ */
+chat: string, } } | { "ask": "voice.look" } | { "ask": "voice.end", "input": { 
+/**
+ * Whether it is sent.
+ */
+send: boolean, 
+/**
+ * Which message is answered.
+ */
+reply: string | null, } } | { "ask": "voice.read", "input": { 
+/**
+ * Which message.
+ */
+message: string, 
+/**
+ * Which part, from 0.
+ */
+part: number, } } | { "ask": "chat.reply", "input": { 
 /**
  * Which conversation.
  */
