@@ -18,7 +18,7 @@ fn main() -> std::process::ExitCode {
         std::env::remove_var("TAURI_WEBVIEW_AUTOMATION");
     }
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(tracing_subscriber::EnvFilter::new(api::log_filter()))
         .with_writer(std::io::stderr)
         .init();
     let built = tauri::Builder::default()

@@ -18,6 +18,33 @@ mod settings;
 pub use runtime::harden_process;
 pub use settings::{Profile, ProfileError};
 
+/// What a program logs: what `RUST_LOG` asks for, errors by default, and never a word of the crates that carry calls:
+/// theirs name the network addresses of the people who call.
+pub fn log_filter() -> String {
+    const UNHEARD: [&str; 17] = [
+        "webrtc",
+        "rtc",
+        "rtc_crypto",
+        "rtc_datachannel",
+        "rtc_dtls",
+        "rtc_ice",
+        "rtc_interceptor",
+        "rtc_mdns",
+        "rtc_media",
+        "rtc_rtcp",
+        "rtc_rtp",
+        "rtc_sctp",
+        "rtc_sdp",
+        "rtc_shared",
+        "rtc_srtp",
+        "rtc_stun",
+        "rtc_turn",
+    ];
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let quiet = UNHEARD.map(|name| format!("{name}=off")).join(",");
+    format!("error,{asked},{quiet}")
+}
+
 /// Largest question a shell may ask, in bytes of JSON.
 pub const QUESTION_LIMIT: usize = 256 * 1024;
 

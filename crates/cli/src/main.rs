@@ -40,7 +40,7 @@ enum Command {
 async fn main() -> std::process::ExitCode {
     api::harden_process();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(tracing_subscriber::EnvFilter::new(api::log_filter()))
         .with_writer(std::io::stderr)
         .init();
     match run(Arguments::parse()).await {

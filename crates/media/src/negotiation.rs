@@ -169,15 +169,14 @@ mod tests {
 
     /// The same of another search for a path.
     fn again(setup: &str, number: u32) -> String {
-        description(setup)
-            .replace("abcd", &format!("abcd{number}"))
-            .replace("0123456789", &format!("012345678{number}"))
+        let words = description(setup).replace("ice-ufrag:abcd", &format!("ice-ufrag:abcd{number}"));
+        words.replace("ice-pwd:0123456789", &format!("ice-pwd:012345678{number}"))
     }
 
     fn description(setup: &str) -> String {
         format!(
             "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
-             a=setup:{setup}\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789mnopqrstuvwx\r\n\
+             a=setup:{setup}\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\n\
              a=rtpmap:111 opus/48000/2\r\na=fingerprint:sha-256 {}\r\n",
             vec!["AB"; 32].join(":")
         )
@@ -232,8 +231,8 @@ mod tests {
         let mut callee = Negotiation::default();
         callee.read_offer(&description("actpass")).unwrap();
         let replayed = description("actpass");
-        let old_password = again("actpass", 1).replace("0123456781", "0123456789");
-        let old_name = again("actpass", 1).replace("abcd1", "abcd");
+        let old_password = again("actpass", 1).replace("ice-pwd:0123456781", "ice-pwd:0123456789");
+        let old_name = again("actpass", 1).replace("ice-ufrag:abcd1", "ice-ufrag:abcd");
         let other_role = again("active", 1);
         for wrong in [replayed, old_password, old_name, other_role] {
             assert_eq!(callee.read_offer(&wrong).unwrap_err(), MediaError::NotANewPath, "{wrong}");
