@@ -115,8 +115,9 @@ impl Home {
     pub(crate) async fn use_sound(&self) {
         let Ok(wishes) = self.sound_wishes() else { return };
         let given = &self.rooms.config.audio;
-        self.rooms.media.recall(&wishes.choices).await;
+        let choice = wishes.choices.recall(&self.rooms.media.devices().await);
         let mut config = self.rooms.media.config();
+        (config.microphone, config.speaker, config.ring) = (choice.microphone(), choice.speaker(), Some(choice.ring()));
         // What the app was started with is what somebody wants of this very start.
         if given.microphone != media::Microphone::Default {
             config.microphone = given.microphone.clone();
