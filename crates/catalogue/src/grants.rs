@@ -76,7 +76,7 @@ fn is_number(host: &str) -> bool {
 /// Whether a host is the domain or below it.
 ///
 /// Below a name of one label (`localhost`) live strangers, not departments.
-fn belongs_to(host: &str, domain: &Domain) -> bool {
+pub fn belongs_to(host: &str, domain: &Domain) -> bool {
     let domain = domain.as_str();
     let below = domain.contains('.') && host.strip_suffix(domain).is_some_and(|front| front.ends_with('.'));
     host == domain || below

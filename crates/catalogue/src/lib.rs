@@ -35,7 +35,7 @@ mod source;
 pub use descriptor::{Descriptor, Entry, SourceRef, verify_descriptor};
 pub use envelope::{KeyId, Part};
 pub use error::VerifyError;
-pub use grants::{origin_host, wants_more};
+pub use grants::{belongs_to, origin_host, wants_more};
 pub use limits::*;
 pub use memory::{Memory, TrustedRoot};
 pub use package::{PackageKind, PackageName, PackageNameError};

@@ -677,6 +677,8 @@ pub enum Protect {
 #[ts(export)]
 #[serde(rename_all = "camelCase")]
 pub struct AppState {
+    /// Counts the states that were told: an answer may come after news that is younger than it is.
+    pub turn: u32,
     /// What to show.
     pub stage: Stage,
     /// Who the person is, once that is known.

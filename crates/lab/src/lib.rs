@@ -25,6 +25,15 @@ pub fn later(by: std::time::Duration) {
     clock::set_ahead(by);
 }
 
+/// The MLS message of what travels as `sealed`: what its sender says of its epoch may stand before it
+/// (docs/protocol/objects.md).
+pub fn unpacked(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0xF7, high, low, rest @ ..] => rest.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default(),
+        all => all,
+    }
+}
+
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

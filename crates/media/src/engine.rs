@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
-use crate::choice::{DeviceChoice, DeviceChoices};
 use crate::config::{Microphone, Speaker};
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
@@ -161,16 +160,6 @@ impl MediaEngine {
     pub fn record_note(&self) -> Result<Recorder, MediaError> {
         let config = self.config();
         Recorder::start(config.microphone, config.processing, &self.usage)
-    }
-
-    /// Uses what was chosen for the devices that are there, from the next call on; gives that choice.
-    pub async fn recall(&self, choices: &DeviceChoices) -> DeviceChoice {
-        let choice = choices.recall(&self.devices().await);
-        let mut config = self.config.lock().expect("no holder of this lock can panic");
-        config.microphone = choice.microphone();
-        config.speaker = choice.speaker();
-        config.ring = Some(choice.ring());
-        choice
     }
 
     /// The microphones and speakers there are.

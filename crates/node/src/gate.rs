@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalogue::Memory;
+use catalogue::{Memory, belongs_to, origin_host};
 use guests::{
     Fetcher, GuestId, GuestNews, GuestPlan, PackageKind, PackageRef, StartGuestError, Supervisor, VerifiedPackage,
 };
@@ -336,9 +336,7 @@ impl Gate {
 
 /// Whether an origin is a domain's own, or below it.
 fn is_of(origin: &Origin, domain: &Domain) -> bool {
-    let host = origin.as_str().split_once("://").map_or("", |(_, rest)| rest);
-    let host = host.split_once(':').map_or(host, |(host, _)| host);
-    host == domain.as_str() || host.strip_suffix(domain.as_str()).is_some_and(|below| below.ends_with('.'))
+    belongs_to(origin_host(origin), domain)
 }
 
 #[cfg(test)]

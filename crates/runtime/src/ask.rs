@@ -1,5 +1,7 @@
 //! All a shell can ask, in one place.
 
+use std::sync::atomic::Ordering;
+
 use contract::{AppState, Question, Settings, Stage};
 use message::UserAddress;
 use serde::Serialize;
@@ -219,6 +221,8 @@ impl Home {
         };
         let online = state.home_domain().is_some_and(|domain| state.links.session(&domain).is_some());
         AppState {
+            // Nobody else counts meanwhile: the state is held.
+            turn: self.rooms.turns.fetch_add(1, Ordering::Relaxed),
             stage,
             profile: state.me.as_ref().map(|me| crate::first_run::profile_of(&me.record)),
             protection: state.protection,

@@ -15,7 +15,7 @@ use crate::glare::GLARE;
 use crate::home::{Home, State, body, now_ms, now_u64};
 use crate::objects::refusal;
 use crate::persons::{CALL_MISSED, name_of};
-use crate::records::{ObjectUse, Person, Side};
+use crate::records::{Object, ObjectUse, Person, Side};
 use crate::sending::{get_object, get_person};
 use crate::trouble::{Failure, Outcome};
 
@@ -324,17 +324,26 @@ impl Home {
     /// A description of the other side counts only as it stands in the sealed object: it names the
     /// certificate that media will insist on, and a guest is not believed about that.
     fn must_be_sealed(&self, name: &str, sdp: &str) -> Outcome<()> {
-        let mut state = self.state();
-        let object = state.calls.named(name).and_then(|call| call.object.clone());
-        let object = object.ok_or_else(|| Failure::unknown("call"))?;
-        let object = state.store()?.read(|tx| get_object(tx, &object))?;
-        let sealed = match &object.side {
+        self.must_be_sealed_as(name, sdp, |object| match &object.side {
             Side::Observer(observer) => observer.value().pointer("/offer/sdp").and_then(Value::as_str),
             Side::Reporter(_) => object.sealed_answer.as_deref(),
             // A call is made from one device; no other has a part in it.
             Side::Standby(_) => None,
-        };
-        if object.is_open() && sealed == Some(sdp) {
+        })
+    }
+
+    /// The same, saying where in the object the description has to stand.
+    pub(crate) fn must_be_sealed_as(
+        &self,
+        name: &str,
+        sdp: &str,
+        sealed: impl FnOnce(&Object) -> Option<&str>,
+    ) -> Outcome<()> {
+        let mut state = self.state();
+        let url = state.calls.known(name).and_then(|call| call.object.clone());
+        let url = url.ok_or_else(|| Failure::unknown("call"))?;
+        let object = state.store()?.read(|tx| get_object(tx, &url))?;
+        if object.is_open() && sealed(&object) == Some(sdp) {
             Ok(())
         } else {
             Err(Failure::new("not-sealed", "this description did not come sealed from the other side"))
@@ -736,13 +745,19 @@ impl Call {
 }
 
 fn new_view(url: &Address, person: &Person, incoming: bool, stage: CallStage) -> CallView {
+    let with = blank_view(url, &person.user, stage);
+    CallView { name: name_of(person), identity: person.identity.clone(), incoming, ..with }
+}
+
+/// A call with somebody of whom nothing but the address is known.
+pub(crate) fn blank_view(url: &Address, user: &UserAddress, stage: CallStage) -> CallView {
     CallView {
         call: url.to_string(),
-        user: person.user.handle(),
-        name: name_of(person),
-        identity: person.identity.clone(),
+        user: user.handle(),
+        name: String::new(),
+        identity: None,
         code: None,
-        incoming,
+        incoming: false,
         stage,
         connected_at: None,
         muted: false,

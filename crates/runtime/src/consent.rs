@@ -86,13 +86,8 @@ impl State {
 
 /// The hosts a package may talk to, each once, for people to read.
 pub(crate) fn hosts(grants: &Grants) -> Vec<String> {
-    let mut hosts: Vec<String> = grants
-        .fetch
-        .iter()
-        .chain(&grants.web_socket)
-        .filter_map(|origin| origin.as_str().split_once("://"))
-        .map(|(_, rest)| rest.split(':').next().unwrap_or(rest).to_owned())
-        .collect();
+    let origins = grants.fetch.iter().chain(&grants.web_socket);
+    let mut hosts: Vec<String> = origins.map(|origin| catalogue::origin_host(origin).to_owned()).collect();
     hosts.sort();
     hosts.dedup();
     hosts

@@ -5,7 +5,7 @@ use contract::{CallStage, CallView, News};
 use media::CallMedia;
 use message::{Address, UserAddress};
 
-use crate::calls::{Call, MEDIA_EVENTS_LIMIT, media_failure};
+use crate::calls::{Call, MEDIA_EVENTS_LIMIT, blank_view, media_failure};
 use crate::home::{Home, State, now_u64};
 use crate::trouble::{Failure, Outcome};
 
@@ -24,7 +24,8 @@ impl Home {
             }
             self.end_sound_test(&mut state);
             let name = state.next_call()?;
-            let view = view_of(&name, &user);
+            // Shells have a word for its name.
+            let view = blank_view(&name, &user, CallStage::Finding);
             let mut call = Call::new(view.clone(), &user, None, CallMachine::caller(now_u64()));
             call.echo = true;
             state.calls.list.push(call);
@@ -71,23 +72,5 @@ impl Home {
         for name in state.calls.names(|call| call.echo) {
             self.drive(state, &name, Input::LocalHangup);
         }
-    }
-}
-
-fn view_of(name: &Address, user: &UserAddress) -> CallView {
-    CallView {
-        call: name.to_string(),
-        user: user.handle(),
-        // Shells have a word for it.
-        name: String::new(),
-        identity: None,
-        code: None,
-        incoming: false,
-        stage: CallStage::Finding,
-        connected_at: None,
-        muted: false,
-        input_level: 0,
-        output_level: 0,
-        microphone: Some(String::new()),
     }
 }

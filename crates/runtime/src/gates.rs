@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::home::{Home, State, body};
-use crate::links::{LIVE_LIMIT, LinkStage};
+use crate::links::{LinkStage, comes_live};
 use crate::trouble::{Failure, Outcome};
 
 /// Words of stubs of which we do not know yet that they run: the answer that says so is on its way to a task.
@@ -81,6 +81,11 @@ impl Gates {
 }
 
 impl State {
+    /// Our session at a domain and its gate, between which its words and ours go; none while there is no session.
+    fn ends_of_gate(&self, domain: &Domain) -> Option<(Address, Address)> {
+        self.links.session(domain).zip(Address::parse(&gate_of(domain)).ok())
+    }
+
     /// Where a domain's stub stands on the bus, wherever it runs.
     pub(crate) fn stub_port(&self, domain: &Domain) -> Option<PortId> {
         self.modules.stub_port(domain).or_else(|| self.gates.port(domain))
@@ -100,7 +105,7 @@ impl Home {
             (home, state.core_address(&format!("protostub/{domain}"))?, state.core_address("core")?)
         };
         let wish = body(&json!({ "domain": domain, "address": address, "runtimeUrl": core }));
-        let answer = self.ask_node(&home, MessageType::Create, &format!("domain://gate.{home}"), wish).await?;
+        let answer = self.ask_node(&home, MessageType::Create, &gate_of(&home), wish).await?;
         if !answer.code.is_success() {
             return Err(Failure::new(format!("node-{}", answer.code.0), "the own domain does not reach it either"));
         }
@@ -114,13 +119,7 @@ impl Home {
             early.into_iter().filter(|word| word.gate == id).for_each(|word| self.hear_gate(&mut state, word));
             stage
         };
-        match tokio::time::timeout(LIVE_LIMIT, stage.wait_for(|stage| *stage != LinkStage::Down)).await {
-            Ok(Ok(stage)) => match &*stage {
-                LinkStage::Failed(failure) => Err(failure.clone()),
-                _ => Ok(()),
-            },
-            _ => Err(Failure::new("domain-unreachable", "the stub at the own node did not reach its node in time")),
-        }
+        comes_live(&mut stage, "the stub at the own node did not reach its node in time").await
     }
 
     fn add_gate(
@@ -142,9 +141,10 @@ impl Home {
     /// Whether a message is our own node's word about a stub; then it is heard.
     pub(crate) fn on_gate_word(&self, state: &mut State, message: &Message) -> bool {
         let Some(home) = state.home_domain() else { return false };
-        let gate = Address::parse(&format!("domain://gate.{home}")).ok();
-        let to_us = state.links.session(&home).is_some_and(|session| session == message.to);
-        if message.kind != MessageType::Event || gate.as_ref() != Some(&message.from) || !to_us {
+        let is_theirs = state
+            .ends_of_gate(&home)
+            .is_some_and(|(us, gate)| (us, gate) == (message.to.clone(), message.from.clone()));
+        if message.kind != MessageType::Event || !is_theirs {
             return false;
         }
         let Ok(word) = message.body.parse::<Word>() else { return true };
@@ -175,8 +175,7 @@ impl Home {
     pub(crate) fn to_gate(&self, state: &mut State, port: PortId, message: &Message) -> Option<Vec<Action>> {
         let (id, home) = state.gates.by_port(port).map(|gate| (gate.id, gate.through.clone()))?;
         let wrapped = Body::of(&json!({ "gate": id, "message": message.to_json() })).ok();
-        let ends = state.links.session(&home).zip(Address::parse(&format!("domain://gate.{home}")).ok());
-        let (Some(body), Some((from, to))) = (wrapped, ends) else {
+        let (Some(body), Some((from, to))) = (wrapped, state.ends_of_gate(&home)) else {
             return Some(state.bus.undelivered(port, message.clone()));
         };
         self.send(state, MessageType::Event, from, to, body);
@@ -186,9 +185,7 @@ impl Home {
     /// Lets go of a domain's stub at our own node; `told` says whether the node still has to hear of it.
     pub(crate) fn end_gate(&self, state: &mut State, domain: &Domain, told: bool) {
         let Some(gate) = state.gates.by_domain.remove(domain) else { return };
-        let ends =
-            state.links.session(&gate.through).zip(Address::parse(&format!("domain://gate.{}", gate.through)).ok());
-        if let Some((from, to)) = ends.filter(|_| told) {
+        if let Some((from, to)) = state.ends_of_gate(&gate.through).filter(|_| told) {
             self.send(state, MessageType::Delete, from, to, body(&json!({ "gate": gate.id })));
         }
         let actions = state.bus.remove_port(gate.port);
@@ -203,6 +200,10 @@ impl Home {
         let all: Vec<Domain> = state.gates.by_domain.keys().cloned().collect();
         all.iter().for_each(|domain| self.end_gate(state, domain, false));
     }
+}
+
+fn gate_of(domain: &Domain) -> String {
+    format!("domain://gate.{domain}")
 }
 
 /// What a stub may say for itself, as those say that run here: nobody is asked, because no code comes to this device.

@@ -6,6 +6,7 @@
 //! groups are therefore never seen half changed.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(crate) struct Rooms {
     pub(crate) media: Arc<media::MediaEngine>,
     pub(crate) tasks: Tasks,
     pub(crate) news: broadcast::Sender<News>,
+    /// States of the app that were told.
+    pub(crate) turns: AtomicU32,
     /// Wakes what waits for the network: a domain was reached.
     pub(crate) network: tokio::sync::Notify,
     /// Held while the profile is opened again.
@@ -188,6 +191,7 @@ impl Home {
             media,
             tasks: Tasks::default(),
             news,
+            turns: AtomicU32::new(0),
             network: tokio::sync::Notify::new(),
             opening: tokio::sync::Mutex::default(),
             publishing: tokio::sync::Mutex::default(),

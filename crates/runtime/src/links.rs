@@ -18,7 +18,7 @@ use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
 /// A stub that is not live after this long has failed.
-pub(crate) const LIVE_LIMIT: Duration = Duration::from_secs(10);
+const LIVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// After a failure, how long before the next attempt that nobody asked for.
 const REST_MS: i64 = 2_000;
@@ -230,14 +230,7 @@ impl Home {
             self.run_stub(&mut state, domain, address, verified, config)?;
             stage
         };
-        let live = tokio::time::timeout(LIVE_LIMIT, stage.wait_for(|stage| *stage != LinkStage::Down)).await;
-        match live {
-            Ok(Ok(stage)) => match &*stage {
-                LinkStage::Failed(failure) => Err(failure.clone()),
-                _ => Ok(()),
-            },
-            _ => Err(Failure::new("domain-unreachable", "the stub did not reach its node in time")),
-        }
+        comes_live(&mut stage, "the stub did not reach its node in time").await
     }
 
     /// Fetches and verifies a package, and remembers what must never go backwards.
@@ -402,6 +395,17 @@ impl Home {
         let from = self.domain_ready(domain, None).await?;
         let to = Address::parse(to).map_err(|e| Failure::new("bad-address", e))?;
         Ok(self.request(kind, from, to, body).await)
+    }
+}
+
+/// Waits until a stub that was started speaks with its node.
+pub(crate) async fn comes_live(stage: &mut watch::Receiver<LinkStage>, late: &'static str) -> Outcome<()> {
+    match tokio::time::timeout(LIVE_LIMIT, stage.wait_for(|stage| *stage != LinkStage::Down)).await {
+        Ok(Ok(stage)) => match &*stage {
+            LinkStage::Failed(failure) => Err(failure.clone()),
+            _ => Ok(()),
+        },
+        _ => Err(Failure::new("domain-unreachable", late)),
     }
 }
 

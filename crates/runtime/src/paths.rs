@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, now_u64};
 use crate::records::{Object, Side};
-use crate::sending::get_object;
 use crate::trouble::{Failure, Outcome};
 
 impl Home {
@@ -49,15 +48,7 @@ impl Home {
 
     /// As with the first descriptions: a guest is not believed about where the media go.
     fn must_be_sealed_path(&self, name: &str, sdp: &str) -> Outcome<()> {
-        let mut state = self.state();
-        let url = state.calls.known(name).and_then(|call| call.object.clone());
-        let url = url.ok_or_else(|| Failure::unknown("call"))?;
-        let object = state.store()?.read(|tx| get_object(tx, &url))?;
-        if object.is_open() && object.sealed_path.as_deref() == Some(sdp) {
-            Ok(())
-        } else {
-            Err(Failure::new("not-sealed", "this description did not come sealed from the other side"))
-        }
+        self.must_be_sealed_as(name, sdp, |object| object.sealed_path.as_deref())
     }
 }
 

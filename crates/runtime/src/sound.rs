@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use contract::{CallFigures, News, SoundChoice, SoundDevice, SoundTest, SoundView, TriedDevice, VoiceSwitches};
-use media::{DeviceChoice, DeviceChoices, DeviceState, Direction, MicrophoneCheck, TonePlayer, VoiceProcessing};
+use media::{
+    DeviceChoice, DeviceChoices, DeviceInfo, DeviceState, Direction, MicrophoneCheck, TonePlayer, VoiceProcessing,
+};
 use message::Address;
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +46,13 @@ pub(crate) struct Tried {
 impl Home {
     /// Question `sound.get`.
     pub(crate) async fn sound_get(&self) -> Outcome<SoundView> {
-        let wishes = self.sound_wishes()?;
         let present = self.rooms.media.devices().await;
-        let choice = wishes.choices.recall(&present);
+        self.sound_view(&present)
+    }
+
+    fn sound_view(&self, present: &[DeviceInfo]) -> Outcome<SoundView> {
+        let wishes = self.sound_wishes()?;
+        let choice = wishes.choices.recall(present);
         let all = |direction| {
             let these = present.iter().filter(|device| device.direction == direction).cloned();
             these.map(|device| SoundDevice { id: device.id, name: device.name, default: device.default }).collect()
@@ -81,7 +87,7 @@ impl Home {
             }
         }
         self.change_sound(|wishes| wishes.choices.remember(&present, choice.clone()))?;
-        self.use_sound().await;
+        self.use_sound_of(&present);
         if !self.sound_is_fixed() {
             let mut state = self.state();
             for media in state.calls.media() {
@@ -90,7 +96,7 @@ impl Home {
             }
             self.try_again(&mut state);
         }
-        self.sound_get().await
+        self.sound_view(&present)
     }
 
     /// Question `sound.switch`.
@@ -101,21 +107,27 @@ impl Home {
             gain_control: switches.gain_control,
         };
         self.change_sound(|wishes| wishes.processing = processing)?;
-        self.use_sound().await;
+        let present = self.rooms.media.devices().await;
+        self.use_sound_of(&present);
         let used = self.rooms.media.config().processing;
         {
             let mut state = self.state();
             state.calls.media().for_each(|media| media.set_processing(used));
             self.try_again(&mut state);
         }
-        self.sound_get().await
+        self.sound_view(&present)
     }
 
     /// Uses what was chosen for the devices that are there, from the next call on.
     pub(crate) async fn use_sound(&self) {
+        let present = self.rooms.media.devices().await;
+        self.use_sound_of(&present);
+    }
+
+    fn use_sound_of(&self, present: &[DeviceInfo]) {
         let Ok(wishes) = self.sound_wishes() else { return };
         let given = &self.rooms.config.audio;
-        let choice = wishes.choices.recall(&self.rooms.media.devices().await);
+        let choice = wishes.choices.recall(present);
         let mut config = self.rooms.media.config();
         (config.microphone, config.speaker, config.ring) = (choice.microphone(), choice.speaker(), Some(choice.ring()));
         // What the app was started with is what somebody wants of this very start.

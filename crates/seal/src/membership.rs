@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use openmls::prelude::{
-    CommitMessageBundle, KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider,
-    Proposal, Sender,
+    KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider, Proposal, Sender,
 };
 
 use crate::config::{AAD_LIMIT, MEMBER_LIMIT};
@@ -58,17 +57,43 @@ pub fn invite_many(
         let provider = Provider::new(desk);
         let mut group = ours(&provider, desk, device, group)?;
         let packages = candidates(&provider, &group, &[], key_packages, aad, check)?;
-        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
-        drop_wishes(&provider, desk, &mut group)?;
         let refused = refusal(&provider);
-        attach(&provider, &mut group, aad)?;
-        // Path-less: an add costs some 700 bytes whatever the size of the group.
-        let (commit, welcome, _) =
-            group.add_members_without_update(&provider, device, &packages).map_err(|error| refused(&error))?;
-        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-        turn::begun(desk, ending, &group)?;
+        let (commit, welcome, _) = commit_ours(&provider, desk, &mut group, aad, Wishes::Void, |group| {
+            // Path-less: an add costs some 700 bytes whatever the size of the group.
+            group.add_members_without_update(&provider, device, &packages).map_err(|error| refused(&error))
+        })?;
         Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
     })
+}
+
+/// What becomes of what others asked for in this epoch.
+#[derive(PartialEq)]
+pub(crate) enum Wishes {
+    /// It is void.
+    Void,
+    /// It stands in this commit.
+    Granted,
+}
+
+/// One commit of ours from the end of its epoch to the beginning of the next: `aad` travels with it, `make` builds it,
+/// and it is merged when this returns.
+pub(crate) fn commit_ours<T>(
+    provider: &Provider<'_>,
+    desk: &Desk<'_>,
+    group: &mut MlsGroup,
+    aad: &[u8],
+    wishes: Wishes,
+    make: impl FnOnce(&mut MlsGroup) -> Result<T, InviteError>,
+) -> Result<T, InviteError> {
+    let ending = turn::ending(desk, provider.crypto(), group).map_err(InviteError::Mls)?;
+    if wishes == Wishes::Void {
+        drop_wishes(provider, desk, group)?;
+    }
+    attach(provider, group, aad)?;
+    let made = make(group)?;
+    group.merge_pending_commit(provider).map_err(|error| refusal(provider)(&error))?;
+    turn::begun(desk, ending, group)?;
+    Ok(made)
 }
 
 /// The key packages, each read and checked; who sits at `gone` goes with the same commit.
@@ -145,14 +170,11 @@ pub fn remove(
                 return Err(InviteError::NoSuchMember(*leaf));
             }
         }
-        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
-        drop_wishes(&provider, desk, &mut group)?;
-        let refused = refusal(&provider);
-        attach(&provider, &mut group, aad)?;
         let indices: Vec<LeafNodeIndex> = leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)).collect();
-        let (commit, _, _) = group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))?;
-        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-        turn::begun(desk, ending, &group)?;
+        let refused = refusal(&provider);
+        let (commit, _, _) = commit_ours(&provider, desk, &mut group, aad, Wishes::Void, |group| {
+            group.remove_members(&provider, device, &indices).map_err(|error| refused(&error))
+        })?;
         bytes(&commit)
     })
 }
@@ -177,14 +199,11 @@ pub fn commit_pending(
                 check(&Candidate::new(&member, aad)).map_err(InviteError::Unverified)?;
             }
         }
-        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
         let refused = refusal(&provider);
-        attach(&provider, &mut group, aad)?;
-        let bundle: CommitMessageBundle =
-            group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))?;
+        let bundle = commit_ours(&provider, desk, &mut group, aad, Wishes::Granted, |group| {
+            group.self_update(&provider, device, renewed(device)).map_err(|error| refused(&error))
+        })?;
         let commit = bytes(bundle.commit())?;
-        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-        turn::begun(desk, ending, &group)?;
         let wishes = wishes::take(desk, group.group_id().as_slice())?;
         Ok(Renewal { wishes, commit })
     })
@@ -229,7 +248,7 @@ pub(crate) fn ours(
 }
 
 /// Lets `aad` travel with the next commit.
-pub(crate) fn attach(provider: &Provider<'_>, group: &mut MlsGroup, aad: &[u8]) -> Result<(), InviteError> {
+fn attach(provider: &Provider<'_>, group: &mut MlsGroup, aad: &[u8]) -> Result<(), InviteError> {
     if aad.len() > AAD_LIMIT {
         return Err(InviteError::AadTooLarge);
     }

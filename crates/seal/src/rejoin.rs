@@ -9,7 +9,7 @@ use openmls::prelude::{LeafNodeIndex, OpenMlsProvider};
 use crate::desk::at_once;
 use crate::group::active;
 use crate::join::{PendingJoin, inspect};
-use crate::membership::{attach, bytes, candidates, drop_wishes, ours, refusal};
+use crate::membership::{Wishes, bytes, candidates, commit_ours, ours, refusal};
 use crate::provider::Provider;
 use crate::{
     Check, Device, GroupError, GroupId, Invitation, InviteError, JoinError, Member, Vault, lease, member, turn, wishes,
@@ -41,24 +41,21 @@ pub fn readmit(
         let packages = candidates(&provider, &group, leaves, key_packages, aad, &mut |leaf| {
             if back.contains(&leaf.dsk) { check(leaf) } else { Err("it was not in the group before".into()) }
         })?;
-        let ending = turn::ending(desk, provider.crypto(), &group).map_err(InviteError::Mls)?;
-        drop_wishes(&provider, desk, &mut group)?;
         let refused = refusal(&provider);
-        attach(&provider, &mut group, aad)?;
-        let bundle = group
-            .commit_builder()
-            .propose_removals(leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)))
-            .propose_adds(packages)
-            .load_psks(provider.storage())
-            .map_err(|error| refused(&error))?
-            .build(provider.rand(), provider.crypto(), device, |_| true)
-            .map_err(|error| refused(&error))?
-            .stage_commit(&provider)
-            .map_err(|error| refused(&error))?;
+        let bundle = commit_ours(&provider, desk, &mut group, aad, Wishes::Void, |group| {
+            group
+                .commit_builder()
+                .propose_removals(leaves.iter().map(|leaf| LeafNodeIndex::new(*leaf)))
+                .propose_adds(packages)
+                .load_psks(provider.storage())
+                .map_err(|error| refused(&error))?
+                .build(provider.rand(), provider.crypto(), device, |_| true)
+                .map_err(|error| refused(&error))?
+                .stage_commit(&provider)
+                .map_err(|error| refused(&error))
+        })?;
         let welcome = bundle.to_welcome_msg().ok_or_else(|| InviteError::Mls("there is no Welcome".into()))?;
         let (commit, _, _) = bundle.into_contents();
-        group.merge_pending_commit(&provider).map_err(|error| refused(&error))?;
-        turn::begun(desk, ending, &group)?;
         Ok(Invitation { welcome: bytes(&welcome)?, commit: bytes(&commit)? })
     })
 }

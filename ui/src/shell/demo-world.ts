@@ -127,7 +127,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
 
   return {
     app: {
-      stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true, passphraseRequired: false,
+      turn: 0, stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true, passphraseRequired: false,
       profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
     },
     settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true },

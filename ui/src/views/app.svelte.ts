@@ -31,8 +31,6 @@ import { Route, type Place } from './route.svelte';
 /** What lies above the screens, at most one at a time. */
 export type Layer = 'palette' | 'shortcuts' | 'protect' | 'search' | null;
 
-/** After so long a state without a connection is asked for once more. */
-const ASKED_AGAIN_MS = 1_500;
 /** News that speak of people and conversations. */
 const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'person', 'consent', 'call', 'module', 'mine']);
 
@@ -129,7 +127,6 @@ export class App {
 
   /** Whether there is room for one pane only. */
   narrow = $state(false);
-  #askedAgain = false;
   #beforeCall = $state<Place>({ section: 'chats', id: null });
 
   async call(user: string, name: string): Promise<void> {
@@ -214,25 +211,9 @@ export class App {
     else this.leaveCall();
   }
 
-  /** What was asked can be older than what was told meanwhile, so a state without a connection is asked for once more. */
-  #askOnceMore(state: AppState): void {
-    if (state.online || state.stage !== 'ready') this.#askedAgain = false;
-    else if (!this.#askedAgain) {
-      this.#askedAgain = true;
-      setTimeout(() => void this.#lookAgain(), ASKED_AGAIN_MS);
-    }
-  }
-
-  async #lookAgain(): Promise<void> {
-    try {
-      this.#takeState(await this.shell.ask({ ask: 'app.state' }));
-    } catch {
-      // It is told when it changes.
-    }
-  }
-
   #takeState(state: AppState): void {
-    this.#askOnceMore(state);
+    // An answer can come after news that is younger than it is.
+    if (this.state && state.turn < this.state.turn) return;
     const before = this.state?.stage;
     this.state = state;
     this.firstRun.follow(state);

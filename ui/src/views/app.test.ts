@@ -39,6 +39,18 @@ describe('a newcomer', () => {
   });
 });
 
+describe('the connection', () => {
+  it('is shown as it was told last, whatever arrives last', async () => {
+    const { shell } = await show();
+    await shown('network');
+    shell.tell({ news: 'app', data: { ...shell.world.app, turn: 5, online: true } });
+    shell.tell({ news: 'app', data: { ...shell.world.app, turn: 4, online: false } });
+    await waitFor(() => expect(screen.getByTestId('network')).toHaveAttribute('data-online', 'true'));
+    shell.tell({ news: 'app', data: { ...shell.world.app, turn: 6, online: false } });
+    await waitFor(() => expect(screen.getByTestId('network')).toHaveAttribute('data-online', 'false'));
+  });
+});
+
 describe('in the chats', () => {
   it('one sees who vouches, writes, and the message is in the list', async () => {
     const { user } = await show();

@@ -46,6 +46,22 @@ impl From<RecordsError> for Trouble {
 }
 
 impl Exchange {
+    /// Answers as it went; fails only with the records.
+    pub(super) fn answer_outcome(
+        &mut self,
+        id: SessionId,
+        message: &Message,
+        outcome: Result<Response, Trouble>,
+    ) -> Result<(), RecordsError> {
+        match outcome {
+            Ok(response) => self.answer(id, message, &response),
+            Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
+            Err(Trouble::Later) => {}
+            Err(Trouble::Records(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
     pub(super) fn on_account(&mut self, id: SessionId, message: &Message, now_ms: i64) -> Result<(), RecordsError> {
         let outcome = if message.kind == MessageType::Create {
             self.create_account(id, message, now_ms)

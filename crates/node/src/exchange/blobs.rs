@@ -49,13 +49,7 @@ impl Exchange {
             MessageType::Delete => self.drop_blob(id, message, now_ms),
             _ => Err(Refused(Code::BAD_REQUEST, "a blob is created, updated, read or deleted").into()),
         };
-        match outcome {
-            Ok(response) => self.answer(id, message, &response),
-            Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
-            Err(Trouble::Later) => {}
-            Err(Trouble::Records(error)) => return Err(error),
-        }
-        Ok(())
+        self.answer_outcome(id, message, outcome)
     }
 
     /// The account of a member's session; visitors only read.

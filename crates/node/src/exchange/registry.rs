@@ -69,12 +69,7 @@ impl Exchange {
             MessageType::Update => self.update_entry(id, message, now_ms),
             _ => Err(Refused(Code::BAD_REQUEST, "the registry is read or updated").into()),
         };
-        match outcome {
-            Ok(response) => self.answer(id, message, &response),
-            Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
-            Err(Trouble::Later) => {}
-            Err(Trouble::Records(error)) => return Err(error),
-        }
+        self.answer_outcome(id, message, outcome)?;
         if message.kind == MessageType::Update { self.leave_if_put_out(id, now_ms) } else { Ok(()) }
     }
 

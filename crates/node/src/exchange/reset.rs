@@ -31,13 +31,7 @@ impl Exchange {
             MessageType::Update => self.begin_anew(id, message, now_ms),
             _ => Err(Refused(Code::BAD_REQUEST, "an account is read or updated").into()),
         };
-        match outcome {
-            Ok(response) => self.answer(id, message, &response),
-            Err(Trouble::Refused(Refused(code, why))) => self.refuse(id, message, code, why),
-            Err(Trouble::Later) => {}
-            Err(Trouble::Records(error)) => return Err(error),
-        }
-        Ok(())
+        self.answer_outcome(id, message, outcome)
     }
 
     fn whose(&self, id: SessionId) -> Result<Response, Trouble> {

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use blob::{CHUNK, Cutter, Descriptor, FileKey, FileName, Place, Shape};
 use contract::{FileTicket, Upload};
-use message::Address;
+use message::{Address, Domain};
 use pictures::PictureError;
 use store::Tx;
 use zeroize::Zeroizing;
@@ -202,13 +202,10 @@ impl Home {
         text: &str,
         reply: Option<&str>,
     ) -> Outcome<Upload> {
-        let (blob, mut descriptor, file) = cutting.end(name, about)?;
+        let domain = self.state().me()?.domain();
+        let (blob, descriptor, file) = cutting.end(domain, name, about)?;
         self.shelf().keep_staged(&blob, &file)?;
         let mut state = self.state();
-        let domain = state.me()?.domain();
-        if let [Place::Node { domain: at, .. }] = descriptor.places.as_mut_slice() {
-            *at = domain;
-        }
         let leaving = state.store()?.write(|tx| {
             comparing::may_send(tx, &get_object(tx, chat)?)?;
             let leaving = Leaving {
@@ -257,7 +254,7 @@ impl Home {
 }
 
 /// An upload goes, with all that came of it.
-fn give_up(tx: &Tx<'_>, blob: &str, node: Option<message::Domain>) -> Outcome<()> {
+fn give_up(tx: &Tx<'_>, blob: &str, node: Option<Domain>) -> Outcome<()> {
     tx.delete(kind::UPLOAD, blob).map_err(Failure::store)?;
     tx.put(kind::GONE, blob, &Gone { node }).map_err(Failure::store)
 }
@@ -282,13 +279,12 @@ impl Cutting {
     }
 
     /// The end of the file: the name of its blob, and what will be said of it.
-    fn end(mut self, name: FileName, about: About) -> Outcome<(String, Descriptor, File)> {
+    fn end(mut self, domain: Domain, name: FileName, about: About) -> Outcome<(String, Descriptor, File)> {
         let empty = Cutter::new(&self.key, self.shape);
         let (digest, only) = std::mem::replace(&mut self.cutter, empty).end().map_err(|_| wrong_size())?;
         if let Some(chunk) = only {
             self.put(&chunk)?;
         }
-        let nowhere = message::Domain::parse("localhost").map_err(|e| Failure::new("bad-address", e))?;
         let descriptor = Descriptor {
             key: self.key,
             shape: self.shape,
@@ -299,7 +295,7 @@ impl Cutting {
             duration_ms: about.duration_ms,
             wave: about.wave,
             preview: about.preview,
-            places: vec![Place::Node { domain: nowhere, blob: self.blob }],
+            places: vec![Place::Node { domain, blob: self.blob }],
         };
         Ok((keys::b64url(&self.blob), descriptor, self.file))
     }

@@ -70,12 +70,7 @@ pub struct Header {
 /// The header of a sealed message of the wire, if it is one of a group.
 pub fn header(message: &serde_json::Value) -> Option<Header> {
     let bytes = keys::from_b64url(message.pointer("/body/sealed")?.as_str()?).ok()?;
-    // What the sender says of its epoch may stand before it.
-    let rest = match bytes.as_slice() {
-        [0xF7, high, low, rest @ ..] => rest.get(usize::from(u16::from_be_bytes([*high, *low]))..)?,
-        all => all,
-    };
-    let rest = rest.strip_prefix(&[0, 1, 0, 2])?;
+    let rest = lab::unpacked(&bytes).strip_prefix(&[0, 1, 0, 2])?;
     // A length of one or two bytes (RFC 9420, section 2.1.2).
     let (length, rest) = match rest {
         [short @ 0..64, rest @ ..] => (usize::from(*short), rest),

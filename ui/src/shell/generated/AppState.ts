@@ -11,6 +11,10 @@ import type { Trouble } from "./Trouble";
  */
 export type AppState = { 
 /**
+ * Counts the states that were told: an answer may come after news that is younger than it is.
+ */
+turn: number, 
+/**
  * What to show.
  */
 stage: Stage, 

@@ -212,7 +212,7 @@ impl Mallory {
     pub async fn takes(&mut self) -> Vec<u8> {
         let message = self.session.next().await;
         let body: Value = message.body.parse().unwrap();
-        unpacked(&keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap())
+        lab::unpacked(&keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap()).to_vec()
     }
 
     /// An object of somebody else's, in whose group she is.
@@ -343,13 +343,4 @@ pub struct Object {
     pub group: GroupId,
     pub welcome: Vec<u8>,
     pub inbox: String,
-}
-
-/// The MLS message of what travels as `sealed`: what its sender says of its epoch may stand before it
-/// (docs/protocol/objects.md).
-fn unpacked(bytes: &[u8]) -> Vec<u8> {
-    match bytes {
-        [0xF7, high, low, rest @ ..] => rest[usize::from(u16::from_be_bytes([*high, *low]))..].to_vec(),
-        _ => bytes.to_vec(),
-    }
 }
