@@ -27,6 +27,9 @@ struct AppEvent {
     message: Option<String>,
 }
 
+/// How long a device that was just linked waits for the introduction of a conversation.
+const INTRODUCTION_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 impl Home {
     /// A Hyperty tells the app something (`runtime://D/ua`).
     pub(crate) fn on_app_event(&self, state: &mut State, message: &Message) {
@@ -89,9 +92,30 @@ impl Home {
         self.say(chat, Words { text, reply: None, forwarded: false }).await
     }
 
+    /// Waits for the introduction of a conversation that was copied here: whoever lets this device in says in a moment
+    /// who is in it, and before that nothing can be said. What waits in vain goes on, and is told why it cannot.
+    pub(crate) async fn introduced(&self, chat: &Address) {
+        let mut news = self.rooms.news.subscribe();
+        let there = async {
+            while self.is_to_be_introduced(chat) {
+                // Whatever the news is, and however much was missed: the next look says.
+                let _ = news.recv().await;
+            }
+        };
+        let _ = tokio::time::timeout(INTRODUCTION_LIMIT, there).await;
+    }
+
+    fn is_to_be_introduced(&self, chat: &Address) -> bool {
+        let state = self.state();
+        let among_others = state.me().is_ok_and(|me| me.record.own.is_some());
+        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
+        among_others && object.is_ok_and(|object| matches!(object.standing, Standing::Copied))
+    }
+
     /// Where words for a conversation go: one that came back without its group, or that ended when its person
     /// went on with other keys, goes on as another one.
     pub(crate) async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
+        self.introduced(chat).await;
         let user = {
             let state = self.state();
             let alone = state.me()?.record.own.is_none();

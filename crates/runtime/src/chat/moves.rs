@@ -123,6 +123,7 @@ impl Home {
             return Err(Failure::new("too-long", "messages end after a year at the latest"));
         }
         self.may_act(chat)?;
+        self.introduced(chat).await;
         self.execute_chat("timer", json!({ "conversation": chat, "seconds": seconds })).await?;
         Ok(())
     }
@@ -143,6 +144,7 @@ impl Home {
             address(&row.object)?
         };
         self.may_act(&chat)?;
+        self.introduced(&chat).await;
         params["conversation"] = json!(chat);
         params["to"] = json!(id);
         self.execute_chat(method, params).await?;
