@@ -1,9 +1,6 @@
 //! Somebody whose network reaches only their own node reaches other domains all the same: the node runs the stub.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{CallStage, CallView, ChatSummary, ContactState, ModuleView, Question};
 use lab::person::Setup;
 use lab::{Domain, Issuer, Person};

@@ -5,19 +5,14 @@
 //! in the same burst, and an app once more while it starts. `PARLANCE_KILL_SEED` repeats the moments of a run as far
 //! as a seed can: the machine decides what the programs are doing then.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod processes;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::processes::app::{AppProcess, PASSPHRASE};
+use crate::processes::node::NodeProcess;
+use crate::processes::shell::Shell;
 use contract::{ApiError, ChatMessage, ContactState, Content, DeliveryState, Question};
-use processes::app::{AppProcess, PASSPHRASE};
-use processes::node::NodeProcess;
-use processes::shell::Shell;
 
 /// How often an app is killed in the middle of its messages.
 const KILLS: u32 = 50;

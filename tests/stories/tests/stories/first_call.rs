@@ -1,12 +1,9 @@
 //! A first audio call across the two domains: what the caller says is heard, and nothing else.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::path::Path;
 use std::time::Duration;
 
-use common::Stage;
+use crate::common::Stage;
 use contract::{CallFigures, CallStage, CallView, ChatSummary, News, Question, SoundChoice, SoundView, VoiceSwitches};
 use lab::Person;
 use lab::person::Setup;

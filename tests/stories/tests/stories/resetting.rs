@@ -1,11 +1,8 @@
 //! Every key is lost and somebody signs in anew: the address comes back after three days, unless a device says no.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::Stage;
+use crate::common::Stage;
 use contract::{AppState, MyIssuer, News, Question, ResetAsked, SignInState, Stage as At, Trouble};
 use lab::Person;
 use lab::person::Setup;

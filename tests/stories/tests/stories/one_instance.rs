@@ -1,5 +1,4 @@
 //! A profile that another instance has open is not damaged, and opens when that one closes.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
 use std::path::Path;
 

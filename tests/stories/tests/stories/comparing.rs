@@ -1,9 +1,6 @@
 //! Two people make sure of each other, and what becomes of that when keys change.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{
     CallStage, CallView, ChatSummary, ChatView, KeyChangeKind, PersonCard, Question, SafetyCode, ScanOutcome,
     TrustMark, TrustState,

@@ -1,9 +1,6 @@
 //! The app reaches a domain by that domain's own stub, and only by that.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{ConsentChoice, ModuleView, Question};
 use node::Wire;
 use serde_json::Value;

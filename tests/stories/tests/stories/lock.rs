@@ -1,11 +1,8 @@
 //! A locked app answers nothing, opens only with its passphrase, and then has everything again.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::Stage;
+use crate::common::Stage;
 use contract::{AppState, ContactState, Keep, News, Protection, Question, Stage as At};
 use lab::Person;
 use lab::person::Setup;

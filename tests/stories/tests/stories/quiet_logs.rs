@@ -1,12 +1,9 @@
 //! Nothing private reaches a log, however much is logged.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use common::Stage;
+use crate::common::Stage;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Everything that is logged in this process.

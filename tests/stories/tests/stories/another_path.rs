@@ -1,14 +1,10 @@
 //! A call whose path is cut goes on over another: one machine with a network of its own, where interfaces come and go.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::Stage;
+use crate::common::Stage;
 use contract::{CallStage, CallView, News, Question};
 use lab::Person;
 use media::{Microphone, NetworkConfig, Speaker};

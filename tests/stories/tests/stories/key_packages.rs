@@ -1,9 +1,6 @@
 //! Key packages are published as they run out, and their private halves do not pile up on the disk.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use lab::Person;
 
 /// Secrets of the groups and key packages in a closed profile.

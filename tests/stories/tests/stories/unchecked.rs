@@ -1,9 +1,6 @@
 //! What cannot be checked now is shown as that, and checked as soon as it can be.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{ChatView, ContactState, Content, Question};
 use serde_json::Value;
 

@@ -1,12 +1,10 @@
 //! Several devices of one person: linked without an alarm, all in every conversation, and put out in one step.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
+use crate::common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::Stage;
+use crate::common::Stage;
 use contract::Stage as Stand;
 use contract::{
     AppState, CallStage, CallView, ChatView, Content, DeviceState, DeviceView, News, PersonCard, Question, TrustMark,

@@ -1,17 +1,12 @@
 //! The story of a file whose sender, Node and recipient are each killed while it is on its way.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
+use crate::processes::app::AppProcess;
+use crate::processes::node::NodeProcess;
+use crate::processes::shell::Shell;
 #[allow(dead_code, reason = "other stories use the rest")]
-mod processes;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use contract::{ChatMessage, ChatView, ContactState, Content, FileBytes, FileState, FileTicket, Question, Upload};
-use processes::app::AppProcess;
-use processes::node::NodeProcess;
-use processes::shell::Shell;
 use serde_json::Value;
 
 /// Enough chunks for a kill to fall between them.

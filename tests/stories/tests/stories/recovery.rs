@@ -1,9 +1,6 @@
 //! Every device is lost: the words on the sheet bring the address back, and a backup what was said.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{
     AppState, ChatSummary, ContactState, KeyChangeKind, PersonCard, Question, RecoveryState, SheetWord, Stage as At,
     TrustState, WrittenFile,

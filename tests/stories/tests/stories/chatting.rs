@@ -1,9 +1,6 @@
 //! What people expect of a chat, between two domains: how far words came, and what is said about them later.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{
     ChatMessage, ChatPage, ChatSummary, ChatView, Content, DeliveryState, News, Question, SearchAnswer, Settings,
 };

@@ -1,9 +1,6 @@
 //! What a person and their organisation allow, who is refused by it, and what the trail tells of that.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::Stage as At;
 use contract::{
     AppState, CallStage, CallView, DeviceView, Keep, News, PolicySettings, PolicyView, Question, TrailLine, WhoMay,

@@ -1,5 +1,4 @@
 //! The people and domains most stories begin with.
-#![allow(dead_code, reason = "each story uses a part of it")]
 
 use contract::ContactState;
 use lab::person::Setup;

@@ -1,9 +1,6 @@
 //! Two people who share no provider, no protocol and no issuer write to each other.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{ChatView, ContactState, Question, TrustState};
 
 #[tokio::test(flavor = "multi_thread")]

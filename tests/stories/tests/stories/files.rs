@@ -1,11 +1,8 @@
 //! What people expect of files in a conversation between two domains: they arrive, whole and unchanged, or it is told why not.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
+use crate::common::Stage;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::Stage;
 use contract::{
     ApiError, ChatMessage, ChatView, Content, FileBytes, FileKind, FileState, FileTicket, FileView, Gallery, Question,
     SavedFile, Upload,

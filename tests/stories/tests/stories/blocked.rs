@@ -1,9 +1,6 @@
 //! Whoever is blocked reaches nothing any more, and is not told.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{CallStage, CallView, ChatMessage, ChatSummary, ChatView, ContactState, DeliveryState, Question};
 use lab::Person;
 use serde_json::Value;

@@ -1,12 +1,10 @@
 //! Conversations whose devices were cut from each other come together again.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use common::header;
+use crate::common;
+use crate::common::header;
 use contract::{ChatView, ContactState, DeviceView, Question};
 use lab::person::Setup;
 use lab::{Crooked, Domain, Person, Way};

@@ -1,9 +1,6 @@
 //! Who vouches for a person: one more issuer, one less, and the same one again without being asked.
-#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
 
-mod common;
-
-use common::Stage;
+use crate::common::Stage;
 use contract::{
     CallStage, CallView, ConsentChoice, ContactState, IssuerCard, IssuerKind, ModuleView, MyIssuer, News, PersonCard,
     PolicyView, Question, SignInState, TrailLine,

@@ -1,0 +1,31 @@
+//! The stories: people at several domains, with real nodes, runtimes and issuers; one program, since each links the whole app.
+#![allow(clippy::unwrap_used, reason = "a story fails by panicking")]
+
+#[cfg(target_os = "linux")]
+mod another_path;
+mod blocked;
+mod chatting;
+mod common;
+mod comparing;
+mod devices;
+#[cfg(unix)]
+mod file_kills;
+mod files;
+mod first_call;
+mod groups;
+mod issuers;
+mod key_packages;
+#[cfg(unix)]
+mod kills;
+mod lock;
+mod one_instance;
+mod policies;
+#[cfg(unix)]
+mod processes;
+mod protocol_on_the_fly;
+mod quiet_logs;
+mod recovery;
+mod resetting;
+mod trapezoid;
+mod two_domains;
+mod unchecked;
