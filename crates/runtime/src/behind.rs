@@ -4,16 +4,15 @@
 //! branch, cannot be helped with commits: its leaf goes and comes again in one commit, with a fresh key package. It
 //! keeps what it read; what was said meanwhile comes through the object's history, and what does not come is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use message::{Address, MessageType, UserAddress};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use store::{ChildState, Tx};
 
 use crate::commits::{self, count_refusal};
 use crate::home::{Home, Ready, State, now_ms};
-use crate::members::{Chains, Named};
+use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::persons::system_row;
 use crate::records::{ChildValue, Object, ObjectUse, Side, Standing, kind};
@@ -29,6 +28,9 @@ use crate::{histories, members};
 /// A member that lost the group is brought back at most this often, in milliseconds.
 const AGAIN_MS: i64 = 60_000;
 
+/// A device that was let in says something within this time, or it heard nothing.
+const SILENT_FOR: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Own children that are said again at once; who misses more asks.
 const SAY_AGAIN: usize = 100;
 
@@ -43,6 +45,9 @@ const AUTHORS_TOLD: usize = 64;
 pub(crate) struct Heard {
     /// By device.
     devices: BTreeMap<String, Device>,
+    /// Let in by another device, and silent since.
+    #[serde(default)]
+    awaited: BTreeSet<String>,
     /// We were brought back, and have not heard yet how far everybody had come.
     #[serde(default)]
     returned: bool,
@@ -99,11 +104,21 @@ impl Heard {
 /// A device said something in this epoch, or was let in with it.
 pub(crate) fn heard(tx: &Tx<'_>, url: &Address, device: &str, epoch: u64) -> Outcome<()> {
     let mut heard = heard_of(tx, url)?;
+    let is_news = heard.awaited.remove(device);
     match heard.device(device) {
         Some(known) if known.epoch < epoch => known.epoch = epoch,
+        _ if is_news => {}
         _ => return Ok(()),
     }
     keep(tx, url, &heard)
+}
+
+/// Another device let these in.
+pub(crate) fn let_in(tx: &Tx<'_>, object: &Object, devices: impl Iterator<Item = String>) -> Outcome<()> {
+    let mut heard = heard_of(tx, &object.url)?;
+    heard.awaited.extend(devices);
+    heard.awaited.retain(|device| object.member(device).is_some());
+    keep(tx, &object.url, &heard)
 }
 
 /// Whether a device may get our commits again; if so, it is noted that it did.
@@ -116,6 +131,17 @@ pub(crate) fn may_send_again(tx: &Tx<'_>, url: &Address, device: &str, now: i64,
     known.resent_at = now;
     keep(tx, url, &heard)?;
     Ok(true)
+}
+
+/// Members that were let in by another device and never said a word: only that one knows whether they heard what the
+/// group is for. If it is lost, whoever holds the object now brings them back, unless they are heard soon.
+pub(crate) fn unheard(tx: &Tx<'_>, object: &Object) -> Outcome<Vec<Follow>> {
+    let awaited = heard_of(tx, &object.url)?.awaited;
+    let devices: Vec<String> = awaited.into_iter().filter(|device| object.member(device).is_some()).collect();
+    if !object.is_open() || devices.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Follow::Await { url: object.url.clone(), devices }])
 }
 
 /// Somebody of these writes in an epoch that is over here and whose commits nobody has any more.
@@ -184,11 +210,15 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
     let pending = seal::inspect_return(tx, &me.device, welcome).map_err(failed)?;
     let url = pending.group().address();
     let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
-    let mut object = get_object(tx, &url)?;
-    if !matches!(object.standing, Standing::Open | Standing::Invited) {
-        return Err(Failure::new("unknown-object", "an object that is not open takes nobody back"));
-    }
-    let (chains, now_s) = (Chains::of(tx, me, &object.peer)?, now / 1000);
+    let now_s = now / 1000;
+    let mut object = match tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? {
+        None | Some(Object { standing: Standing::Copied, .. }) => return let_in_again(tx, pending, now_s),
+        Some(Object { standing: Standing::Closed { .. }, .. }) => {
+            return Err(Failure::new("unknown-object", "an object that is over takes nobody back"));
+        }
+        Some(object) => object,
+    };
+    let chains = Chains::of(tx, me, &object.peer)?;
     // Between whose devices the lease may have moved while we were away.
     let reporter = match object.side {
         Side::Observer(_) => object.peer.clone(),
@@ -203,10 +233,31 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
     let mut heard = heard_of(tx, &url)?;
     heard.returned = true;
     keep(tx, &url, &heard)?;
-    catch_up(tx, me, &mut object)?;
+    if matches!(object.standing, Standing::Open | Standing::Invited) {
+        catch_up(tx, me, &mut object)?;
+    } else {
+        // Nobody who is not verified learns from us what we have.
+        put_object(tx, &object)?;
+    }
     let mut follow: Vec<Follow> = pumps(&object).collect();
-    follow.extend([Follow::KeyPackageUsed, Follow::RetryEarly(url.clone()), Follow::ChatShown(url)]);
+    follow.extend([Follow::KeyPackageUsed, Follow::RetryEarly(url.clone())]);
+    follow.extend([Follow::Echo(url.clone()), Follow::ChatShown(url)]);
     Ok(follow)
+}
+
+/// Who let us in was lost before it said what the group is for; another device of the same persona lets us in again.
+///
+/// Nothing of the group was shown, and nothing is: the introduction that follows is judged like any other.
+fn let_in_again(tx: &Tx<'_>, pending: seal::PendingReturn, now_s: i64) -> Outcome<Vec<Follow>> {
+    let persona = |leaf: &seal::Member| {
+        identity::DeviceCredential::decode(&leaf.credential).ok().map(|credential| credential.persona())
+    };
+    let leads = |holder: Option<&seal::Member>, inviter: &seal::Member| {
+        holder.and_then(persona).is_some_and(|led| persona(inviter) == Some(led))
+    };
+    let check = &mut |leaf: &seal::Candidate<'_>| members::check_alone(leaf, now_s);
+    pending.rejoin(tx, check, &leads).map_err(|e| Failure::new(e.code(), e))?;
+    Ok(vec![Follow::KeyPackageUsed])
 }
 
 /// Another device of ours writes the object from now on.
@@ -331,6 +382,26 @@ impl Home {
         });
     }
 
+    /// Gives devices that were let in a while ago the time to say something, and brings back who is silent.
+    pub(crate) fn await_later(&self, url: Address, devices: Vec<String>) {
+        let home = self.clone();
+        self.rooms.tasks.start("await", async move {
+            tokio::time::sleep(SILENT_FOR).await;
+            let still = {
+                let state = home.state();
+                state.store().and_then(|store| store.read(|tx| heard_of(tx, &url))).map(|heard| heard.awaited)
+            };
+            let silent = |awaited: BTreeSet<String>| devices.into_iter().filter(|one| awaited.contains(one)).collect();
+            let silent: Vec<String> = still.map(silent).unwrap_or_default();
+            if silent.is_empty() {
+                return;
+            }
+            if let Err(failure) = home.bring_back(&url, &silent).await {
+                tracing::info!(code = failure.code, "a silent member could not be brought back yet");
+            }
+        });
+    }
+
     async fn bring_back(&self, url: &Address, devices: &[String]) -> Outcome<()> {
         let mut owners: BTreeMap<UserAddress, Vec<String>> = BTreeMap::new();
         for member in &self.state().store()?.read(|tx| get_object(tx, url))?.members {
@@ -402,6 +473,9 @@ fn readmit(
         }
     }
     object.set_members(tx, me, &chains, &named, now_s)?;
+    for one in &named {
+        heard(tx, url, &one.device, ended + 1)?;
+    }
     for inbox in named.iter().filter_map(|one| one.inbox.as_ref()) {
         queue_sealed(tx, inbox, &invitation.welcome, *user == object.peer, None)?;
     }
@@ -426,9 +500,37 @@ pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow
     if !object.is_open() || !is_member || object.purpose == ObjectUse::Call {
         return Ok(Vec::new());
     }
-    let inner = inner_message(MessageType::Event, url, "epoch", &json!({}))?;
+    let said = Echo { said: object.children.have_of(&own_tag(me)) };
+    let inner = inner_message(MessageType::Event, url, "epoch", &said)?;
     seal_and_queue(tx, me, &object, &inner, None)?;
     Ok(pumps(&object).collect())
+}
+
+/// What a member says after a change of members.
+#[derive(Default, Serialize, Deserialize)]
+struct Echo {
+    /// How many children it wrote: what it said in an epoch that others were not in would else be missed in silence.
+    #[serde(default)]
+    said: u64,
+}
+
+/// A member is there, and says how far its own children go: what is missing of them is asked for.
+pub(crate) fn on_echo(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &Author,
+    inner: &message::Message,
+) -> Outcome<Vec<Follow>> {
+    let echo: Echo = members::said(inner)?;
+    if object.children.have_of(&members::tag_of(&author.device)) >= echo.said {
+        return Ok(Vec::new());
+    }
+    // What was asked a moment ago may have been asked where they were not.
+    object.asked = None;
+    ask_for_missing(tx, me, object)?;
+    put_object(tx, object)?;
+    Ok(pumps(object).collect())
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 //! A commit that got lost must not leave a hole that nobody notices. Who gets a message of a later epoch
 //! keeps it and asks; who holds the object sends its commits again to whoever is behind.
 
-use message::Address;
+use message::{Address, MessageType};
+use serde::{Deserialize, Serialize};
 use store::Tx;
 
 use crate::home::{Home, Ready, State, now_ms};
 use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
-use crate::records::{CommitLog, Object, ObjectUse, Refused, Standing, kind};
+use crate::records::{CommitLog, Object, ObjectUse, Refused, Side, Standing, kind};
 use crate::resync::ask_for_missing;
-use crate::sending::{get_object, pumps, put_object, queue_sealed, queue_to_all};
+use crate::sending::{get_object, inner_message, pumps, put_object, queue_sealed, queue_to_all, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
-use crate::{behind, refreshing};
+use crate::{behind, members, refreshing};
 
 /// Commits kept for those who are behind.
 const LOG_LIMIT: usize = 64;
@@ -92,6 +93,7 @@ pub(crate) fn merged(
     let chains = Chains::of(tx, me, &object.peer)?;
     if done.added > 0 && (object.peer_persona.is_some() || object.purpose == ObjectUse::Own) {
         object.set_members(tx, me, &chains, &done.named, now / 1000)?;
+        behind::let_in(tx, &object, done.named.iter().map(|one| one.device.clone()))?;
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
     object.members.retain(|member| !gone.contains(&member.device));
@@ -183,6 +185,9 @@ pub(crate) fn sender_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[
 }
 
 /// A member wrote in an older epoch than ours: it gets the commits it lacks.
+///
+/// It may not know whoever holds the object now, and be heard by another device of the same person alone: that one
+/// passes it on.
 pub(crate) fn author_is_behind(
     tx: &Tx<'_>,
     me: &Ready,
@@ -196,21 +201,61 @@ pub(crate) fn author_is_behind(
     };
     let group = object.group()?;
     let failed = |e: seal::GroupError| Failure::new(e.code(), e);
-    if epoch >= seal::epoch(tx, &group).map_err(failed)?
-        || !seal::holds_lease(tx, &me.device, &group).map_err(failed)?
-    {
+    if epoch >= seal::epoch(tx, &group).map_err(failed)? {
         return Ok(Vec::new());
     }
-    if !reaches_back(tx, url, epoch)? {
-        return behind::lost_since(tx, &object, std::slice::from_ref(&author.device), epoch, now);
+    if seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
+        return help(tx, &object, &author.device, epoch, now);
     }
-    let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
+    let ours = matches!(object.side, Side::Standby(_)) && object.is_open();
+    if !ours || !behind::may_send_again(tx, url, &author.device, now, RESEND_MS)? {
+        return Ok(Vec::new());
+    }
+    let said = Behind { device: author.device.clone(), epoch };
+    seal_and_queue(tx, me, &object, &inner_message(MessageType::Event, url, "behind", &said)?, None)?;
+    Ok(pumps(&object).collect())
+}
+
+/// Which device is in an epoch that is over.
+#[derive(Serialize, Deserialize)]
+struct Behind {
+    device: String,
+    epoch: u64,
+}
+
+/// Another device of ours heard a member that is behind, and does not hold the object.
+pub(crate) fn on_behind(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    author: &Author,
+    inner: &message::Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let group = object.group()?;
+    let holds = seal::holds_lease(tx, &me.device, &group).map_err(|e| Failure::new(e.code(), e))?;
+    if !holds || !author.is_of(object, &me.record.user) {
+        return Ok(Vec::new());
+    }
+    let said: Behind = members::said(inner)?;
+    if object.member(&said.device).is_none() {
+        return Ok(Vec::new());
+    }
+    help(tx, object, &said.device, said.epoch, now)
+}
+
+/// A member that is behind gets what it lacks, or is brought back.
+fn help(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+    if !reaches_back(tx, &object.url, epoch)? {
+        return behind::lost_since(tx, object, &[device.to_owned()], epoch, now);
+    }
+    let Some(due) = due(tx, &object.url, epoch, now)? else { return Ok(Vec::new()) };
     for member in &object.members {
         for (inbox, commit) in due.iter().filter_map(|commit| Some((member.inbox.as_ref()?, commit))) {
             queue_sealed(tx, inbox, commit, member.user == object.peer, None)?;
         }
     }
-    Ok(pumps(&object).collect())
+    Ok(pumps(object).collect())
 }
 
 /// Whether who is in this epoch can be helped with commits.
@@ -417,6 +462,7 @@ fn drop_dead_and_find_lacking(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) 
         // A call is over before a new device could be of use in it.
         return Ok((Vec::new(), follow));
     }
+    follow.extend(behind::unheard(tx, &object)?);
     let lacking = chains.live_devices(now_s).into_iter().filter_map(|(user, devices)| {
         let lacks = |device: &String| leaves.iter().all(|leaf| leaf.dsk.to_string() != *device);
         let devices: Vec<String> = devices.into_iter().filter(lacks).collect();

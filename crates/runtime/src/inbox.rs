@@ -17,7 +17,7 @@ use crate::home::{Home, Ready, State, body, now_ms, now_u64};
 use crate::members::{Author, Chains, check_alone, row_author, said, tag_of};
 use crate::objects::Follow;
 use crate::records::{Held, Object, ObjectUse, Person, Side, Standing, kind};
-use crate::resync::{Resent, ask_for_missing, is_gone, on_resent, on_resync};
+use crate::resync::{Resent, ask_for_missing, ask_where_they_are, is_gone, on_resent, on_resync};
 use crate::sending::{
     Introduced, below, child_json, get_object, get_person, inner_message, pumps, put_object, put_person, seal_and_queue,
 };
@@ -327,24 +327,41 @@ pub(crate) fn on_inner(
         put_object(tx, &object)?;
         return Ok(Vec::new());
     }
+    let mut follow = Vec::new();
     if object.is_open() {
         author.member(&object)?;
+        follow.extend(ask_where_they_are(tx, me, &mut object, now)?);
     }
-    match (inner.kind, part.as_str()) {
-        (MessageType::Create, "children") => on_child(tx, me, &mut object, author, &inner, now),
-        (MessageType::Event, "epoch") => Ok(Vec::new()),
+    follow.extend(on_word(tx, me, object, author, &part, &inner, now)?);
+    Ok(follow)
+}
+
+/// Takes what is said in an object that is open, or by a device of our own.
+fn on_word(
+    tx: &Tx<'_>,
+    me: &Ready,
+    mut object: Object,
+    author: &Author,
+    part: &str,
+    inner: &Message,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    match (inner.kind, part) {
+        (MessageType::Create, "children") => on_child(tx, me, &mut object, author, inner, now),
+        (MessageType::Event, "behind") => commits::on_behind(tx, me, &object, author, inner, now),
+        (MessageType::Event, "epoch") => behind::on_echo(tx, me, &mut object, author, inner),
         (MessageType::Event, "typing") if object.purpose == ObjectUse::Chat => {
             let user = object.member(&author.device).map(|member| member.user.clone());
             let theirs = user.filter(|user| *user == object.peer);
-            Ok(theirs.map(|user| Follow::Typing { url: url.clone(), user: user.handle() }).into_iter().collect())
+            Ok(theirs.map(|user| Follow::Typing { url: object.url.clone(), user: user.handle() }).into_iter().collect())
         }
-        (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, &inner),
-        (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, &inner),
-        (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, &inner),
-        (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, &inner),
+        (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, inner),
+        (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, inner),
+        (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, inner),
+        (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, inner),
         (MessageType::Update, _) => Err(Failure::new("not-reporter", "only the Reporter changes an object")),
-        (MessageType::Event, "subscription") => on_ended(tx, me, &mut object, author, &inner),
-        (MessageType::Read, "") => on_resync(tx, me, &object, &inner),
+        (MessageType::Event, "subscription") => on_ended(tx, me, &mut object, author, inner),
+        (MessageType::Read, "") => on_resync(tx, me, &object, inner),
         _ => Err(Failure::new("malformed", "no such inner message")),
     }
 }
@@ -430,10 +447,16 @@ fn introduced_again(
     }
     let said: Introduced = said(inner)?;
     let chains = Chains::of(tx, me, &object.peer)?;
+    let reached = |object: &Object| object.members.iter().filter(|member| member.inbox.is_some()).count();
+    let before = reached(&object);
     object.set_members(tx, me, &chains, &said.members, now / 1000)?;
     leases::adopt_again(tx, &object.url, said.lease.as_ref())?;
-    let follow = behind::hear_have(tx, me, &mut object, &said.have, now)?;
+    let mut follow = behind::hear_have(tx, me, &mut object, &said.have, now)?;
     put_object(tx, &object)?;
+    if reached(&object) > before {
+        // Who could not be reached missed what we said; it hears now how much that was.
+        follow.push(Follow::Echo(object.url));
+    }
     Ok(follow)
 }
 

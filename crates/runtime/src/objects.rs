@@ -64,6 +64,8 @@ pub(crate) enum Follow {
     Reconcile(Address),
     /// Members that lost the group of an object are brought back.
     BringBack { url: Address, devices: Vec<String> },
+    /// Devices that another one let in have the time to say something, or are brought back.
+    Await { url: Address, devices: Vec<String> },
     /// The epoch of a group is another one: soon we say that we are there.
     Echo(Address),
     /// What came ahead of a commit is tried again.
@@ -346,6 +348,7 @@ impl Home {
                 }
                 Follow::Reconcile(url) => self.reconcile_later(url),
                 Follow::BringBack { url, devices } => self.bring_back_later(url, devices),
+                Follow::Await { url, devices } => self.await_later(url, devices),
                 Follow::Echo(url) => state.upkeep.echo_later(url, now_ms()),
                 Follow::RetryEarly(url) => self.retry_early(state, &url, commits::After::News),
                 Follow::RefreshChain { users, url } => self.refresh_chains_later(users, url),

@@ -218,6 +218,7 @@ pub(crate) fn on_own(
             chat::read_elsewhere(tx, &read.chat, &read.have, now)?;
             Ok(vec![Follow::ChatShown(read.chat)])
         }
+        (MessageType::Event, "behind") => crate::commits::on_behind(tx, me, object, author, inner, now),
         (MessageType::Read, "") | (MessageType::Event, "epoch") => Ok(Vec::new()),
         _ => Err(Failure::new("malformed", "no such message among own devices")),
     }

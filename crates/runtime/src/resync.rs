@@ -14,10 +14,12 @@ use store::{ChildRow, Tx};
 
 use crate::chat;
 use crate::home::{Ready, now_ms};
-use crate::members::row_author;
+use crate::members::{row_author, said};
 use crate::objects::Follow;
 use crate::records::{Asked, ChildValue, Object, Side};
-use crate::sending::{acceptance_message, child_message, inner_message, own_tag, pumps, put_object, seal_and_queue};
+use crate::sending::{
+    acceptance_message, child_message, inner_message, introduction_message, own_tag, pumps, put_object, seal_and_queue,
+};
 use crate::trouble::{Failure, Outcome};
 
 /// Children sent for one question.
@@ -26,6 +28,9 @@ const PAGE: u64 = 100;
 /// The same gap is asked about again after this time, in milliseconds.
 const ASK_AGAIN_MS: i64 = 30_000;
 
+/// Where members receive is asked at most this often, in milliseconds.
+const ASK_PLACES_MS: i64 = 2_000;
+
 /// How far a page went; stands in an event of the children.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resent {
@@ -33,6 +38,14 @@ pub(crate) struct Resent {
     pub(crate) to: u64,
     /// The last child there is.
     pub(crate) last: u64,
+}
+
+/// What is asked beside [`sync::Resync`].
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    /// Of some member it is not known where it receives: what was said of that got lost.
+    #[serde(default)]
+    inboxes: bool,
 }
 
 /// One child to be sent again.
@@ -80,7 +93,8 @@ fn page_after(
 
 /// The other side misses something: what is asked for is sealed anew and sent again.
 pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
-    let ask: sync::Resync = inner.body.parse().map_err(|e| Failure::new("malformed", e))?;
+    let ask: sync::Resync = said(inner)?;
+    let wanted: Wanted = said(inner)?;
     if crate::comparing::may_send(tx, object).is_err() {
         // They ask again, and are answered once a person has decided.
         return Ok(Vec::new());
@@ -103,6 +117,9 @@ pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Messag
         seal_and_queue(tx, me, object, &inner, None)?;
     }
     if let Side::Reporter(reporter) = &object.side {
+        if wanted.inboxes {
+            seal_and_queue(tx, me, object, &introduction_message(tx, me, object)?, None)?;
+        }
         match reporter.since(ask.version) {
             sync::Since::Nothing => {}
             sync::Since::Changes(changes) => {
@@ -147,10 +164,26 @@ pub(crate) fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> O
     if object.asked.as_ref().is_some_and(|before| before.answers_soon(&ask)) {
         return Ok(());
     }
-    let have = sync::Resync { version, have: object.children.have() };
+    let mut have = serde_json::to_value(sync::Resync { version, have: object.children.have() })
+        .map_err(|e| Failure::new("malformed", e))?;
+    if object.members.iter().any(|member| member.inbox.is_none()) {
+        have["inboxes"] = Value::Bool(true);
+    }
     let message = inner_message(MessageType::Read, &object.url, "", &have)?;
     object.asked = Some(ask);
     seal_and_queue(tx, me, object, &message, None)
+}
+
+/// Members whose place is not known get nothing of ours; whoever holds the object is asked where they are.
+pub(crate) fn ask_where_they_are(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) -> Outcome<Vec<Follow>> {
+    let asked_soon = object.asked.as_ref().is_some_and(|asked| (0..ASK_PLACES_MS).contains(&(now - asked.at)));
+    if asked_soon || object.members.iter().all(|member| member.inbox.is_some()) {
+        return Ok(Vec::new());
+    }
+    object.asked = None;
+    ask_for_missing(tx, me, object)?;
+    put_object(tx, object)?;
+    Ok(pumps(object).collect())
 }
 
 impl Asked {

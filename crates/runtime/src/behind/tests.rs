@@ -1,6 +1,6 @@
 //! Two people and their stores, with what travels between them in the hand.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{ChildRow, KeySource, MasterKey, Store};
 
 use super::*;

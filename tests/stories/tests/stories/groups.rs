@@ -1,4 +1,4 @@
-//! Conversations whose devices were cut from each other come together again.
+//! Conversations whose devices were cut from each other, or missed what nobody keeps, come together again.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -132,6 +132,101 @@ async fn two_devices_that_were_cut_from_each_other_and_both_took_over_come_toget
     has_read(&stage.ben, &chat, "indeed").await;
     let refused = view(&stage.ben, &chat).await.refusals;
     assert!(refused.iter().all(|one| one.code != "commit-from-observer" && one.code != "group-forked"), "{refused:?}");
+    for mut person in [phone, tablet, stage.ben] {
+        person.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_missed_a_change_that_nobody_keeps_is_brought_back_and_loses_nothing() {
+    common::logs();
+    let a = Crooked::start("a.localhost").await;
+    let b = Domain::start("b.localhost", node::Wire::Sse).await;
+    let setup = Setup::with(&[&a.domain, &b]);
+    let (mut laptop, mut ana) = (Person::new("ben", setup.clone()).await, Person::new("ana", setup.clone()).await);
+    laptop.signs_up(&b, None).await;
+    ana.signs_up(&a.domain, None).await;
+    // Ana, at the crooked domain, is the one who watches; the conversation is Ben's.
+    let chat = laptop.asks_for_contact("ana@a.localhost").await;
+    ana.accepts("ben@b.localhost").await;
+    laptop.sees_contact("ana@a.localhost", ContactState::Accepted).await;
+    let mut phone = Person::new("phone", setup.clone()).await;
+    phone.becomes_a_device_of(&mut laptop, true).await;
+    phone.sees_members(&chat, 2).await;
+    laptop.writes(&chat, "before").await;
+    has_read(&ana, &chat, "before").await;
+    has_read(&phone, &chat, "before").await;
+
+    // Ana's Node loses everything of the conversation, and says that it arrived; the device that could send it again is lost.
+    let watched = chat.clone();
+    a.tampers(move |way, mut message| {
+        if way == Way::ToApp && header(&message).is_some_and(|header| header.group == watched) {
+            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
+        }
+        vec![message]
+    });
+    let mut tablet = Person::new("tablet", setup).await;
+    tablet.becomes_a_device_of(&mut laptop, true).await;
+    tablet.sees_members(&chat, 3).await;
+    laptop.close().await;
+    let gone = devices(&phone).await.into_iter().find(|device| device.name.contains("ben")).unwrap();
+    phone.ask::<Value>(Question::DeviceRevoke { device: gone.device }).await.unwrap();
+    phone.sees_members(&chat, 2).await;
+    tablet.sees_members(&chat, 2).await;
+    phone.writes(&chat, "said while Ana was away").await;
+    has_read(&tablet, &chat, "said while Ana was away").await;
+    a.is_honest();
+    phone.writes(&chat, "are you back?").await;
+    ana.writes(&chat, "what did I miss?").await;
+
+    for person in [&ana, &phone, &tablet] {
+        for text in ["before", "said while Ana was away", "are you back?", "what did I miss?"] {
+            has_read(person, &chat, text).await;
+        }
+    }
+    assert!(view(&ana, &chat).await.refusals.iter().all(|one| one.code != "group-forked"));
+    for mut person in [ana, phone, tablet] {
+        person.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_inviter_was_lost_before_it_spoke_is_let_in_by_the_next() {
+    let mut stage = Stage::contacts().await;
+    let (phone, _) = stage.links("phone").await;
+    let chat = stage.chat.clone();
+
+    // The tablet gets the Welcome into the conversation, and nothing that is said there: neither what it is for.
+    let (known, watched) = (inboxes(&stage.a, &chat), chat.clone());
+    let met = known.clone();
+    stage.a.tampers(move |way, mut message| {
+        let to = message["to"].as_str().unwrap_or_default().to_owned();
+        let is_of_it = way == Way::ToApp && header(&message).is_some_and(|header| header.group == watched);
+        if is_of_it && !known.contains(&to) {
+            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
+        }
+        vec![message]
+    });
+    let mut tablet = Person::new("tablet", stage.setup.clone()).await;
+    tablet.becomes_a_device_of(&mut stage.laptop, true).await;
+    phone.sees_members(&chat, 3).await;
+    stage.ben.sees_members(&chat, 3).await;
+    phone
+        .until("what the tablet never read", async |_| {
+            inboxes(&stage.a, &chat).iter().any(|inbox| !met.contains(inbox)).then_some(())
+        })
+        .await;
+    stage.laptop.close().await;
+    stage.a.is_honest();
+    let laptop = devices(&phone).await.into_iter().find(|device| device.name.contains("ana")).unwrap();
+    phone.ask::<Value>(Question::DeviceRevoke { device: laptop.device }).await.unwrap();
+
+    tablet.sees_members(&chat, 2).await;
+    phone.writes(&chat, "welcome, tablet").await;
+    has_read(&tablet, &chat, "welcome, tablet").await;
+    tablet.writes(&chat, "glad to be here").await;
+    has_read(&phone, &chat, "glad to be here").await;
+    has_read(&stage.ben, &chat, "glad to be here").await;
     for mut person in [phone, tablet, stage.ben] {
         person.close().await;
     }
