@@ -336,6 +336,8 @@ export const scenes = [
 
   { name: 's21-list', at: '#/settings', shows: 'settings-list' },
   ...['you', 'identities', 'devices', 'privacy', 'security', 'sound', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  { name: 's21-you-link', at: '#/settings/you', shows: 'contact-link-qr' },
+  { name: 's8-introduce', at: person('ben@b.localhost'), act: (page) => click(page, 'person-introduce'), shows: 'introduce-dialog' },
   { name: 's21-you-unprotected', demo: 'unprotected', at: '#/settings/you', shows: 'you-protect' },
   { name: 's21-protect-dialog', demo: 'unprotected', at: '#/settings/you', act: (page) => click(page, 'you-protect'), shows: 'protect-dialog' },
   { name: 's21-identities-remove', at: '#/settings/identities', act: (page) => click(page, 'my-issuer-remove'), shows: 'issuer-remove-dialog' },

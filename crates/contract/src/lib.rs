@@ -348,6 +348,20 @@ pub enum Question {
         /// The person's address.
         user: String,
     },
+    /// Tells a contact whose keys another contact has, so that rules about whom contacts know let them in. → `null`
+    #[serde(rename = "person.introduce")]
+    PersonIntroduce {
+        /// Who is introduced; a contact.
+        user: String,
+        /// To whom; a contact.
+        to: String,
+    },
+    /// The own contact link; whoever has it may ask for contact, whatever the rules say of strangers. → [`ContactLink`]
+    #[serde(rename = "contact.link")]
+    ContactLink,
+    /// A new contact link; the one before is worth nothing any more. → [`ContactLink`]
+    #[serde(rename = "contact.link.renew")]
+    ContactLinkRenew,
     /// Accepts a contact request. → `null`
     #[serde(rename = "person.accept")]
     PersonAccept {

@@ -292,6 +292,17 @@ pub struct PersonaView {
     pub this: bool,
 }
 
+/// The link that one gives to people who are to find one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactLink {
+    /// `parlance:name@domain?code=…`
+    pub link: String,
+    /// Unix milliseconds since when it is good.
+    pub made_at: i64,
+}
+
 /// Who may do something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -301,13 +312,14 @@ pub enum WhoMay {
     Nobody,
     /// Accepted contacts.
     Contacts,
-    /// Contacts, and whom compared contacts know. Not to be chosen: nobody tells yet whom they know, so it lets in
-    /// contacts alone where it is in force.
+    /// Contacts, and whom contacts introduced whose codes were compared.
     ContactsOfVerified,
     /// Whoever these issuers vouch for.
     Issuers(Vec<String>),
     /// Whoever is at these domains.
     Domains(Vec<String>),
+    /// Anyone whose app did some work first; the person is asked.
+    AnyoneWithWork,
     /// Anyone; the person is asked.
     Anyone,
 }

@@ -289,8 +289,13 @@ impl Person {
 
     /// Finds somebody by address, allowing their domain's stub, and asks them for contact.
     pub async fn asks_for_contact(&mut self, user: &str) -> String {
+        self.asks_by(user, user).await
+    }
+
+    /// The same with what they gave out: their address, or a contact link.
+    pub async fn asks_by(&mut self, text: &str, user: &str) -> String {
         let api = self.api.clone().expect("the app is open");
-        let question = Question::PersonFind { address: user.to_owned() };
+        let question = Question::PersonFind { address: text.to_owned() };
         let finding = tokio::spawn(async move { api.ask(question).await });
         self.allows(contract::ConsentChoice::Always).await;
         finding.await.unwrap().unwrap();

@@ -108,6 +108,9 @@ impl Home {
                 let chat = self.request_contact(&person(&user)?).await?;
                 json(self.chat_of(&chat)?)
             }
+            Question::PersonIntroduce { user, to } => json(self.introduce(&person(&user)?, &person(&to)?)?),
+            Question::ContactLink => json(self.contact_link(false)?),
+            Question::ContactLinkRenew => json(self.contact_link(true)?),
             Question::PersonAccept { user } => json(self.accept(&person(&user)?).await?),
             Question::PersonBlock { user } => json(self.block(&person(&user)?)?),
             Question::PersonUnblock { user } => json(self.unblock(&person(&user)?)?),

@@ -6,7 +6,7 @@
 //! is the reason that is kept and told.
 
 use message::{Message, MessageType, UserAddress, Verdict};
-use policy::{Assurance, Contact, Identity, KeyChange, Keys, Peer, Wish};
+use policy::{Assurance, Brought, Contact, Identity, KeyChange, Keys, Peer, Wish};
 
 use crate::home::{Home, State};
 use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
@@ -36,10 +36,17 @@ pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Ou
 }
 
 /// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
-pub(crate) fn admit_claim(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
+pub(crate) fn admit_claim(
+    policy: &mut Policy,
+    now: u64,
+    user: &UserAddress,
+    purpose: ObjectUse,
+    brought: Brought,
+) -> Outcome<()> {
     let wish = wish_to_come(purpose);
     let contact = policy.rules().contacts.get(user) == Some(&Contact::Accepted);
-    match worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), Identity::Unproven), wish)) {
+    let peer = Peer { brought, ..Peer::new(user.clone(), Identity::Unproven) };
+    match worth_checking(policy.judge_peer(now, &peer, wish)) {
         Err(failure) if contact && purpose == ObjectUse::Call && is_about_calling(&failure.code) => Ok(()),
         judged => judged,
     }
@@ -60,18 +67,19 @@ fn wish_to_come(purpose: ObjectUse) -> Wish {
     }
 }
 
-/// Somebody is who they say. `invited_us`: they came to us, and not we to them.
+/// Somebody is who they say. `came`: they came to us with this, and not we to them.
 pub(crate) fn admit_verified(
     policy: &mut Policy,
     now: u64,
     verified: &identity::VerifiedIdentity,
     purpose: ObjectUse,
-    invited_us: bool,
+    came: Option<Brought>,
     keys: Keys,
 ) -> Outcome<Entry> {
-    let wish = if invited_us { wish_to_come(purpose) } else { Wish::Reach };
+    let wish = if came.is_some() { wish_to_come(purpose) } else { Wish::Reach };
     let assurance = assurance(verified, i64::try_from(now / 1000).unwrap_or(i64::MAX));
     let mut peer = Peer::new(verified.user().clone(), Identity::Verified(assurance));
+    peer.brought = came.unwrap_or_default();
     if purpose == ObjectUse::Call {
         // Messages under keys that wait for a decision are held, not refused; a call cannot be held.
         peer.keys = keys;
@@ -289,7 +297,7 @@ mod tests {
             assert_eq!(why(admit_sealed(&mut policy, 0, &object(standing))), "blocked");
         }
         for purpose in [ObjectUse::Chat, ObjectUse::Call] {
-            assert_eq!(why(admit_claim(&mut policy, 0, &ana(), purpose)), "blocked");
+            assert_eq!(why(admit_claim(&mut policy, 0, &ana(), purpose, Brought::default())), "blocked");
             assert_eq!(why(come(&mut policy, &ana(), purpose, true)), "blocked");
             assert_eq!(why(may_reach(&mut policy, 0, &ana(), purpose)), "blocked");
         }
@@ -298,9 +306,9 @@ mod tests {
     #[test]
     fn a_stranger_may_introduce_themselves_and_is_asked_about_but_neither_calls_nor_is_called() {
         let mut policy = policy(None);
-        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
+        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Chat, Brought::default()), Ok(()));
         assert_eq!(come(&mut policy, &ana(), ObjectUse::Chat, true), Ok(Entry::Ask));
-        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "not-a-contact");
+        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call, Brought::default())), "not-a-contact");
         assert_eq!(why(come(&mut policy, &ana(), ObjectUse::Call, true)), "not-a-contact");
         assert_eq!(may_reach(&mut policy, 0, &ana(), ObjectUse::Chat), Ok(()));
         assert_eq!(why(may_reach(&mut policy, 0, &ana(), ObjectUse::Call)), "not-permitted");
@@ -312,14 +320,14 @@ mod tests {
         let people = policy::PeopleRules { who_may_call: Some(policy::WhoMay::Nobody), ..Default::default() };
         let rules = Rules { user: Ceiling { people, ..Ceiling::default() }, ..Rules::default() };
         let mut policy = Policy::new(Domain::parse("b.localhost").unwrap(), rules);
-        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)), "nobody");
+        assert_eq!(why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call, Brought::default())), "nobody");
         policy.set_contact(&ana(), Some(Contact::Accepted));
-        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call), Ok(()));
+        assert_eq!(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call, Brought::default()), Ok(()));
         let refused = why(come(&mut policy, &ana(), ObjectUse::Call, true));
         assert!(refused == "nobody" && is_about_calling(&refused));
         policy.set_contact(&ana(), Some(Contact::Blocked));
         assert_eq!(
-            why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call)),
+            why(admit_claim(&mut policy, 0, &ana(), ObjectUse::Call, Brought::default())),
             "blocked",
             "who is blocked hears nothing"
         );

@@ -104,6 +104,8 @@ pub(crate) struct State {
     pub(crate) gates: crate::gates::Gates,
     /// Files that are handed over, and those under way.
     pub(crate) files: Files,
+    /// Codes of contact links that were pasted.
+    pub(crate) pasted: crate::brought::Pasted,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
@@ -179,6 +181,7 @@ impl Home {
             typing: Typing::default(),
             tried: Default::default(),
             gates: Default::default(),
+            pasted: Default::default(),
             files: Files::default(),
             joins: 0,
             waiting: HashMap::new(),

@@ -23,7 +23,7 @@ use crate::sending::{
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{behind, chat, commits, comparing, gate, histories, leases, linking, own, parcel, persons};
+use crate::{behind, brought, chat, commits, comparing, gate, histories, leases, linking, own, parcel, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -78,6 +78,9 @@ pub(crate) struct WaitingEvidence {
     /// Of an invitation: who is said to be in the group.
     #[serde(default)]
     pub(crate) members: Vec<crate::members::Named>,
+    /// Of an invitation: what a stranger brings along.
+    #[serde(default)]
+    pub(crate) brought: brought::Words,
 }
 
 impl Home {
@@ -348,6 +351,9 @@ fn on_word(
 ) -> Outcome<Vec<Follow>> {
     match (inner.kind, part) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, inner, now),
+        (MessageType::Event, "introduces") if object.purpose == ObjectUse::Chat => {
+            brought::on_introduces(tx, me, &mut object, author, inner)
+        }
         (MessageType::Event, "behind") => commits::on_behind(tx, me, &object, author, inner, now),
         (MessageType::Event, "epoch") => behind::on_echo(tx, me, &mut object, author, inner),
         (MessageType::Event, "typing") if object.purpose == ObjectUse::Chat => {
@@ -411,7 +417,9 @@ fn first_word(
         return Err(Failure::new("wrong-domain", "the object is of another domain than its Reporter"));
     }
     // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.
-    gate::admit_claim(policy, now_u64(), &user, purpose)?;
+    let persona = brought::persona_of(tx, url, &author.device)?;
+    let brings = said.brought.judged(tx, me, &user, &persona, url)?;
+    gate::admit_claim(policy, now_u64(), &user, purpose, brings)?;
     let contact = policy.rules().contacts.get(&user) == Some(&Contact::Accepted);
     if !contact && persons::open_requests(tx)? >= REQUESTS_LIMIT {
         return Err(Failure::new("too-many", "too many contact requests are open"));
@@ -425,6 +433,7 @@ fn first_word(
         invited_us: true,
         device: author.device.clone(),
         members: said.members,
+        brought: said.brought,
     };
     let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     let side = Side::Observer(observer);
@@ -549,6 +558,7 @@ fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
         invited_us: false,
         device: author.device.clone(),
         members: Vec::new(),
+        brought: brought::Words::default(),
     };
     object.standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     put_object(tx, object)?;

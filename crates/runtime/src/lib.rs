@@ -14,6 +14,7 @@ mod ask;
 mod asking;
 mod behind;
 mod blocking;
+mod brought;
 mod calls;
 mod chat;
 mod chats;

@@ -598,6 +598,9 @@ impl Home {
         state.me = Some(me);
         state.linking.joining = None;
         state.take_rules_of_ours(bundle.rules)?;
+        if let Some(code) = &bundle.contact {
+            state.store()?.write(|tx| crate::brought::hear_code(tx, code))?;
+        }
         self.tell(News::Link(LinkState::Transferring { done: 0, total: 0 }));
         self.resume(state);
         self.follow_up(state, lease);

@@ -15,7 +15,7 @@ use crate::sending::{
     queue_sealed, queue_to_all, seal_and_queue, sealing,
 };
 use crate::trouble::{Failure, Outcome};
-use crate::{behind, chat, commits, comparing, gate, histories, persons};
+use crate::{behind, brought, chat, commits, comparing, gate, histories, persons};
 
 /// What a Hyperty wants to create (reference flow "Object create").
 #[derive(Deserialize)]
@@ -151,16 +151,25 @@ impl Home {
         gate::may_reach(&mut self.state().policy, now_u64(), user, purpose)?;
         let entry = self.look_up(user, &Packages::All).await?;
         let own = self.own_others(purpose).await?;
+        let (url, persona, code) = {
+            let state = self.state();
+            let me = state.me()?;
+            (new_object_address(me, purpose)?, me.chain.persona().to_string(), state.pasted.of(user))
+        };
+        let brought = match purpose {
+            ObjectUse::Chat => brought::Words::made(&persona, user, &url, code).await,
+            ObjectUse::Call | ObjectUse::Own => brought::Words::default(),
+        };
         let mut state = self.state();
         let state = &mut *state;
         let me = state.me()?;
-        let url = new_object_address(me, purpose)?;
         let now = now_ms();
         let reporter = sync::Reporter::new(url.clone(), &wish.schema, wish.value)
             .map_err(|error| Failure::new("bad-object", error))?;
         let side = Side::Reporter(reporter);
         let mut object = Object::new(url.clone(), purpose, wish.schema, user.clone(), Standing::Invited, side, now);
         object.peer_persona = Some(entry.persona.clone());
+        object.brought = brought;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
         let follow = store.write(|tx| {
             let mut person = persons::get_or_new(tx, user)?;

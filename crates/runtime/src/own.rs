@@ -46,6 +46,8 @@ pub(crate) enum OwnStep {
     Arrived,
     /// Our other devices hear what we decided about a person.
     Person(UserAddress),
+    /// Our other devices hear of a new contact link.
+    ContactCode,
     /// Our other devices hear that we read a conversation.
     Read { chat: Address, have: Marks },
 }
@@ -66,6 +68,9 @@ pub(crate) struct Bundle {
     /// What the person allowed and forbade, so that they are not asked again.
     #[serde(default)]
     pub(crate) rules: policy::Rules,
+    /// The code of our contact link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contact: Option<crate::brought::Code>,
 }
 
 /// What only a device gets that may add and revoke others.
@@ -207,6 +212,10 @@ pub(crate) fn on_own(
             Ok(vec![Follow::Own(OwnStep::Packages { device: author.device.clone(), packages })])
         }
         (MessageType::Update, "lease") => crate::leases::on_lease(tx, me, object, author, inner, now),
+        (MessageType::Update, "contact-code") => {
+            crate::brought::hear_code(tx, &inner.body.parse().map_err(malformed)?)?;
+            Ok(Vec::new())
+        }
         (MessageType::Update, "person") => on_person(tx, &inner.body.parse().map_err(malformed)?),
         (MessageType::Event, "read") => {
             #[derive(Deserialize)]
@@ -589,13 +598,16 @@ impl Home {
         let done = match step {
             OwnStep::Joined => {
                 let (full, rules) = (state.linking.admits_fully().copied(), state.policy.rules().clone());
-                self.tell_own(state, move |me, _| {
-                    Ok(Some(("me", MessageType::Update, bundle_of(me, full.as_ref(), rules)?)))
+                self.tell_own(state, move |me, tx| {
+                    Ok(Some(("me", MessageType::Update, bundle_of(tx, me, full.as_ref(), rules)?)))
                 })
             }
             OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
                 let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
                 Ok(person.map(|person| ("person", MessageType::Update, json!(person))))
+            }),
+            OwnStep::ContactCode => self.tell_own(state, move |_, tx| {
+                Ok(crate::brought::own_code(tx)?.map(|code| ("contact-code", MessageType::Update, json!(code))))
             }),
             OwnStep::Read { chat, have } => self.tell_own(state, move |_, _| {
                 Ok(Some(("read", MessageType::Event, json!({ "chat": chat, "have": have }))))
@@ -708,7 +720,7 @@ fn conversations_without(tx: &Tx<'_>, device: &str) -> Outcome<Vec<Address>> {
 }
 
 /// Who we are, for a new device; the root key only for those that may use it.
-fn bundle_of(me: &Ready, full: Option<&BoxPublic>, rules: policy::Rules) -> Outcome<Value> {
+fn bundle_of(tx: &Tx<'_>, me: &Ready, full: Option<&BoxPublic>, rules: policy::Rules) -> Outcome<Value> {
     let secrets = full.map(|key| {
         let secrets = Secrets { irk: me.record.irk.clone(), recovery: me.record.recovery.clone() };
         let plain = Zeroizing::new(serde_json::to_vec(&secrets).unwrap_or_default());
@@ -724,6 +736,7 @@ fn bundle_of(me: &Ready, full: Option<&BoxPublic>, rules: policy::Rules) -> Outc
         tokens: me.record.tokens.clone(),
         renewals: me.record.renewals.clone(),
         rules,
+        contact: crate::brought::own_code(tx)?,
     };
     Ok(json!(bundle))
 }

@@ -5,6 +5,7 @@ use message::{Address, Body, Code, MessageType, UserAddress};
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
+use crate::brought;
 use crate::comparing::{may_send, restate};
 use crate::gate::{self, Entry};
 use crate::histories::{devices_of, groups_of, saw_chain};
@@ -28,12 +29,15 @@ pub(crate) const PINS: &str = "pins";
 impl Home {
     /// Question `person.find`.
     pub(crate) async fn find(&self, text: &str) -> Outcome<FoundPerson> {
-        let user = UserAddress::parse(text).map_err(|e| Failure::new("bad-address", e))?;
+        let (user, code) = brought::read(text)?;
         if self.state().me()?.record.user == user {
             return Err(Failure::new("yourself", "this is your own address"));
         }
         self.look_up(&user, &Packages::None).await?;
-        let state = self.state();
+        let mut state = self.state();
+        if let Some(code) = code {
+            state.pasted.keep(&user, code);
+        }
         let person: Option<Person> =
             state.store()?.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
         Ok(FoundPerson {
@@ -110,7 +114,10 @@ impl Home {
                 return Ok(Vec::new());
             }
             let known: Option<Person> = tx.get(kind::PERSON, verified.user().address().as_str())?;
-            let (keys, came) = (gate::keys_of(known.as_ref()), waiting.invited_us);
+            let keys = gate::keys_of(known.as_ref());
+            let persona = verified.persona().to_string();
+            let brought = waiting.brought.judged(tx, me, verified.user(), &persona, url)?;
+            let came = waiting.invited_us.then_some(brought);
             let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, came, keys)?;
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
             let mut told = key_changes::resets(&pins, verified);

@@ -54,6 +54,10 @@ pub mod kind {
     pub const GONE: &str = "file-gone/1";
     /// `contract::Settings`.
     pub const SETTINGS: &str = "settings/1";
+    /// The code of our contact link.
+    pub const CONTACT_CODE: &str = "contact-code/1";
+    /// Somebody whom a contact introduced, by address.
+    pub const VOUCHED: &str = "vouched/1";
 }
 
 /// The person who uses this device.
@@ -245,6 +249,9 @@ pub struct Object {
     /// Why the other side could not be checked yet, once it took longer than a moment.
     #[serde(default)]
     pub unchecked: Option<String>,
+    /// What we bring along to somebody who may not know us.
+    #[serde(default)]
+    pub brought: crate::brought::Words,
     /// How far the two sides knew each other before we blocked the other.
     #[serde(default)]
     pub before_block: Option<Standing>,
@@ -364,6 +371,7 @@ impl Object {
             refusals: BTreeMap::new(),
             asked: None,
             unchecked: None,
+            brought: Default::default(),
             before_block: None,
             draft: String::new(),
             at: now,

@@ -9,6 +9,7 @@ use message::Domain;
 use policy::{Item, ORG_POLICY_LIMIT, OrgPolicy, PolicyError, Rules};
 use trail::{Entry, Kind, Word};
 
+use crate::brought::WORK_BITS;
 use crate::home::{Home, State, now_ms, now_u64};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
@@ -235,13 +236,11 @@ fn merged(mut settings: policy::PolicySettings, wanted: &PolicySettings) -> Outc
     Ok(settings)
 }
 
-/// Rules in force that ask for what nobody sends yet: whom a contact knows, and work.
+/// Rules in force that ask for more work than apps do.
 ///
 /// They stay as strict as they are written, so nobody but contacts comes in, and a person is to see why.
 fn unsupported(settings: &policy::PolicySettings) -> Vec<String> {
-    let asks_too_much = |who: &policy::WhoMay| {
-        matches!(who, policy::WhoMay::ContactsOfVerified | policy::WhoMay::Anyone { proof_of_work_bits: Some(1..) })
-    };
+    let asks_too_much = |who: &policy::WhoMay| matches!(who, policy::WhoMay::Anyone { proof_of_work_bits: Some(bits) } if *bits > WORK_BITS);
     let rules = [(&settings.who_may_write, Item::WhoMayWrite), (&settings.who_may_call, Item::WhoMayCall)];
     rules.into_iter().filter(|(who, _)| asks_too_much(who)).map(|(_, item)| name_of(item).to_owned()).collect()
 }
@@ -255,7 +254,8 @@ fn shown_who(who: &policy::WhoMay) -> contract::WhoMay {
         policy::WhoMay::FromDomains(domains) => {
             contract::WhoMay::Domains(domains.iter().map(ToString::to_string).collect())
         }
-        // Whether work is asked for is not shown; an organisation may ask for it.
+        // How much is not shown; an organisation may ask for more than we do.
+        policy::WhoMay::Anyone { proof_of_work_bits: Some(1..) } => contract::WhoMay::AnyoneWithWork,
         policy::WhoMay::Anyone { .. } => contract::WhoMay::Anyone,
     }
 }
@@ -264,9 +264,8 @@ fn read_who(who: &contract::WhoMay) -> Outcome<policy::WhoMay> {
     Ok(match who {
         contract::WhoMay::Nobody => policy::WhoMay::Nobody,
         contract::WhoMay::Contacts => policy::WhoMay::Contacts,
-        contract::WhoMay::ContactsOfVerified => {
-            return Err(Failure::new("not-supported", "nobody tells yet whom they know"));
-        }
+        contract::WhoMay::ContactsOfVerified => policy::WhoMay::ContactsOfVerified,
+        contract::WhoMay::AnyoneWithWork => policy::WhoMay::Anyone { proof_of_work_bits: Some(WORK_BITS) },
         contract::WhoMay::Issuers(issuers) => {
             policy::WhoMay::FromIssuers(issuers.iter().map(|issuer| issuer.trim().to_owned()).collect())
         }
@@ -304,14 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_nobody_can_meet_is_named_and_not_to_be_chosen() {
-        let code = wanted(|page| page.who_may_write = contract::WhoMay::ContactsOfVerified).unwrap_err().code;
-        assert_eq!(code, "not-supported");
+    fn a_rule_that_nobody_can_meet_is_named() {
         let mut settings = Rules::default().settings();
-        assert!(unsupported(&settings).is_empty());
         settings.who_may_call = policy::WhoMay::ContactsOfVerified;
-        settings.who_may_write = policy::WhoMay::Anyone { proof_of_work_bits: Some(18) };
-        assert_eq!(unsupported(&settings), ["whoMayWrite", "whoMayCall"]);
+        settings.who_may_write = policy::WhoMay::Anyone { proof_of_work_bits: Some(WORK_BITS) };
+        assert!(unsupported(&settings).is_empty());
+        settings.who_may_write = policy::WhoMay::Anyone { proof_of_work_bits: Some(WORK_BITS + 1) };
+        assert_eq!(unsupported(&settings), ["whoMayWrite"]);
         assert_eq!(merged(settings.clone(), &shown(&settings)).unwrap(), settings, "what is in force may stay");
     }
 

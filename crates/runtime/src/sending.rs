@@ -50,6 +50,9 @@ pub(crate) struct Introduced {
     /// Of an invitation: how far everybody's children go, for who was away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) have: BTreeMap<sync::Author, u64>,
+    /// Of an invitation: what speaks for somebody who is not a contact.
+    #[serde(default)]
+    pub(crate) brought: crate::brought::Words,
 }
 
 /// Who holds an object, as it is told.
@@ -113,6 +116,7 @@ pub(crate) fn introduction_message(tx: &Tx<'_>, me: &Ready, object: &Object) -> 
         members: object.named_members(me),
         lease: Some(LeaseWords { holder: lease.holder, seq: lease.seq, until: lease.until }),
         have: crate::behind::told_have(object),
+        brought: object.brought.clone(),
     };
     inner_message(MessageType::Create, &object.url, "subscription", &introduced)
 }

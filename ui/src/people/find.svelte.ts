@@ -1,7 +1,7 @@
 /** Looks a person up by address and asks them for contact. */
 import type { ChatSummary, FoundPerson, Shell } from '../shell/shell';
 import type { Consents } from '../consent/consents.svelte';
-import { domainOf, localPartOf, readAddress } from '../shared/address';
+import { domainOf, isLink, localPartOf, readContact } from '../shared/address';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
 
@@ -54,12 +54,12 @@ export class Find {
   }
 
   async search(): Promise<void> {
-    const user = readAddress(this.address);
+    const user = readContact(this.address);
     this.found = null;
     this.fault = user === null ? say('find.wrong') : user === this.own() ? say('find.own') : null;
     if (this.fault !== null || user === null) return;
     this.sought = user;
-    this.found = await this.searching.run(() => this.shell.ask({ ask: 'person.find', input: { address: user } }));
+    this.found = await this.searching.run(() => this.shell.ask({ ask: 'person.find', input: { address: isLink(this.address) ? this.address.trim() : user } }));
   }
 
   /** Asks for contact; the chat exists at once. */

@@ -100,3 +100,17 @@ describe('a question about a permission', () => {
     expect(shell.times('consent.answer')).toBe(0);
   });
 });
+
+describe('a contact link', () => {
+  it('is handed on whole, with the code in it', async () => {
+    await search(' parlance:hana@d.example?code=nYkW3xV1qT8bZ5LrC0aGdg ');
+    expect(find.sought).toBe('hana@d.example');
+    expect(shell.asked).toContainEqual({ ask: 'person.find', input: { address: 'parlance:hana@d.example?code=nYkW3xV1qT8bZ5LrC0aGdg' } });
+    expect(find.found?.user).toBe('hana@d.example');
+  });
+
+  it('with a broken code is no address', async () => {
+    await search('parlance:hana@d.example?code=');
+    expect(find.fault).not.toBeNull();
+  });
+});

@@ -13,6 +13,9 @@ export class People {
   waiting = new Waiting();
   opening = new Waiting();
   answering = new Waiting();
+  /** Whom we are about to introduce to somebody. */
+  introducing = $state<PersonCard | null>(null);
+  telling = new Waiting();
   /** Blocks that are not done yet, and what undoes them. */
   #undoing = new Map<string, () => void>();
 
@@ -51,6 +54,14 @@ export class People {
     if (at < 0) this.list = [...this.list, card];
     else this.list[at] = card;
     if (this.card?.user === card.user) this.card = card;
+  }
+
+  /** Tells a contact whose keys another one has. */
+  async introduce(card: PersonCard, to: string): Promise<void> {
+    await this.telling.run(() => this.shell.ask({ ask: 'person.introduce', input: { user: card.user, to } }));
+    if (this.telling.trouble) return;
+    this.introducing = null;
+    this.toasts.say(say('introduce.done', { name: card.name }));
   }
 
   async accept(user: string): Promise<void> {

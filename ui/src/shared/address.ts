@@ -20,6 +20,17 @@ export function readAddress(typed: string): string | null {
   return isLocalName(name) && isDomain(domain) ? `${name}@${domain}` : null;
 }
 
+/** A contact link: `parlance:name@domain?code=…`. */
+const LINK = /^parlance:([^?]+)\?code=([A-Za-z0-9_-]+)$/;
+
+export const isLink = (typed: string): boolean => LINK.test(typed.trim());
+
+/** Whom an address or a contact link is of, or `null`. */
+export function readContact(typed: string): string | null {
+  const link = LINK.exec(typed.trim());
+  return readAddress(link ? link[1]! : typed);
+}
+
 export const domainOf = (user: string): string => user.slice(user.lastIndexOf('@') + 1);
 
 export const localPartOf = (user: string): string => user.slice(0, Math.max(0, user.lastIndexOf('@')));

@@ -206,7 +206,12 @@ export class DemoShell implements Shell {
       case 'chat.draft':
         return (this.#chat(question.input.chat).draft = question.input.text), null;
       case 'person.find':
-        return this.#find(question.input.address);
+        return this.#find(question.input.address.replace(/^parlance:|\?code=.*$/g, ''));
+      case 'person.introduce':
+        return null;
+      case 'contact.link':
+      case 'contact.link.renew':
+        return { link: `parlance:${world.app.profile?.user ?? ''}?code=${question.ask === 'contact.link' ? 'nYkW3xV1qT8bZ5LrC0aGdg' : 'Hh2oJ7uP4sE9fRi6tMvQwA'}`, madeAt: Date.now() };
       case 'person.request':
         return this.#request(question.input.user);
       case 'person.accept':

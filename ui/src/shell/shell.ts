@@ -9,6 +9,7 @@ import type { ChatPage } from './generated/ChatPage';
 import type { ChatSummary } from './generated/ChatSummary';
 import type { ChatView } from './generated/ChatView';
 import type { Consent } from './generated/Consent';
+import type { ContactLink } from './generated/ContactLink';
 import type { DeviceView } from './generated/DeviceView';
 import type { FileBytes } from './generated/FileBytes';
 import type { FileState } from './generated/FileState';
@@ -130,6 +131,9 @@ export interface Answers {
   'chat.read': null;
   'person.find': FoundPerson;
   'person.request': ChatSummary;
+  'person.introduce': null;
+  'contact.link': ContactLink;
+  'contact.link.renew': ContactLink;
   'person.accept': null;
   'person.block': null;
   'person.unblock': null;

@@ -160,9 +160,9 @@ describe('a passphrase that the organisation asks for', () => {
 describe('rules of an organisation', () => {
   it('that nobody can meet say so', async () => {
     await show('unsupported', '#/settings/privacy');
-    expect(await shown('policy-write-unsupported')).toHaveTextContent('cannot check yet');
+    expect(await shown('policy-write-unsupported')).toHaveTextContent('more work than apps do');
     expect(screen.queryByTestId('policy-call-unsupported')).toBeNull();
-    expect(screen.getByTestId('policy-call').querySelectorAll('option')).toHaveLength(5);
+    expect(screen.getByTestId('policy-call').querySelectorAll('option')).toHaveLength(7);
   });
 
   it('say how long messages are kept', async () => {

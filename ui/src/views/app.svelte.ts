@@ -12,6 +12,7 @@ import { Find } from '../people/find.svelte';
 import { People } from '../people/people.svelte';
 import { Verify } from '../people/verify.svelte';
 import { Devices } from '../settings/devices.svelte';
+import { Link } from '../settings/link.svelte';
 import { Identities } from '../settings/identities.svelte';
 import { Lock } from '../settings/lock.svelte';
 import { Modules } from '../settings/modules.svelte';
@@ -58,6 +59,7 @@ export class App {
   /** Somebody begins anew as the person: their word is on its way. */
   readonly answering = new Waiting();
   readonly verify: Verify;
+  readonly link: Link;
   readonly devices: Devices;
   readonly identities: Identities;
   readonly policies: Policies;
@@ -79,6 +81,7 @@ export class App {
     this.joining = new Joining(shell, (state) => this.#takeState(state), () => this.#joined());
     this.anew = new Anew(shell, (state) => this.#takeState(state), (user) => this.toasts.say(say('anew.back', { user })));
     this.verify = new Verify(shell, this.toasts, (card) => this.#takePerson(card));
+    this.link = new Link(shell, this.toasts);
     this.devices = new Devices(shell, this.toasts);
     this.identities = new Identities(shell, this.toasts);
     this.policies = new Policies(shell);

@@ -177,3 +177,36 @@ describe('a call', () => {
     expect(await shown('toast')).toHaveTextContent('Answered on another device');
   });
 });
+
+describe('introducing a contact', () => {
+  it('tells another contact who they are, and never themselves', async () => {
+    const { shell, user } = await show('', person('ben@b.localhost'));
+    await user.click(await shown('person-introduce'));
+    const dialog = await shown('introduce-dialog');
+    expect(dialog).toHaveTextContent('ben@b.localhost is a contact of yours');
+    const offered = [...dialog.querySelectorAll<HTMLElement>('[data-testid="introduce-to"]')];
+    expect(offered.map((one) => one.dataset.user)).not.toContain('ben@b.localhost');
+    await user.click(offered[0]!);
+    await waitFor(() => gone('introduce-dialog'));
+    expect(shell.asked).toContainEqual({ ask: 'person.introduce', input: { user: 'ben@b.localhost', to: offered[0]!.dataset.user } });
+    expect(screen.getByTestId('person-introduce')).toHaveFocus();
+  });
+
+  it('stays open and says why when the app could not', async () => {
+    const { user } = await show('fail:person.introduce', person('ben@b.localhost'));
+    await user.click(await shown('person-introduce'));
+    await user.click((await screen.findAllByTestId('introduce-to'))[0]!);
+    expect(await shown('introduce-trouble')).toBeVisible();
+  });
+});
+
+describe('the own contact link', () => {
+  it('is shown, and made anew when wished', async () => {
+    const { shell, user } = await show('', '#/settings/you');
+    const before = (await shown('contact-link-text')).textContent;
+    expect(before).toMatch(/^parlance:.+@.+\?code=/);
+    await user.click(screen.getByTestId('contact-link-renew'));
+    await waitFor(() => expect(screen.getByTestId('contact-link-text').textContent).not.toBe(before));
+    expect(shell.times('contact.link.renew')).toBe(1);
+  });
+});

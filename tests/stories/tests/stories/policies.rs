@@ -274,7 +274,10 @@ async fn an_organisation_that_wants_a_passphrase_gets_one_before_anything_else()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_nobody_can_meet_is_named_and_lets_in_contacts_alone() {
     let acme = Acme::new();
-    let people = PeopleRules { who_may_write: Some(policy::WhoMay::ContactsOfVerified), ..PeopleRules::default() };
+    let people = PeopleRules {
+        who_may_write: Some(policy::WhoMay::Anyone { proof_of_work_bits: Some(26) }),
+        ..PeopleRules::default()
+    };
     acme.publish(&acme.document_about(1, people, None));
     let source = acme.source();
     let set = |setup: &lab::person::Setup| lab::person::Setup { organisation: Some(source.clone()), ..setup.clone() };
@@ -282,14 +285,9 @@ async fn a_rule_that_nobody_can_meet_is_named_and_lets_in_contacts_alone() {
     let view: PolicyView = stage.ben.ask(Question::PolicyGet).await.unwrap();
     assert_eq!(view.unsupported, ["whoMayWrite"]);
     stage.ana.asks_for_contact("ben@b.localhost").await;
-    let refused = |line: &TrailLine| (line.verdict.as_str(), line.because.as_str()) == ("deny", "not-introduced");
+    let refused = |line: &TrailLine| (line.verdict.as_str(), line.because.as_str()) == ("deny", "work-missing");
     stage.ben.until("the refusal in the trail", async |ben| trail(ben).await.iter().any(refused).then_some(())).await;
 
-    // Nor can a person choose it.
-    let view: PolicyView = stage.ana.ask(Question::PolicyGet).await.unwrap();
-    assert!(view.unsupported.is_empty());
-    let chosen = sets(&stage.ana, |rules| rules.who_may_call = WhoMay::ContactsOfVerified).await.unwrap_err();
-    assert_eq!(chosen.code, "not-supported");
     stage.close().await;
 }
 
@@ -316,4 +314,107 @@ async fn what_was_judged_about_somebodys_keys_stands_in_the_trail() {
     stage.ben.ask::<Value>(Question::VerifyCompared { user: ana(), same: true }).await.unwrap();
     judged(&stage.ben, "allow", "keys-compared").await;
     stage.close().await;
+}
+
+/// Ben at b with a rule about who may write to him; Ana, whose code he compared, and two more at a.
+struct Door {
+    stage: Stage,
+    cleo: Person,
+    dan: Person,
+}
+
+impl Door {
+    async fn with(rule: WhoMay) -> Self {
+        let mut stage = Stage::strangers().await;
+        stage.become_contacts().await;
+        let setup = lab::person::Setup::with(&[&stage.a, &stage.b]).knowing(&stage.issuer.url);
+        let (mut cleo, mut dan) = (Person::new("cleo", setup.clone()).await, Person::new("dan", setup).await);
+        cleo.signs_up(&stage.a, None).await;
+        dan.signs_up(&stage.a, None).await;
+        sets(&stage.ben, |rules| rules.who_may_write = rule).await.unwrap();
+        Self { stage, cleo, dan }
+    }
+
+    /// Whom Ben's app refused, and why.
+    async fn refused(&self) -> Vec<(String, String)> {
+        let lines = trail(&self.stage.ben).await;
+        let refused = lines.into_iter().filter(|line| line.verdict == "deny");
+        refused.map(|line| (line.subject, line.because)).collect()
+    }
+
+    async fn sees_refused(&self, who: &str, why: &str) {
+        let known = (who.to_owned(), why.to_owned());
+        self.stage
+            .ben
+            .until("a refusal in the trail", async |_| self.refused().await.contains(&known).then_some(()))
+            .await;
+        let cards: Vec<contract::PersonCard> = self.stage.ben.ask(Question::PersonList).await.unwrap();
+        assert!(cards.iter().all(|card| card.user != who), "nobody is asked about {who}");
+    }
+
+    async fn close(mut self) {
+        self.cleo.close().await;
+        self.dan.close().await;
+        self.stage.close().await;
+    }
+}
+
+const BEN: &str = "ben@b.localhost";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_compared_contact_introduces_may_write_and_others_may_not() {
+    let mut door = Door::with(WhoMay::ContactsOfVerified).await;
+    let cleo = || "cleo@a.localhost".to_owned();
+    door.stage.ana.ask::<Value>(Question::PersonFind { address: cleo() }).await.unwrap();
+    door.stage.ana.ask::<Value>(Question::PersonRequest { user: cleo() }).await.unwrap();
+    door.cleo.sees_contact("ana@a.localhost", contract::ContactState::Request).await;
+    door.cleo.ask::<Value>(Question::PersonAccept { user: "ana@a.localhost".into() }).await.unwrap();
+    door.stage.ana.sees_contact("cleo@a.localhost", contract::ContactState::Accepted).await;
+
+    // Ana's word counts from when Ben compared codes with her.
+    let introduces = Question::PersonIntroduce { user: cleo(), to: BEN.into() };
+    door.stage.ana.ask::<Value>(introduces).await.unwrap();
+    door.stage.ben.sees_line("introduced").await;
+    door.stage.ana.sees_line("introduced-by-us").await;
+    door.stage.ben.compared("ana@a.localhost", true).await;
+
+    door.dan.asks_for_contact(BEN).await;
+    door.sees_refused("dan@a.localhost", "not-introduced").await;
+    door.cleo.asks_for_contact(BEN).await;
+    door.stage.ben.sees_contact("cleo@a.localhost", contract::ContactState::Request).await;
+
+    // Nobody is introduced who is not a contact.
+    let nobody = Question::PersonIntroduce { user: "dan@a.localhost".into(), to: BEN.into() };
+    assert_eq!(door.stage.ana.ask::<Value>(nobody).await.unwrap_err().code, "unknown");
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_contact_link_may_write_until_there_is_a_new_one() {
+    let mut door = Door::with(WhoMay::Contacts).await;
+    let old: contract::ContactLink = door.stage.ben.ask(Question::ContactLink).await.unwrap();
+    assert_eq!(
+        door.stage.ben.ask::<contract::ContactLink>(Question::ContactLink).await.unwrap(),
+        old,
+        "the same again"
+    );
+    let new: contract::ContactLink = door.stage.ben.ask(Question::ContactLinkRenew).await.unwrap();
+    assert_ne!(new.link, old.link);
+
+    door.dan.asks_by(&old.link, BEN).await;
+    door.sees_refused("dan@a.localhost", "not-a-contact").await;
+    door.cleo.asks_by(&new.link, BEN).await;
+    door.stage.ben.sees_contact("cleo@a.localhost", contract::ContactState::Request).await;
+    door.cleo.sees_contact(BEN, contract::ContactState::Asked).await;
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_whose_app_did_the_work_may_ask() {
+    let mut door = Door::with(WhoMay::AnyoneWithWork).await;
+    let view: PolicyView = door.stage.ben.ask(Question::PolicyGet).await.unwrap();
+    assert!(view.unsupported.is_empty());
+    door.cleo.asks_for_contact(BEN).await;
+    door.stage.ben.sees_contact("cleo@a.localhost", contract::ContactState::Request).await;
+    door.close().await;
 }

@@ -294,7 +294,15 @@ address: string, } } | { "ask": "person.request", "input": {
 /**
  * The person's address.
  */
-user: string, } } | { "ask": "person.accept", "input": { 
+user: string, } } | { "ask": "person.introduce", "input": { 
+/**
+ * Who is introduced; a contact.
+ */
+user: string, 
+/**
+ * To whom; a contact.
+ */
+to: string, } } | { "ask": "contact.link" } | { "ask": "contact.link.renew" } | { "ask": "person.accept", "input": { 
 /**
  * The person's address.
  */

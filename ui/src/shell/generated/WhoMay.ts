@@ -3,4 +3,4 @@
 /**
  * Who may do something.
  */
-export type WhoMay = { "who": "nobody" } | { "who": "contacts" } | { "who": "contacts-of-verified" } | { "who": "issuers", "which": Array<string> } | { "who": "domains", "which": Array<string> } | { "who": "anyone" };
+export type WhoMay = { "who": "nobody" } | { "who": "contacts" } | { "who": "contacts-of-verified" } | { "who": "issuers", "which": Array<string> } | { "who": "domains", "which": Array<string> } | { "who": "anyone-with-work" } | { "who": "anyone" };
