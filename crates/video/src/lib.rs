@@ -1,0 +1,26 @@
+//! The picture of a call: cameras, codecs, and the thought about how much of it a network carries.
+//!
+//! Nothing in here knows a call, a socket or a clock: the time is an argument, what comes from a peer is hostile.
+//! [`Camera`] is where pictures come from, [`Encoder`] and [`Decoder`] are VP8 by the system's libvpx, [`Ladder`]
+//! chooses size and rate, [`Estimate`] judges what a path carries, [`Freeze`] and [`LipSync`] watch what arrives.
+
+mod camera;
+mod counter;
+#[cfg(feature = "camera")]
+mod device;
+mod estimate;
+mod freeze;
+mod ladder;
+mod lip_sync;
+mod picture;
+mod vp8;
+mod y4m_file;
+
+pub use camera::{Camera, CameraChoice, CameraError, CameraInfo, cameras, open};
+pub use counter::{Counter, read_counter};
+pub use estimate::{Estimate, Observation};
+pub use freeze::{Freeze, FreezeChange};
+pub use ladder::{Ladder, Rung, Setting};
+pub use lip_sync::LipSync;
+pub use picture::{MOST_PIXELS, MOST_SIDE, Picture, PictureError, Scaler};
+pub use vp8::{CodecError, Decoder, Encoded, Encoder, header as vp8_header};
