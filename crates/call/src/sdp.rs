@@ -1,6 +1,6 @@
 //! A session description, read with limits before any engine sees it.
 //!
-//! Only what a call may contain passes: encrypted audio (later video) over one bundled
+//! Only what a call may contain passes: encrypted audio, and video beside it, over one bundled
 //! transport, with SHA-256 fingerprints. Candidate lines are taken out of the text and
 //! given separately, so that an address is always judged in one place.
 
@@ -28,7 +28,7 @@ pub const SDP_CANDIDATES: usize = 64;
 pub enum MediaKind {
     /// Voice.
     Audio,
-    /// Picture; not accepted yet, the door is [`Sdp::parse_with`].
+    /// Picture.
     Video,
 }
 
@@ -100,9 +100,10 @@ pub enum SdpError {
 }
 
 impl Sdp {
-    /// Reads a description of a voice call.
+    /// Reads a description of a call: with a voice, and perhaps with a picture.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
-        Self::parse_with(text, &[MediaKind::Audio])
+        let sdp = Self::parse_with(text, &[MediaKind::Audio, MediaKind::Video])?;
+        if sdp.kinds.contains(&MediaKind::Audio) { Ok(sdp) } else { Err(SdpError::Missing("voice")) }
     }
 
     /// Reads a description of a call with `kinds` of media.

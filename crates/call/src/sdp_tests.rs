@@ -62,10 +62,11 @@ fn media_without_dtls_are_refused() {
 }
 
 #[test]
-fn other_media_stay_outside_until_the_door_is_opened() {
+fn a_call_has_a_voice_and_perhaps_a_picture_and_nothing_else() {
     let video = format!("{}m=video 9 UDP/TLS/RTP/SAVPF 96\r\n", offer());
-    assert_eq!(refused(&video), SdpError::UnsupportedMedia);
-    assert!(Sdp::parse_with(&video, &[MediaKind::Audio, MediaKind::Video]).is_ok());
+    assert_eq!(Sdp::parse(&video).unwrap().kinds(), [MediaKind::Audio, MediaKind::Video]);
+    assert_eq!(Sdp::parse_with(&video, &[MediaKind::Audio]), Err(SdpError::UnsupportedMedia));
+    assert_eq!(refused(&offer().replace("m=audio", "m=video")), SdpError::Missing("voice"));
     let data = format!("{}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", offer());
     assert_eq!(refused(&data), SdpError::UnsupportedMedia);
     let twice = format!("{}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", offer());

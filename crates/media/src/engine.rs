@@ -22,6 +22,8 @@ use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
 use crate::tone::{Sound, TonePlayer};
 use crate::usage::{Held, Hold, InUse, Usage};
+use crate::video_feedback::Feedback;
+use crate::video_track::VideoPart;
 use crate::voice::{INBOUND, Queues, Voice};
 
 /// Calls that may be open at once: one that is spoken in, one that knocks, and those that are closing.
@@ -86,12 +88,17 @@ impl MediaEngine {
         let relays = Relays::new(&config.network.relays, config.network.net.as_ref()).map_err(|_| no_sockets())?;
         let relays = Arc::new(relays);
         let runtime = CallRuntime::new(&config.network, Arc::clone(&relays), Arc::clone(&self.usage), signals.clone());
-        let peer = Peer::open(&config.network, &relays, runtime, signals.clone()).await.map_err(|_| no_sockets())?;
+        let feedback = Arc::new(Feedback::default());
+        let peer =
+            Peer::open(&config.network, &relays, runtime, signals.clone(), &feedback).await.map_err(|_| no_sockets())?;
 
         let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
         let (news, news_in) = tokio::sync::mpsc::channel(NEWS);
         let (orders, orders_in) = mpsc::channel();
+        let (video_news, video_news_in) = tokio::sync::mpsc::channel(NEWS);
+        let (video, frames) =
+            VideoPart::new(Arc::clone(&shared), feedback, video_news, Arc::clone(&self.usage), opened);
         let queues = Queues { inbound: inbound_in, outbound, news, orders: orders_in };
         let loopback = config.network.include_loopback;
         let voice = self.start_voice(config, queues, &shared, opened)?;
@@ -109,6 +116,9 @@ impl MediaEngine {
             outbound: Some(outbound_in),
             inbound,
             voice: Some(voice),
+            video: Arc::clone(&video),
+            video_news: video_news_in,
+            frames: Some(frames),
             stop: stop.clone(),
             closed: closed_out,
             usage: Arc::clone(&self.usage),
@@ -118,7 +128,7 @@ impl MediaEngine {
         };
         tokio::spawn(supervisor.run());
         let id = id.into();
-        Ok(CallMedia::new(Parts { id, peer, shared, vouched, loopback, signals, orders, stop, closed }))
+        Ok(CallMedia::new(Parts { id, peer, shared, video, vouched, loopback, signals, orders, stop, closed }))
     }
 
     fn start_voice(

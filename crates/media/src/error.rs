@@ -4,6 +4,7 @@ use call::{CandidateError, FailureCode, Fingerprint, SdpError};
 use serde::Serialize;
 
 use crate::device::{DeviceState, Direction};
+use crate::video_track::{CameraState, PictureState};
 
 /// What happens in the media of one call.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,10 @@ pub enum MediaEvent {
     /// Another path should be looked for: whoever made the offer calls `CallMedia::restart` and
     /// brings the result to the peer; whoever answered asks the peer to do so.
     PathWanted,
+    /// Our camera was switched, or gives no picture. The call goes on.
+    Camera(CameraState),
+    /// The peer's picture moves, stands still or is gone.
+    Picture(PictureState),
     /// The path is lost for now.
     Interrupted,
     /// The path is back.

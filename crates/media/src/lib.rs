@@ -1,4 +1,4 @@
-//! Captures, encodes, sends and plays the voice of a call; hides the engine that does it.
+//! Captures, encodes, sends and plays voice and picture of a call; hides the engine that does it.
 //!
 //! One [`MediaEngine`] lives in a runtime. Each call is a [`CallMedia`]: it makes and reads
 //! session descriptions, finds a path (ICE), secures it (DTLS-SRTP) and carries Opus over it.
@@ -8,8 +8,8 @@
 //! the fingerprints in there. Until then the gate is closed: nothing received is decoded or
 //! played, nothing recorded is sent. On a mismatch it stays closed for ever and the call fails.
 //!
-//! Threads: one voice thread for each open call (it must not wait for anything else), and one
-//! for each sound device in use. Sockets and timers run on the caller's tokio runtime.
+//! Threads: one voice thread for each open call (it must not wait for anything else), one for each
+//! sound device in use, one for a camera that is on and one for a picture that comes. Sockets and timers run on the caller's tokio runtime.
 
 mod binding;
 mod check;
@@ -42,6 +42,11 @@ mod stats;
 mod supervisor;
 mod tone;
 mod usage;
+mod video_assembly;
+mod video_camera;
+mod video_feedback;
+mod video_packets;
+mod video_track;
 mod voice;
 mod wav;
 
@@ -58,6 +63,8 @@ pub use session::CallMedia;
 pub use stats::CallStats;
 pub use tone::TonePlayer;
 pub use usage::InUse;
+pub use video::{CameraChoice, CameraError, Picture};
+pub use video_track::{CameraState, PictureState, Shown, VideoStats};
 
 /// Samples of one channel in a second, everywhere inside this room.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;

@@ -1,4 +1,4 @@
-//! One WebRTC connection, set up for a voice call.
+//! One WebRTC connection, set up for a call.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use crate::config::NetworkConfig;
 use crate::net::CallRuntime;
 use crate::relay::Relays;
 use crate::supervisor::Signal;
+use crate::video_feedback::Feedback;
+use crate::video_track;
 
 /// What browsers use for Opus too.
 const OPUS_PAYLOAD_TYPE: u8 = 111;
@@ -54,6 +56,15 @@ pub(crate) struct Peer {
     pub(crate) sender: Arc<dyn RtpSender>,
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) ssrc: u32,
+    pub(crate) picture: PictureEnds,
+}
+
+/// The two ends of our own picture. They are there from the beginning, so that a camera needs no new negotiation.
+#[derive(Clone)]
+pub(crate) struct PictureEnds {
+    pub(crate) sender: Arc<dyn RtpSender>,
+    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) ssrc: u32,
 }
 
 impl Peer {
@@ -63,12 +74,16 @@ impl Peer {
         relays: &Relays,
         runtime: CallRuntime,
         signals: mpsc::Sender<Signal>,
+        feedback: &Arc<Feedback>,
     ) -> webrtc::error::Result<Self> {
         let mut media = MediaEngine::default();
         media.register_codec(
             RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS_PAYLOAD_TYPE },
             RtpCodecKind::Audio,
         )?;
+        media.register_codec(video_track::vp8_parameters(), RtpCodecKind::Video)?;
+        let picture_ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
+        let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, picture_ssrc)?;
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(network.include_loopback)
             // A name that only resolves on the local network would tell that network about the call.
@@ -92,7 +107,7 @@ impl Peer {
             .with_configuration(configuration)
             .with_media_engine(media)
             .with_setting_engine(settings)
-            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .with_interceptor_registry(interceptors)
             .with_runtime(Arc::new(runtime))
             .with_handler(Arc::new(ears))
             .with_udp_addrs(addresses(network))
@@ -103,7 +118,10 @@ impl Peer {
         let ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
-        Ok(Self { connection, sender, track, ssrc })
+        let picture = Arc::new(TrackLocalStaticRTP::new(video_track::picture_track(picture_ssrc)));
+        let picture_sender = connection.add_track(Arc::clone(&picture) as _).await?;
+        let picture = PictureEnds { sender: picture_sender, track: picture, ssrc: picture_ssrc };
+        Ok(Self { connection, sender, track, ssrc, picture })
     }
 }
 

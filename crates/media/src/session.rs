@@ -4,9 +4,11 @@ use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 
-use call::{Candidate, Fingerprint, Sdp};
+use call::{Candidate, Fingerprint, MediaKind, Sdp};
 use rtc::peer_connection::configuration::RTCOfferOptions;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use video::CameraChoice;
 use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::codec;
@@ -17,6 +19,7 @@ use crate::peer::Peer;
 use crate::relay::is_stand_in;
 use crate::stats::{CallStats, Shared};
 use crate::supervisor::Signal;
+use crate::video_track::{Shown, VideoPart, VideoStats};
 use crate::voice::VoiceOrder;
 
 /// The media of one call. Clones are the same call; when the last is dropped, it closes.
@@ -29,6 +32,7 @@ struct Inner {
     id: String,
     peer: Peer,
     shared: Arc<Shared>,
+    video: Arc<VideoPart>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     vouched: Vouched,
     loopback: bool,
@@ -55,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) id: String,
     pub(crate) peer: Peer,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) video: Arc<VideoPart>,
     pub(crate) vouched: Vouched,
     pub(crate) loopback: bool,
     pub(crate) signals: tokio::sync::mpsc::Sender<Signal>,
@@ -65,10 +70,22 @@ pub(crate) struct Parts {
 
 impl CallMedia {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, peer, shared, vouched, loopback, signals, orders, stop, closed } = parts;
+        let Parts { id, peer, shared, video, vouched, loopback, signals, orders, stop, closed } = parts;
         let negotiation = tokio::sync::Mutex::default();
         Self {
-            inner: Arc::new(Inner { id, peer, shared, negotiation, vouched, loopback, signals, orders, stop, closed }),
+            inner: Arc::new(Inner {
+                id,
+                peer,
+                shared,
+                video,
+                negotiation,
+                vouched,
+                loopback,
+                signals,
+                orders,
+                stop,
+                closed,
+            }),
         }
     }
 
@@ -185,6 +202,26 @@ impl CallMedia {
         let _ = self.inner.orders.send(VoiceOrder::Processing(processing));
     }
 
+    /// Switches our camera on, to another one, or off with none. What comes of it is a [`crate::MediaEvent::Camera`].
+    pub fn set_camera(&self, camera: Option<CameraChoice>) {
+        self.inner.video.set_camera(camera);
+    }
+
+    /// The peer's picture, always the newest; none while there is none.
+    pub fn pictures(&self) -> watch::Receiver<Option<Shown>> {
+        self.inner.video.theirs.subscribe()
+    }
+
+    /// Our own picture, as our own person sees it.
+    pub fn own_pictures(&self) -> watch::Receiver<Option<Shown>> {
+        self.inner.video.own.subscribe()
+    }
+
+    /// How the picture is doing.
+    pub fn video_stats(&self) -> VideoStats {
+        self.inner.video.stats()
+    }
+
     /// How the call is doing.
     pub fn stats(&self) -> CallStats {
         self.inner.shared.stats()
@@ -205,6 +242,7 @@ impl CallMedia {
     fn trust(&self, sdp: &Sdp) {
         let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
+        self.inner.video.agreed.store(sdp.kinds().contains(&MediaKind::Video), Ordering::Release);
         self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
     }
 

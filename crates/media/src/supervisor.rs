@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -21,6 +22,9 @@ use crate::peer::Peer;
 use crate::session::Vouched;
 use crate::stats::Shared;
 use crate::usage::{Held, Hold, Usage};
+use crate::video_camera::VideoOut;
+use crate::video_packets;
+use crate::video_track::{VideoNews, VideoPart};
 use crate::voice::{Inbound, Outbound, VoiceNews};
 
 /// How often levels are told.
@@ -59,6 +63,9 @@ pub(crate) struct Supervisor {
     pub(crate) outbound: Option<mpsc::Receiver<Outbound>>,
     pub(crate) inbound: std_mpsc::SyncSender<Inbound>,
     pub(crate) voice: Option<std::thread::JoinHandle<()>>,
+    pub(crate) video: Arc<VideoPart>,
+    pub(crate) video_news: mpsc::Receiver<VideoNews>,
+    pub(crate) frames: Option<mpsc::Receiver<VideoOut>>,
     pub(crate) stop: CancellationToken,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) usage: Arc<Usage>,
@@ -106,6 +113,7 @@ impl Supervisor {
                     // The voice thread ended before we asked it to.
                     None => break Err(FailReason::Engine),
                 },
+                Some(news) = self.video_news.recv() => { self.on_video_news(news).await; Ok(()) }
                 _ = levels.tick() => { self.tell_levels(); self.look_at_paths().await; Ok(()) }
                 _ = checks.tick() => self.check().await,
             };
@@ -119,7 +127,7 @@ impl Supervisor {
     async fn on_signal(&mut self, signal: Signal) -> Verdict {
         match signal {
             Signal::Candidate(candidate) => self.tell(MediaEvent::Candidate(candidate)).await,
-            Signal::Track(track) => self.read_track(track),
+            Signal::Track(track) => self.read_track(track).await,
             Signal::CertificateRefused => return Err(FailReason::FingerprintMismatch),
             Signal::EngineBroke => return Err(FailReason::Engine),
             Signal::Settled => {
@@ -163,6 +171,7 @@ impl Supervisor {
         let vouched = self.vouched.lock().expect("no holder of this lock can panic").clone();
         let fingerprint = binding::verify(&shown, &vouched).map_err(|_| FailReason::FingerprintMismatch)?;
         self.send_voice().await?;
+        self.send_picture().await?;
         if !self.shared.gate.open() {
             return Err(FailReason::Engine);
         }
@@ -182,6 +191,14 @@ impl Supervisor {
         let event = match news {
             VoiceNews::FirstAudio { after_ms } => MediaEvent::FirstAudio { after_ms },
             VoiceNews::Device(direction, state) => MediaEvent::Device { direction, state },
+        };
+        self.tell(event).await;
+    }
+
+    async fn on_video_news(&mut self, news: VideoNews) {
+        let event = match news {
+            VideoNews::Camera(state) => MediaEvent::Camera(state),
+            VideoNews::Picture(state) => MediaEvent::Picture(state),
         };
         self.tell(event).await;
     }
@@ -249,17 +266,50 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Reads the peer's voice. A call has one; more tracks are not read.
-    fn read_track(&mut self, track: Arc<dyn TrackRemote>) {
+    /// Reads the peer's voice and picture. A call has one of each; more tracks are not read.
+    async fn read_track(&mut self, track: Arc<dyn TrackRemote>) {
+        if track.kind().await == RtpCodecKind::Video {
+            return self.read_picture(track);
+        }
         if self.shared.reading.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (shared, inbound, stop) = (Arc::clone(&self.shared), self.inbound.clone(), self.stop.clone());
+        let (video, inbound, stop) = (Arc::clone(&self.video), self.inbound.clone(), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(receive(track, shared, inbound)).await;
+            stop.run_until_cancelled(receive(track, video, inbound)).await;
         });
+    }
+
+    fn read_picture(&mut self, track: Arc<dyn TrackRemote>) {
+        if self.shared.watching.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (video, stop) = (Arc::clone(&self.video), self.stop.clone());
+        let hold = self.usage.hold(Held::Task);
+        tokio::spawn(async move {
+            let _hold = hold;
+            stop.run_until_cancelled(video_packets::receive(video, track)).await;
+        });
+    }
+
+    /// Starts the task that sends our picture, if both descriptions have one.
+    async fn send_picture(&mut self) -> Verdict {
+        let ends = self.peer.picture.clone();
+        let parameters = ends.sender.get_parameters().await.map_err(|_| FailReason::Engine)?;
+        let payload_type = parameters.rtp_parameters.codecs.first().map(|codec| codec.payload_type);
+        let (Some(payload_type), true) = (payload_type, self.video.agreed.load(Ordering::Acquire)) else {
+            return Ok(());
+        };
+        let Some(frames) = self.frames.take() else { return Ok(()) };
+        let (video, stop) = (Arc::clone(&self.video), self.stop.clone());
+        let hold = self.usage.hold(Held::Task);
+        tokio::spawn(async move {
+            let _hold = hold;
+            stop.run_until_cancelled(video_packets::send(video, ends.track, ends.ssrc, payload_type, frames)).await;
+        });
+        Ok(())
     }
 
     /// Starts the task that sends our voice, with the payload type both sides agreed on.
@@ -292,7 +342,11 @@ impl Supervisor {
             tracing::debug!("the connection was closed already");
         }
         if let Some(voice) = self.voice.take() {
-            let joined = tokio::task::spawn_blocking(move || voice.join());
+            let video = Arc::clone(&self.video);
+            let joined = tokio::task::spawn_blocking(move || {
+                video.end();
+                voice.join()
+            });
             if tokio::time::timeout(RELEASING, joined).await.is_err() {
                 tracing::warn!("a sound device does not let go");
             }
@@ -313,12 +367,16 @@ fn lost_at(stage: Stage) -> FailReason {
 }
 
 /// Passes voice packets to the voice thread. Behind a gate that is not open they are dropped unread.
-async fn receive(track: Arc<dyn TrackRemote>, shared: Arc<Shared>, inbound: std_mpsc::SyncSender<Inbound>) {
+async fn receive(track: Arc<dyn TrackRemote>, video: Arc<VideoPart>, inbound: std_mpsc::SyncSender<Inbound>) {
+    let shared = &video.shared;
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
                 shared.arrived.fetch_add(1, Ordering::Relaxed);
                 let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
+                // It is heard after the delay that evens the path out; pictures wait for that.
+                let delay_ms = u64::from(shared.delay_us.load(Ordering::Relaxed) / 1_000);
+                video.feedback.sync(|sync| sync.on_played(video.ms(Instant::now()) + delay_ms, timestamp));
                 let voice = Inbound { at: Instant::now(), sequence, timestamp, payload: packet.payload };
                 if !shared.gate.is_open() || inbound.try_send(voice).is_err() {
                     shared.turned_away.fetch_add(1, Ordering::Relaxed);

@@ -408,6 +408,8 @@ impl Home {
             MediaEvent::FirstAudio { .. } => self.happened(url, Input::FirstAudio),
             MediaEvent::Level { input, output } => self.show_level(url, input, output),
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
+            // No window draws pictures yet, so none asks for a camera.
+            MediaEvent::Camera(_) | MediaEvent::Picture(_) => {}
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
             MediaEvent::PathWanted => {

@@ -23,4 +23,4 @@ pub use freeze::{Freeze, FreezeChange};
 pub use ladder::{Ladder, Rung, Setting};
 pub use lip_sync::LipSync;
 pub use picture::{MOST_PIXELS, MOST_SIDE, Picture, PictureError, Scaler};
-pub use vp8::{CodecError, Decoder, Encoded, Encoder, header as vp8_header};
+pub use vp8::{CodecError, Decoder, Encoded, Encoder, Header as Vp8Header, header as vp8_header};

@@ -1,7 +1,8 @@
 //! One picture in I420, and how it is made, scaled and turned into other forms.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
 };
@@ -215,11 +216,12 @@ impl Scaler {
         let (u, v) = rest.split_at_mut(chroma);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
         for (into, (from, half)) in [y, u, v].into_iter().zip(picture.planes().into_iter().zip([1, 2, 2])) {
-            let from = ImageRef::new(picture.width / half, picture.height / half, from, PixelType::U8)
+            let from = TypedImageRef::<U8>::from_buffer(picture.width / half, picture.height / half, from)
                 .map_err(|_| PictureError::Short)?;
-            let mut into = Image::from_slice_u8(width / half, height / half, into, PixelType::U8)
-                .map_err(|_| PictureError::Short)?;
-            self.resizer.resize(&from, &mut into, &options).map_err(|_| PictureError::Convert)?;
+            let mut into =
+                TypedImage::<U8>::from_buffer(width / half, height / half, into).map_err(|_| PictureError::Short)?;
+            // Typed, or the code for all other kinds of pixels is compiled as well.
+            self.resizer.resize_typed(&from, &mut into, &options).map_err(|_| PictureError::Convert)?;
         }
         Ok(scaled)
     }

@@ -272,3 +272,27 @@ fn correlation(one: &[f32], other: &[f32]) -> f32 {
     }
     product / (square_one * square_other).sqrt().max(1e-9)
 }
+
+/// Carries descriptions, and candidates as `instead` changes them (it is asked whether they are for Ana).
+pub async fn introduce_over(
+    ana: &mut Person,
+    ben: &mut Person,
+    instead: impl Fn(bool, &str) -> Option<String> + Clone + Send + 'static,
+) {
+    let offer = ana.media.create_offer().await.unwrap();
+    let answer = ben.media.accept_offer(&offer).await.unwrap();
+    ana.media.accept_answer(&answer).await.unwrap();
+    let (to_ben, to_ana) = (ben.media.clone(), ana.media.clone());
+    for (person, other, to_ana) in [(&mut *ana, to_ben, false), (&mut *ben, to_ana, true)] {
+        let (mut candidates, instead) = (person.candidates.take().unwrap(), instead.clone());
+        tokio::spawn(async move {
+            while let Some(candidate) = candidates.recv().await {
+                if let Some(candidate) = instead(to_ana, &candidate) {
+                    let _ = other.add_candidate(&candidate).await;
+                }
+            }
+        });
+    }
+    ana.until(|event| *event == MediaEvent::Connected).await;
+    ben.until(|event| *event == MediaEvent::Connected).await;
+}

@@ -1,0 +1,268 @@
+//! Frames to packets and back: sends ours, spread over time, and reads the peer's.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp;
+use rtc::rtp::codec::vp8::Vp8Payloader;
+use rtc::rtp::packetizer::Payloader;
+use tokio::sync::mpsc;
+use video::{CodecError, Decoder, Freeze, FreezeChange};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+use crate::usage::Held;
+use crate::video_assembly::{Assembled, Assembly};
+use crate::video_camera::VideoOut;
+use crate::video_track::{CLOCK, PictureState, Shown, VideoNews, VideoPart};
+
+/// Payload of one packet: with all heads it fits every path.
+const MTU: usize = 1_140;
+/// Packets that leave together.
+const BURST: usize = 4;
+/// How much faster than the rate packets leave: a key frame is sent within a few pictures' time, and voice passes between.
+const SPREAD_PERCENT: u64 = 250;
+/// A frame is sent within this time, however slow the rate.
+const LONGEST_SPREAD: Duration = Duration::from_millis(150);
+/// How often holes and key frames are looked after.
+const TICK: Duration = Duration::from_millis(20);
+/// Key frames are asked for no more often.
+const BETWEEN_WISHES: Duration = Duration::from_millis(300);
+/// Frames that may wait for the decoder.
+const FRAMES: usize = 8;
+/// How often the peer's picture is looked at.
+const LOOK: Duration = Duration::from_millis(40);
+/// A picture that does not move for so long is gone.
+const GONE_MS: u64 = 4_000;
+
+/// Sends our frames while the gate is open.
+pub(crate) async fn send(
+    part: Arc<VideoPart>,
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    payload_type: u8,
+    mut frames: mpsc::Receiver<VideoOut>,
+) {
+    let mut sequence_number = getrandom::u32().unwrap_or_default() as u16;
+    let first_timestamp = getrandom::u32().unwrap_or_default();
+    // With picture ids no packet is shorter than readers expect.
+    let mut payloader = Vp8Payloader::default();
+    payloader.enable_picture_id = true;
+    while let Some(VideoOut { frame, taken, rate }) = frames.recv().await {
+        if !part.shared.gate.is_open() {
+            continue;
+        }
+        let ticks = taken.saturating_duration_since(part.opened).as_micros() * u128::from(CLOCK) / 1_000_000;
+        // Wraps by design.
+        let timestamp = first_timestamp.wrapping_add(ticks as u32);
+        let Ok(payloads) = payloader.payload(MTU, &frame.data) else { continue };
+        let pause = pause(rate, payloads.len());
+        let last = payloads.len().saturating_sub(1);
+        for (idx, payload) in payloads.into_iter().enumerate() {
+            if idx > 0 && idx % BURST == 0 {
+                tokio::time::sleep(pause).await;
+            }
+            let length = payload.len() as u64;
+            let marker = idx == last;
+            let header = rtp::Header {
+                version: 2,
+                marker,
+                payload_type,
+                sequence_number,
+                timestamp,
+                ssrc,
+                ..Default::default()
+            };
+            sequence_number = sequence_number.wrapping_add(1);
+            if track.write_rtp(rtp::Packet { header, payload }).await.is_ok() {
+                part.counters.sent_bytes.fetch_add(length + HEADS, Ordering::Relaxed);
+            }
+        }
+        part.counters.sent_frames.fetch_add(1, Ordering::Relaxed);
+        part.counters.sent_keys.fetch_add(u64::from(frame.key), Ordering::Relaxed);
+    }
+}
+
+/// IP, UDP, SRTP and its extension.
+const HEADS: u64 = 60;
+
+/// How long to wait between bursts.
+fn pause(rate: u32, packets: usize) -> Duration {
+    let bursts = (packets / BURST).max(1) as u32;
+    let burst_bits = (BURST * MTU * 8) as u64;
+    let spread = u64::from(rate.max(1)) * SPREAD_PERCENT / 100;
+    Duration::from_micros(burst_bits * 1_000_000 / spread).min(LONGEST_SPREAD / bursts)
+}
+
+/// Reads the peer's picture. Behind a gate that is not open it is dropped unread.
+pub(crate) async fn receive(part: Arc<VideoPart>, track: Arc<dyn TrackRemote>) {
+    let mut reader = Reader {
+        part,
+        track,
+        assembly: Assembly::default(),
+        decoder: None,
+        wants_key: false,
+        hole: false,
+        wished: None,
+    };
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = reader.track.poll() => match event {
+                Some(TrackRemoteEvent::OnRtpPacket(packet)) => reader.on_packet(&packet),
+                Some(TrackRemoteEvent::OnEnded) | None => return,
+                Some(_) => {}
+            },
+            _ = ticks.tick() => reader.pass_on(),
+        }
+        reader.wish_key().await;
+    }
+}
+
+/// A frame for the decoder.
+struct Frame {
+    data: Bytes,
+    timestamp: u32,
+    /// One before it is missing.
+    after_hole: bool,
+}
+
+struct Reader {
+    part: Arc<VideoPart>,
+    track: Arc<dyn TrackRemote>,
+    assembly: Assembly,
+    decoder: Option<std_mpsc::SyncSender<Frame>>,
+    wants_key: bool,
+    /// Something is missing before the next frame; the decoder is told with it.
+    hole: bool,
+    wished: Option<Instant>,
+}
+
+impl Reader {
+    fn on_packet(&mut self, packet: &rtp::Packet) {
+        if !self.part.shared.gate.is_open() {
+            self.part.shared.turned_away.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let (header, now) = (&packet.header, self.part.ms(Instant::now()));
+        let of_use = self.assembly.push(now, header.sequence_number, header.timestamp, header.marker, &packet.payload);
+        self.part.shared.turned_away.fetch_add(u64::from(!of_use), Ordering::Relaxed);
+        self.pass_on();
+    }
+
+    fn pass_on(&mut self) {
+        let now = self.part.ms(Instant::now());
+        while let Some(assembled) = self.assembly.pop(now) {
+            match assembled {
+                Assembled::Missed => self.miss(),
+                Assembled::Frame { data, timestamp } => {
+                    let frame = Frame { data, timestamp, after_hole: std::mem::take(&mut self.hole) };
+                    if !self.decode(frame) {
+                        self.miss();
+                    }
+                }
+            }
+        }
+        self.wants_key |= self.part.decoder_lost.swap(false, Ordering::AcqRel);
+    }
+
+    fn miss(&mut self) {
+        self.part.counters.missed.fetch_add(1, Ordering::Relaxed);
+        self.wants_key = true;
+        self.hole = true;
+    }
+
+    fn decode(&mut self, frame: Frame) -> bool {
+        if self.decoder.is_none() {
+            let (sender, frames) = std_mpsc::sync_channel(FRAMES);
+            let (part, hold) = (Arc::clone(&self.part), self.part.usage.hold(Held::Thread));
+            let work = move || {
+                let _hold = hold;
+                show(&part, &frames);
+            };
+            let Ok(thread) = std::thread::Builder::new().name("picture".to_owned()).spawn(work) else { return false };
+            self.part.set_decoding(thread);
+            self.decoder = Some(sender);
+        }
+        self.decoder.as_ref().is_some_and(|decoder| decoder.try_send(frame).is_ok())
+    }
+
+    async fn wish_key(&mut self) {
+        let now = Instant::now();
+        if !self.wants_key || self.wished.is_some_and(|at| now.saturating_duration_since(at) < BETWEEN_WISHES) {
+            return;
+        }
+        let Some(media_ssrc) = self.track.ssrcs().await.first().copied() else { return };
+        self.wants_key = false;
+        self.wished = Some(now);
+        let wish = PictureLossIndication { sender_ssrc: 0, media_ssrc };
+        if self.track.write_rtcp(vec![Box::new(wish)]).await.is_ok() {
+            self.part.counters.asked_keys.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The picture thread: decodes, keeps in step with the voice, shows the newest.
+fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
+    let Ok(mut decoder) = Decoder::new() else { return };
+    let (mut freeze, mut number, mut last_ms) = (Freeze::default(), 0, None);
+    while !part.shared.is_stopping() {
+        match frames.recv_timeout(LOOK) {
+            Ok(frame) => {
+                if frame.after_hole {
+                    decoder.miss();
+                }
+                match decoder.decode(&frame.data) {
+                    Ok(Some(picture)) => {
+                        let now = part.ms(Instant::now());
+                        let wait = part.feedback.sync(|sync| sync.wait_ms(now, frame.timestamp));
+                        // Frames behind this one wait in a short queue meanwhile.
+                        std::thread::sleep(Duration::from_millis(wait));
+                        let at = Instant::now();
+                        number += 1;
+                        let counters = &part.counters;
+                        counters.decoded.store(number, Ordering::Relaxed);
+                        counters.width.store(picture.width(), Ordering::Relaxed);
+                        counters.height.store(picture.height(), Ordering::Relaxed);
+                        part.theirs.send_replace(Some(Shown { picture: Arc::new(picture), number, at }));
+                        let began = last_ms.replace(part.ms(at)).is_none();
+                        if freeze.on_picture(part.ms(at)).is_some() || began {
+                            part.tell(VideoNews::Picture(PictureState::Moving));
+                        }
+                        let (count, frozen_ms) = freeze.sum();
+                        counters.freezes.store(count, Ordering::Relaxed);
+                        counters.frozen_ms.store(frozen_ms, Ordering::Relaxed);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        if error != CodecError::NeedsKey {
+                            part.counters.missed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        part.decoder_lost.store(true, Ordering::Release);
+                    }
+                }
+            }
+            Err(std_mpsc::RecvTimeoutError::Timeout) => {
+                let now = part.ms(Instant::now());
+                if freeze.tick(now) == Some(FreezeChange::Frozen) {
+                    part.tell(VideoNews::Picture(PictureState::Frozen));
+                }
+                if last_ms.is_some_and(|at| now.saturating_sub(at) > GONE_MS) {
+                    last_ms = None;
+                    freeze.rest();
+                    part.counters.width.store(0, Ordering::Relaxed);
+                    part.counters.height.store(0, Ordering::Relaxed);
+                    part.theirs.send_replace(None);
+                    part.tell(VideoNews::Picture(PictureState::Gone));
+                }
+            }
+            Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The picture of a call: its place in the description, its threads, and what they share.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::MIME_TYPE_VP8;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use video::{CameraChoice, CameraError, Picture};
+
+use crate::stats::Shared;
+use crate::usage::{Held, Usage};
+use crate::video_camera::{CameraThread, VideoOut};
+use crate::video_feedback::Feedback;
+
+/// Ticks of a picture's timestamps in a second (RFC 7741).
+pub(crate) const CLOCK: u32 = 90_000;
+/// What browsers use for VP8 too.
+const VP8_PAYLOAD_TYPE: u8 = 96;
+/// Pictures that may wait for the network.
+const OUTBOUND: usize = 2;
+
+/// A picture to be drawn; always the newest.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The picture.
+    pub picture: Arc<Picture>,
+    /// Counts what was shown in this call, from 1.
+    pub number: u64,
+    /// When it was there to be drawn.
+    pub at: Instant,
+}
+
+/// How our camera is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraState {
+    /// It gives pictures.
+    On {
+        /// What people call it.
+        name: String,
+    },
+    /// It is switched off.
+    Off,
+    /// It gives none; the call goes on.
+    Failed(CameraError),
+}
+
+/// How the peer's picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PictureState {
+    /// It moves.
+    Moving,
+    /// It stands still though it should move.
+    Frozen,
+    /// Nothing comes any more.
+    Gone,
+}
+
+/// What the threads of the picture have to tell.
+pub(crate) enum VideoNews {
+    Camera(CameraState),
+    Picture(PictureState),
+}
+
+/// Figures of the picture of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoStats {
+    /// Frames sent.
+    pub sent_frames: u64,
+    /// Key frames among them.
+    pub sent_keys: u64,
+    /// Size of what is sent; 0 while nothing is.
+    pub sent_width: u32,
+    /// Rows of what is sent.
+    pub sent_height: u32,
+    /// Bits per second our encoder is held to.
+    pub sent_rate: u32,
+    /// What the path is thought to carry, in bits per second.
+    pub estimate: u32,
+    /// Frames of the peer that were decoded.
+    pub decoded: u64,
+    /// Size of the peer's picture; 0 while there is none.
+    pub width: u32,
+    /// Rows of the peer's picture.
+    pub height: u32,
+    /// Frames of the peer that were given up, damaged or refused.
+    pub missed: u64,
+    /// Key frames we asked for.
+    pub asked_keys: u64,
+    /// Times the peer's picture stood still.
+    pub freezes: u64,
+    /// How long it stood still in all.
+    pub frozen_ms: u64,
+    /// How far the picture is ahead of the voice (negative: behind), once known.
+    pub ahead_ms: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) sent_frames: AtomicU64,
+    pub(crate) sent_keys: AtomicU64,
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) sent_width: AtomicU32,
+    pub(crate) sent_height: AtomicU32,
+    pub(crate) sent_rate: AtomicU32,
+    pub(crate) estimate: AtomicU32,
+    pub(crate) decoded: AtomicU64,
+    pub(crate) width: AtomicU32,
+    pub(crate) height: AtomicU32,
+    pub(crate) missed: AtomicU64,
+    pub(crate) asked_keys: AtomicU64,
+    pub(crate) freezes: AtomicU64,
+    pub(crate) frozen_ms: AtomicU64,
+}
+
+/// What the threads and tasks of one call's picture share.
+pub(crate) struct VideoPart {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) feedback: Arc<Feedback>,
+    pub(crate) counters: Counters,
+    pub(crate) opened: Instant,
+    pub(crate) out: mpsc::Sender<VideoOut>,
+    pub(crate) news: mpsc::Sender<VideoNews>,
+    pub(crate) usage: Arc<Usage>,
+    /// Both descriptions have a picture.
+    pub(crate) agreed: AtomicBool,
+    pub(crate) own: watch::Sender<Option<Shown>>,
+    pub(crate) theirs: watch::Sender<Option<Shown>>,
+    /// The decoder cannot go on without a key frame.
+    pub(crate) decoder_lost: AtomicBool,
+    camera: Mutex<Option<CameraThread>>,
+    decoding: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl VideoPart {
+    /// The part, and the frames that are to be sent.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        feedback: Arc<Feedback>,
+        news: mpsc::Sender<VideoNews>,
+        usage: Arc<Usage>,
+        opened: Instant,
+    ) -> (Arc<Self>, mpsc::Receiver<VideoOut>) {
+        let (out, frames) = mpsc::channel(OUTBOUND);
+        let part = Self {
+            shared,
+            feedback,
+            counters: Counters::default(),
+            opened,
+            out,
+            news,
+            usage,
+            agreed: AtomicBool::new(false),
+            own: watch::Sender::new(None),
+            theirs: watch::Sender::new(None),
+            decoder_lost: AtomicBool::new(false),
+            camera: Mutex::default(),
+            decoding: Mutex::default(),
+        };
+        (Arc::new(part), frames)
+    }
+
+    /// Switches the camera on, or off with none. A camera that was on is let go of first.
+    pub(crate) fn set_camera(self: &Arc<Self>, choice: Option<CameraChoice>) {
+        let mut camera = self.camera.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = camera.take().map(CameraThread::stop);
+        if self.shared.is_stopping() {
+            return;
+        }
+        let hold = self.usage.hold(Held::Thread);
+        *camera = CameraThread::start(Arc::clone(self), choice, before, hold);
+    }
+
+    pub(crate) fn set_decoding(&self, thread: JoinHandle<()>) {
+        *self.decoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    /// Ends both threads and waits for them. Blocks.
+    pub(crate) fn end(&self) {
+        let camera = self.camera.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = camera.map(CameraThread::stop) {
+            let _ = thread.join();
+        }
+        let decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = decoding {
+            let _ = thread.join();
+        }
+    }
+
+    pub(crate) fn ms(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.opened).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn tell(&self, news: VideoNews) {
+        let _ = self.news.try_send(news);
+    }
+
+    pub(crate) fn stats(&self) -> VideoStats {
+        let counters = &self.counters;
+        let long = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let short = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
+        VideoStats {
+            sent_frames: long(&counters.sent_frames),
+            sent_keys: long(&counters.sent_keys),
+            sent_width: short(&counters.sent_width),
+            sent_height: short(&counters.sent_height),
+            sent_rate: short(&counters.sent_rate),
+            estimate: short(&counters.estimate),
+            decoded: long(&counters.decoded),
+            width: short(&counters.width),
+            height: short(&counters.height),
+            missed: long(&counters.missed),
+            asked_keys: long(&counters.asked_keys),
+            freezes: long(&counters.freezes),
+            frozen_ms: long(&counters.frozen_ms),
+            ahead_ms: self.feedback.sync(|sync| sync.apart_ms()),
+        }
+    }
+}
+
+pub(crate) fn vp8() -> RTCRtpCodec {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_VP8.to_owned(),
+        clock_rate: CLOCK,
+        channels: 0,
+        sdp_fmtp_line: String::new(),
+        rtcp_feedback: vec![feedback("ccm", "fir")],
+    }
+}
+
+pub(crate) fn vp8_parameters() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters { rtp_codec: vp8(), payload_type: VP8_PAYLOAD_TYPE }
+}
+
+pub(crate) fn picture_track(ssrc: u32) -> MediaStreamTrack {
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        codec: vp8(),
+        ..Default::default()
+    };
+    let (stream, track, label) = ("call".to_owned(), "picture".to_owned(), "picture".to_owned());
+    MediaStreamTrack::new(stream, track, label, RtpCodecKind::Video, vec![encoding])
+}

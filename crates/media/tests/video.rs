@@ -1,0 +1,186 @@
+//! Two people see each other: the pictures carry their numbers, so that what arrived can be read.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+/// The benchmarks' road, so that both are told on the same one.
+#[path = "../../bench/src/road.rs"]
+#[allow(dead_code, reason = "this file uses its part")]
+mod road;
+
+use std::time::Duration;
+
+use common::{Person, connect, long_tone, quiet};
+use media::{
+    AudioConfig, CallMedia, CameraChoice, CameraError, CameraState, InUse, MediaEvent, PictureState, Shown, Speaker,
+};
+use tokio::sync::watch;
+
+/// What the road tells when it cannot be built.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Longer than anything here may take, even on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+const COUNTER: CameraChoice = CameraChoice::Counter { width: 640, height: 360 };
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
+}
+
+fn number_of(shown: &Shown) -> Option<u32> {
+    video::read_counter(|x, y| shown.picture.brightness(x, y))
+}
+
+/// The numbers of so many pictures; each must be readable.
+async fn numbers(pictures: &mut watch::Receiver<Option<Shown>>, count: usize) -> Vec<u32> {
+    let mut seen = Vec::new();
+    let watching = async {
+        while seen.len() < count {
+            pictures.changed().await.unwrap();
+            let shown = pictures.borrow_and_update().clone();
+            if let Some(shown) = shown {
+                seen.push(number_of(&shown).expect("a picture that is not torn"));
+            }
+        }
+    };
+    if tokio::time::timeout(PATIENCE, watching).await.is_err() {
+        panic!("only these were seen: {seen:?}");
+    }
+    seen
+}
+
+async fn hang_up(people: [Person; 2]) {
+    for person in &people {
+        person.media.close().await;
+    }
+    for person in people {
+        let engine = person.engine.clone();
+        drop(person);
+        assert_eq!(engine.in_use(), InUse::default());
+    }
+}
+
+#[test]
+fn a_picture_that_counts_arrives_in_order_and_untorn() {
+    runtime().block_on(async {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        connect(&mut ana, &mut ben).await;
+        let (mut pictures, mut own) = (ben.media.pictures(), ana.media.own_pictures());
+        assert!(pictures.borrow().is_none());
+        ana.media.set_camera(Some(COUNTER));
+        ana.until(|event| matches!(event, MediaEvent::Camera(CameraState::On { .. }))).await;
+        let seen = numbers(&mut pictures, 30).await;
+        assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
+        assert!(!numbers(&mut own, 3).await.is_empty(), "one sees oneself");
+        ben.until(|event| *event == MediaEvent::Picture(PictureState::Moving)).await;
+        let (sent, received) = (ana.media.video_stats(), ben.media.video_stats());
+        assert!(sent.sent_keys >= 1 && received.decoded >= 30, "{sent:?} {received:?}");
+        assert_eq!((received.width, received.height), (640, 360));
+        hang_up([ana, ben]).await;
+    });
+}
+
+#[test]
+fn a_camera_is_switched_on_and_off_in_the_middle_of_a_call_without_a_new_negotiation() {
+    runtime().block_on(async {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        connect(&mut ana, &mut ben).await;
+        let mut pictures = ben.media.pictures();
+        ana.media.set_camera(Some(COUNTER));
+        numbers(&mut pictures, 5).await;
+        ana.media.set_camera(None);
+        ana.until(|event| *event == MediaEvent::Camera(CameraState::Off)).await;
+        ben.until(|event| *event == MediaEvent::Picture(PictureState::Gone)).await;
+        assert!(pictures.borrow_and_update().is_none(), "no old picture stays");
+        ana.media.set_camera(Some(COUNTER));
+        numbers(&mut pictures, 5).await;
+        ben.media.set_camera(Some(COUNTER));
+        numbers(&mut ana.media.pictures(), 5).await;
+        hang_up([ana, ben]).await;
+    });
+}
+
+#[test]
+fn without_a_camera_the_call_goes_on_and_one_is_told_why() {
+    runtime().block_on(async {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        connect(&mut ana, &mut ben).await;
+        ana.media.set_camera(Some(CameraChoice::Device("/dev/video-that-is-not-there".into())));
+        ana.until(|event| *event == MediaEvent::Camera(CameraState::Failed(CameraError::NoCamera))).await;
+        // Only her own is missing: she sees Ben.
+        ben.media.set_camera(Some(COUNTER));
+        numbers(&mut ana.media.pictures(), 5).await;
+        hang_up([ana, ben]).await;
+    });
+}
+
+#[test]
+fn an_offer_without_a_picture_is_a_call_without_one() {
+    runtime().block_on(async {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        let without = |sdp: String| {
+            let end = sdp.find("m=video").expect("both offer a picture from the beginning");
+            sdp[..end].replace("BUNDLE 0 1", "BUNDLE 0")
+        };
+        common::introduce(&mut ana, &mut ben, without, |answer| answer).await;
+        ben.until(|event| *event == MediaEvent::Connected).await;
+        ben.media.set_camera(Some(COUNTER));
+        ben.until(|event| matches!(event, MediaEvent::Camera(CameraState::On { .. }))).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(ben.media.video_stats().sent_frames, 0);
+        hang_up([ana, ben]).await;
+    });
+}
+
+/// Two people over a bad road, with Ana's camera on; gives them when Ben has seen her.
+async fn over(quality: road::Quality, ana: AudioConfig, camera: CameraChoice) -> ([Person; 2], road::Road) {
+    let (mut ana, mut ben) = (Person::with(ana).await, Person::with(quiet()).await);
+    let road = road::Road::build(quality, 0x5EED).await.unwrap();
+    let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
+    common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
+        let port = if to_ana { &for_ana } else { &for_ben };
+        port.instead_of(candidate)
+    })
+    .await;
+    ana.media.set_camera(Some(camera));
+    numbers(&mut ben.media.pictures(), 3).await;
+    ([ana, ben], road)
+}
+
+fn lost_of_voice(media: &CallMedia) -> f32 {
+    media.stats().loss_percent()
+}
+
+#[test]
+fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
+    runtime().block_on(async {
+        let quality = road::Quality { loss: 5, jitter_ms: 20, mbit: 8.0 };
+        let ([ana, ben], _road) = over(quality, quiet(), COUNTER).await;
+        let mut pictures = ben.media.pictures();
+        let seen = numbers(&mut pictures, 90).await;
+        assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
+        hang_up([ana, ben]).await;
+    });
+}
+
+#[test]
+#[ignore = "does not hold yet: the delay-based estimate stands above what a narrow road carries"]
+fn on_a_narrow_road_the_picture_becomes_small_and_the_voice_goes_through() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mouth = long_tone(folder.path(), 440.0, 30);
+        let speaking =
+            AudioConfig { speaker: Speaker::Null, ..common::files(&mouth, &folder.path().join("unused.wav")) };
+        let quality = road::Quality { loss: 0, jitter_ms: 0, mbit: 0.4 };
+        let camera = CameraChoice::Counter { width: 1_280, height: 720 };
+        let ([ana, ben], _road) = over(quality, speaking, camera).await;
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let sent = ana.media.video_stats();
+        assert!(sent.sent_height < 360 && sent.sent_rate < 400_000, "{sent:?}");
+        assert!(lost_of_voice(&ben.media) < 5.0, "{:?}", ben.media.stats());
+        let mut pictures = ben.media.pictures();
+        numbers(&mut pictures, 10).await;
+        hang_up([ana, ben]).await;
+    });
+}
