@@ -31,6 +31,7 @@ pub(crate) struct Quality {
 pub(crate) struct Road {
     for_ana: RoadPort,
     for_ben: RoadPort,
+    lanes: [Arc<Mutex<Lane>>; 2],
     tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
@@ -70,11 +71,21 @@ impl Road {
         let (for_ana, for_ben) = (port(&at_ana)?, port(&at_ben)?);
         let to_ben = Lane::new(quality, seed);
         let to_ana = Lane::new(quality, seed ^ 0xA5A5_A5A5);
+        let lanes = [Arc::new(to_ben), Arc::new(to_ana)];
+        let [to_ben, to_ana] = lanes.clone();
         let tasks = [
             tokio::spawn(carry(Arc::clone(&at_ana), Arc::clone(&at_ben), Arc::clone(&for_ana.truly), to_ben)),
             tokio::spawn(carry(at_ben, at_ana, Arc::clone(&for_ben.truly), to_ana)),
         ];
-        Ok(Self { for_ana, for_ben, tasks })
+        Ok(Self { for_ana, for_ben, lanes, tasks })
+    }
+
+    /// Becomes better or worse, from the next packet on.
+    #[allow(dead_code, reason = "a test of the media room uses it")]
+    pub(crate) fn becomes(&self, quality: Quality) {
+        for lane in &self.lanes {
+            lane.lock().expect("no holder of this lock can panic").quality = quality;
+        }
     }
 
     /// What Ana is told of Ben.
@@ -135,7 +146,7 @@ impl Lane {
     }
 }
 
-async fn carry(from: Arc<UdpSocket>, to: Arc<UdpSocket>, truly: Arc<AtomicU16>, lane: Mutex<Lane>) {
+async fn carry(from: Arc<UdpSocket>, to: Arc<UdpSocket>, truly: Arc<AtomicU16>, lane: Arc<Mutex<Lane>>) {
     let mut packet = vec![0; 2_048];
     while let Ok(length) = from.recv(&mut packet).await {
         let port = truly.load(Ordering::Acquire);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use call::Tone;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
+use video::CameraInfo;
 
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
@@ -88,9 +89,10 @@ impl MediaEngine {
         let relays = Relays::new(&config.network.relays, config.network.net.as_ref()).map_err(|_| no_sockets())?;
         let relays = Arc::new(relays);
         let runtime = CallRuntime::new(&config.network, Arc::clone(&relays), Arc::clone(&self.usage), signals.clone());
-        let feedback = Arc::new(Feedback::default());
-        let peer =
-            Peer::open(&config.network, &relays, runtime, signals.clone(), &feedback).await.map_err(|_| no_sockets())?;
+        let feedback = Arc::new(Feedback::new(opened));
+        let peer = Peer::open(&config.network, &relays, runtime, signals.clone(), &feedback)
+            .await
+            .map_err(|_| no_sockets())?;
 
         let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
@@ -175,6 +177,11 @@ impl MediaEngine {
     /// The microphones and speakers there are.
     pub async fn devices(&self) -> Vec<DeviceInfo> {
         tokio::task::spawn_blocking(device::list).await.unwrap_or_default()
+    }
+
+    /// The cameras there are, the one the system would choose first.
+    pub async fn cameras(&self) -> Vec<CameraInfo> {
+        tokio::task::spawn_blocking(video::cameras).await.unwrap_or_default()
     }
 
     /// What all calls hold at this moment.

@@ -63,7 +63,7 @@ pub use session::CallMedia;
 pub use stats::CallStats;
 pub use tone::TonePlayer;
 pub use usage::InUse;
-pub use video::{CameraChoice, CameraError, Picture};
+pub use video::{CameraChoice, CameraError, CameraInfo, Picture};
 pub use video_track::{CameraState, PictureState, Shown, VideoStats};
 
 /// Samples of one channel in a second, everywhere inside this room.

@@ -15,15 +15,11 @@ use crate::usage::Hold;
 use crate::video_track::{CameraState, Shown, VideoNews, VideoPart};
 
 /// How often size and rate are thought about.
-const THINK: Duration = Duration::from_millis(200);
-/// The part of an old rate that remains each time, in percent.
-const KEPT_PERCENT: u64 = 60;
+const THINK: Duration = Duration::from_millis(100);
 /// Our own picture is shown no larger than this.
 const OWN: (u32, u32) = (640, 360);
 /// Key frames on request come no closer.
 const BETWEEN_KEYS: Duration = Duration::from_millis(300);
-/// What the voice sends; it is part of what the path carried.
-const VOICE_RATE: u64 = 40_000;
 /// Pictures in a row that may fail before the camera is given up.
 const FAILURES: u32 = 30;
 /// Threads of one encoder.
@@ -34,8 +30,8 @@ pub(crate) struct VideoOut {
     pub(crate) frame: Encoded,
     /// When it was taken.
     pub(crate) taken: Instant,
-    /// Bits per second that are sent at present; packets are spread by it.
-    pub(crate) rate: u32,
+    /// Bits per second that the path carries; packets are spread by it.
+    pub(crate) estimate: u32,
 }
 
 pub(crate) struct CameraThread {
@@ -133,8 +129,8 @@ struct Studio {
     estimate: Estimate,
     setting: Setting,
     thought: Option<Instant>,
-    sent_rate: u64,
-    sent_bytes: u64,
+    /// Since when pictures were sent without a rest.
+    sending_since: Option<Instant>,
     key_at: Option<Instant>,
     last: Instant,
 }
@@ -149,8 +145,7 @@ impl Studio {
             estimate: Estimate::default(),
             setting: Setting::Rest,
             thought: None,
-            sent_rate: 0,
-            sent_bytes: 0,
+            sending_since: None,
             key_at: None,
             last: now,
         }
@@ -179,9 +174,10 @@ impl Studio {
         }
         self.think(part, taken);
         let Setting::Send { width, height, bits_per_second: rate } = self.setting else {
-            self.encoder = None;
+            (self.encoder, self.sending_since) = (None, None);
             return;
         };
+        self.sending_since.get_or_insert(taken);
         let Ok(permit) = part.out.try_reserve() else { return };
         let shown = taken.saturating_duration_since(self.last).clamp(interval / 2, interval * 8);
         self.last = taken;
@@ -196,7 +192,7 @@ impl Studio {
         if frame.key {
             self.key_at = Some(taken);
         }
-        permit.send(VideoOut { frame, taken, rate });
+        permit.send(VideoOut { frame, taken, estimate: self.estimate.now() });
     }
 
     /// The frame of a picture; none if it is left out.
@@ -230,21 +226,18 @@ impl Studio {
         }
         self.thought = Some(now);
         let counters = &part.counters;
-        let bytes = counters.sent_bytes.load(Ordering::Relaxed);
-        if let Some(passed) = passed {
-            let bits = bytes.saturating_sub(self.sent_bytes).saturating_mul(8_000);
-            let rate = bits / u64::try_from(passed.as_millis()).unwrap_or(1).max(1);
-            self.sent_rate = (self.sent_rate * KEPT_PERCENT + rate * (100 - KEPT_PERCENT)) / 100;
-        }
-        self.sent_bytes = bytes;
         let round_trip_us = part.shared.round_trip_us.load(Ordering::Relaxed);
+        let now_ms = part.ms(now);
+        let (arrived, silent_ms) =
+            part.feedback.arrivals(|arrivals| (arrivals.look(now_ms), arrivals.silent_ms(now_ms)));
+        // Before we sent anything, there was nothing to report.
+        let sending_ms = self.sending_since.map(|since| part.ms(now).saturating_sub(part.ms(since)));
         let seen = Observation {
-            delay_based: part.feedback.delay_based(),
-            sent: u32::try_from(self.sent_rate + VOICE_RATE).unwrap_or(u32::MAX),
+            arrived,
+            silent_ms: silent_ms.zip(sending_ms).map(|(silent, sending)| silent.min(sending)),
             lost_permille: part.feedback.take_lost_permille(),
             round_trip_ms: Some(round_trip_us / 1_000).filter(|ms| *ms > 0),
         };
-        let now_ms = part.ms(now);
         let estimate = self.estimate.observe(now_ms, seen);
         self.setting = self.ladder.choose(now_ms, estimate);
         let (width, height, rate) = match self.setting {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rtc::interceptor::{
-    BandwidthEstimator, CongestionControlBuilder, Gcc, Interceptor, Packet, PacketReport, Registry, Slot, StreamInfo,
+    BandwidthEstimator, CongestionControlBuilder, Interceptor, Packet, PacketReport, Registry, Slot, StreamInfo,
     TaggedPacket,
 };
 use rtc::peer_connection::configuration::interceptor_registry::{configure_nack, configure_twcc};
@@ -21,15 +21,11 @@ use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
-use video::LipSync;
+use video::{Arrivals, LipSync, Passed};
 
 use crate::SAMPLE_RATE;
 use crate::video_track::CLOCK;
 
-/// The estimate's beginning and its bounds, in bits per second.
-const BEGIN: f64 = 600_000.0;
-const LEAST: f64 = 60_000.0;
-const MOST: f64 = 6_000_000.0;
 /// Above everything of the engine's own, so that what it repairs or repeats is seen once.
 const SLOT: usize = 14_000;
 const UNKNOWN: u32 = u32::MAX;
@@ -37,24 +33,25 @@ const UNKNOWN: u32 = u32::MAX;
 /// What was heard last.
 #[derive(Debug)]
 pub(crate) struct Feedback {
+    opened: Instant,
     key_wanted: AtomicBool,
-    delay_based: AtomicU32,
     lost_permille: AtomicU32,
+    arrivals: Mutex<Arrivals>,
     sync: Mutex<LipSync>,
 }
 
-impl Default for Feedback {
-    fn default() -> Self {
+impl Feedback {
+    /// Times are counted from `opened`.
+    pub(crate) fn new(opened: Instant) -> Self {
         Self {
+            opened,
             key_wanted: AtomicBool::new(false),
-            delay_based: AtomicU32::new(UNKNOWN),
             lost_permille: AtomicU32::new(UNKNOWN),
+            arrivals: Mutex::default(),
             sync: Mutex::default(),
         }
     }
-}
 
-impl Feedback {
     /// Adds what hears it to an engine, and what a picture needs: repeats, and reports of when packets arrived.
     pub(crate) fn listen(
         self: &Arc<Self>,
@@ -63,8 +60,8 @@ impl Feedback {
         own_ssrc: u32,
     ) -> rtc::shared::error::Result<Registry> {
         let registry = configure_twcc(configure_nack(registry, engine), engine)?;
-        let estimator = Told { gcc: Gcc::new(BEGIN, LEAST, MOST), feedback: Arc::clone(self) };
-        let listener = Listener { feedback: Arc::clone(self), own_ssrc, ..Listener::default() };
+        let estimator = Told { feedback: Arc::clone(self) };
+        let listener = Listener::new(Arc::clone(self), own_ssrc);
         Ok(registry
             // Without the engine's pacer: voice would wait in it behind the picture.
             .with(Slot::CongestionControl, CongestionControlBuilder::new(estimator).build())
@@ -81,9 +78,9 @@ impl Feedback {
         self.key_wanted.store(true, Ordering::Release);
     }
 
-    /// What the delays of our packets say, in bits per second.
-    pub(crate) fn delay_based(&self) -> Option<u32> {
-        known(&self.delay_based)
+    /// What the peer told of each of our packets.
+    pub(crate) fn arrivals<T>(&self, work: impl FnOnce(&mut Arrivals) -> T) -> T {
+        work(&mut self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What the peer missed of our picture; asked once for each report.
@@ -97,38 +94,38 @@ impl Feedback {
     }
 }
 
-fn known(value: &AtomicU32) -> Option<u32> {
-    Some(value.load(Ordering::Acquire)).filter(|value| *value != UNKNOWN)
-}
-
-/// The estimator of the engine, that tells what it thinks.
+/// Stands in the place of an estimator of the engine's, and only notes what it is shown; the thought about it is
+/// [`video::Estimate`].
 struct Told {
-    gcc: Gcc,
     feedback: Arc<Feedback>,
 }
 
 impl BandwidthEstimator for Told {
     fn on_reports(&mut self, now: Instant, reports: &[PacketReport]) {
-        self.gcc.on_reports(now, reports);
-        // Its loss half knows no difference between a bad and a full path; ours is in `video::Estimate`.
-        self.feedback.delay_based.store(self.gcc.delay_based_bitrate() as u32, Ordering::Release);
+        let opened = self.feedback.opened;
+        let us = |at: Instant| u64::try_from(at.saturating_duration_since(opened).as_micros()).unwrap_or(u64::MAX);
+        self.feedback.arrivals(|arrivals| {
+            for report in reports {
+                let arrival = report.arrival.filter(|_| report.arrived);
+                arrivals.push(
+                    us(now) / 1_000,
+                    Passed {
+                        left_us: us(report.departure),
+                        arrived_us: arrival.and_then(|at| u64::try_from(at.as_micros()).ok()),
+                        bytes: u32::try_from(report.size).unwrap_or(u32::MAX),
+                    },
+                );
+            }
+        });
     }
 
+    /// Nobody asks: nothing of the engine's paces or limits by it.
     fn target_bitrate(&self) -> f64 {
-        self.gcc.target_bitrate()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.gcc.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.gcc.poll_timeout()
+        f64::MAX
     }
 }
 
 /// Hears RTCP and passes everything on.
-#[derive(Default)]
 struct Listener {
     feedback: Arc<Feedback>,
     own_ssrc: u32,
@@ -139,6 +136,11 @@ struct Listener {
 }
 
 impl Listener {
+    fn new(feedback: Arc<Feedback>, own_ssrc: u32) -> Self {
+        let (read, written) = (VecDeque::new(), VecDeque::new());
+        Self { feedback, own_ssrc, voice: None, picture: None, read, written }
+    }
+
     fn hear(&self, packet: &dyn rtcp::Packet) {
         let packet = packet.as_any();
         if let Some(pli) = packet.downcast_ref::<PictureLossIndication>() {

@@ -23,12 +23,12 @@ use crate::video_track::{CLOCK, PictureState, Shown, VideoNews, VideoPart};
 
 /// Payload of one packet: with all heads it fits every path.
 const MTU: usize = 1_140;
-/// Packets that leave together.
-const BURST: usize = 4;
-/// How much faster than the rate packets leave: a key frame is sent within a few pictures' time, and voice passes between.
-const SPREAD_PERCENT: u64 = 250;
-/// A frame is sent within this time, however slow the rate.
-const LONGEST_SPREAD: Duration = Duration::from_millis(150);
+/// How much faster than the estimate packets leave: a key frame is sent soon, and voice passes between its packets.
+const SPREAD_PERCENT: u64 = 130;
+/// A wait shorter than this is left for the next: timers are no finer.
+const SHORTEST_WAIT: Duration = Duration::from_millis(4);
+/// A packet waits no longer, whatever the estimate.
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
 /// How often holes and key frames are looked after.
 const TICK: Duration = Duration::from_millis(20);
 /// Key frames are asked for no more often.
@@ -53,7 +53,8 @@ pub(crate) async fn send(
     // With picture ids no packet is shorter than readers expect.
     let mut payloader = Vp8Payloader::default();
     payloader.enable_picture_id = true;
-    while let Some(VideoOut { frame, taken, rate }) = frames.recv().await {
+    let mut free = Instant::now();
+    while let Some(VideoOut { frame, taken, estimate }) = frames.recv().await {
         if !part.shared.gate.is_open() {
             continue;
         }
@@ -61,13 +62,15 @@ pub(crate) async fn send(
         // Wraps by design.
         let timestamp = first_timestamp.wrapping_add(ticks as u32);
         let Ok(payloads) = payloader.payload(MTU, &frame.data) else { continue };
-        let pause = pause(rate, payloads.len());
         let last = payloads.len().saturating_sub(1);
         for (idx, payload) in payloads.into_iter().enumerate() {
-            if idx > 0 && idx % BURST == 0 {
-                tokio::time::sleep(pause).await;
+            // What is late waits here; meanwhile the camera leaves pictures out. Voice never passes through here.
+            let now = Instant::now();
+            let wait = free.saturating_duration_since(now);
+            if wait >= SHORTEST_WAIT {
+                tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
             }
-            let length = payload.len() as u64;
+            free = free.max(now) + takes(estimate, payload.len());
             let marker = idx == last;
             let header = rtp::Header {
                 version: 2,
@@ -79,9 +82,7 @@ pub(crate) async fn send(
                 ..Default::default()
             };
             sequence_number = sequence_number.wrapping_add(1);
-            if track.write_rtp(rtp::Packet { header, payload }).await.is_ok() {
-                part.counters.sent_bytes.fetch_add(length + HEADS, Ordering::Relaxed);
-            }
+            let _ = track.write_rtp(rtp::Packet { header, payload }).await;
         }
         part.counters.sent_frames.fetch_add(1, Ordering::Relaxed);
         part.counters.sent_keys.fetch_add(u64::from(frame.key), Ordering::Relaxed);
@@ -89,14 +90,13 @@ pub(crate) async fn send(
 }
 
 /// IP, UDP, SRTP and its extension.
-const HEADS: u64 = 60;
+const HEADS: usize = 60;
 
-/// How long to wait between bursts.
-fn pause(rate: u32, packets: usize) -> Duration {
-    let bursts = (packets / BURST).max(1) as u32;
-    let burst_bits = (BURST * MTU * 8) as u64;
-    let spread = u64::from(rate.max(1)) * SPREAD_PERCENT / 100;
-    Duration::from_micros(burst_bits * 1_000_000 / spread).min(LONGEST_SPREAD / bursts)
+/// How long a packet holds back the next.
+fn takes(estimate: u32, length: usize) -> Duration {
+    let bits = (length + HEADS) as u64 * 8;
+    let per_second = u64::from(estimate.max(1)) * SPREAD_PERCENT / 100;
+    Duration::from_micros(bits * 1_000_000 / per_second.max(1)).min(LONGEST_WAIT)
 }
 
 /// Reads the peer's picture. Behind a gate that is not open it is dropped unread.

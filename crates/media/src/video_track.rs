@@ -107,7 +107,6 @@ pub struct VideoStats {
 pub(crate) struct Counters {
     pub(crate) sent_frames: AtomicU64,
     pub(crate) sent_keys: AtomicU64,
-    pub(crate) sent_bytes: AtomicU64,
     pub(crate) sent_width: AtomicU32,
     pub(crate) sent_height: AtomicU32,
     pub(crate) sent_rate: AtomicU32,

@@ -1,4 +1,6 @@
-//! What a path carries: a delay-based estimate, held to what was really tried, loss and round trip.
+//! What a path carries: grows while nothing queues, held to what really arrived, and backs off to that.
+
+use crate::arrivals::Arrived;
 
 /// Never below: a voice and a very small picture.
 const LEAST: u32 = 60_000;
@@ -6,23 +8,49 @@ const LEAST: u32 = 60_000;
 const MOST: u32 = 5_000_000;
 /// Where a call begins.
 const BEGIN: u32 = 600_000;
-/// An estimate may grow to this much of what was really sent; more was never tried.
+/// An estimate may grow to this much of what really arrived; more was never tried.
 const TRIED_PERCENT: u64 = 150;
+/// …and always to this, with which the smallest picture can be tried.
+const TRIED_ALWAYS: u32 = 150_000;
+/// So little loss, in thousandths, that a peer without reports of each packet may be sent a little more.
+const LITTLE_LOSS: u32 = 20;
+/// …by so much with each of its plain reports, in percent.
+const PLAINLY_PERCENT: u64 = 103;
 /// Loss, in thousandths, from which less is sent (as in draft-ietf-rmcat-gcc-02, section 6).
 const MUCH_LOSS: u32 = 100;
-/// A round trip this much longer than the shortest means that a queue stands.
-const QUEUE_MS: u32 = 250;
-/// How often loss or a queue take something away; a report tells of the time before.
-const BACK_OFF_MS: u64 = 1_000;
+/// Packets that queue longer than this, even the luckiest, are too many.
+const LONG_QUEUE_MS: u32 = 70;
+/// …and this long means that far too many are under way.
+const VERY_LONG_QUEUE_MS: u32 = 200;
+/// Above this it does not grow.
+const SHORT_QUEUE_MS: u32 = 30;
+/// Without reports: a round trip this much longer than the shortest means that a queue stands.
+const LONG_ROUND_TRIP_MS: u32 = 250;
+/// What was sent before the last step down must have gone through before the next.
+const BACK_OFF_MS: u64 = 700;
+/// A peer that told, and tells nothing for so long: nothing gets through.
+const SILENT_MS: u64 = 1_200;
+/// Growth in a second, in thousandths: while nothing is known against it…
+const QUICKLY: u64 = 250;
+/// …and near the rate at which a queue stood.
+const CAREFULLY: u64 = 40;
+/// Near means within so much of it, in percent.
+const NEAR_PERCENT: u64 = 80;
+/// A path that held so far beyond the old limit, in percent, has become wider.
+const BEYOND_PERCENT: u64 = 150;
+/// A limit that was not met again for so long is forgotten.
+const LIMIT_MS: u64 = 60_000;
+/// The longest step of time that growth is reckoned for.
+const LONGEST_STEP_MS: u64 = 500;
 
 /// What was seen of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
-    /// What the delays say, in bits per second.
-    pub delay_based: Option<u32>,
-    /// What we really sent, in bits per second.
-    pub sent: u32,
-    /// What the peer misses, in thousandths; none if it did not say.
+    /// What the peer's reports of each packet say; none if there were none lately.
+    pub arrived: Option<Arrived>,
+    /// How long the peer has reported nothing of our packets, if it ever did and we go on sending.
+    pub silent_ms: Option<u64>,
+    /// What the peer misses by its plain reports, in thousandths; none if it did not say.
     pub lost_permille: Option<u32>,
     /// There and back.
     pub round_trip_ms: Option<u32>,
@@ -34,11 +62,14 @@ pub struct Estimate {
     bits_per_second: u32,
     shortest_ms: Option<u32>,
     backed_off_at: Option<u64>,
+    looked_at: Option<u64>,
+    /// What got through when a queue stood last, and when.
+    limit: Option<(u32, u64)>,
 }
 
 impl Default for Estimate {
     fn default() -> Self {
-        Self { bits_per_second: BEGIN, shortest_ms: None, backed_off_at: None }
+        Self { bits_per_second: BEGIN, shortest_ms: None, backed_off_at: None, looked_at: None, limit: None }
     }
 }
 
@@ -50,86 +81,76 @@ impl Estimate {
 
     /// Takes what was seen; gives the new estimate.
     pub fn observe(&mut self, now_ms: u64, seen: Observation) -> u32 {
-        if let Some(delay_based) = seen.delay_based {
-            // What was sent limits growth only: a still picture needs little, and proves nothing against the path.
-            let tried = (u64::from(seen.sent) * TRIED_PERCENT / 100).min(u64::from(MOST)) as u32;
-            self.bits_per_second = delay_based.min(self.bits_per_second.max(tried));
-        }
-        if let Some(percent) = self.back_off(now_ms, seen) {
-            self.bits_per_second = (u64::from(self.bits_per_second) * percent / 100) as u32;
-            self.backed_off_at = Some(now_ms);
+        let passed = self.looked_at.replace(now_ms).map_or(0, |at| now_ms.saturating_sub(at)).min(LONGEST_STEP_MS);
+        let complains = self.complaint(seen);
+        if let Some(percent) = complains {
+            self.back_off(now_ms, seen, percent);
+        } else if let Some(arrived) = seen.arrived {
+            if arrived.queue_ms < SHORT_QUEUE_MS {
+                self.grow(now_ms, passed, arrived);
+            }
+        } else if seen.lost_permille.is_some_and(|lost| lost < LITTLE_LOSS) {
+            self.bits_per_second = share(self.bits_per_second, PLAINLY_PERCENT);
         }
         self.bits_per_second = self.bits_per_second.clamp(LEAST, MOST);
         self.bits_per_second
     }
 
     /// What remains, in percent, if the path complains.
-    fn back_off(&mut self, now_ms: u64, seen: Observation) -> Option<u64> {
-        let queue = seen.round_trip_ms.is_some_and(|round_trip| {
-            let shortest = *self.shortest_ms.insert(self.shortest_ms.map_or(round_trip, |known| known.min(round_trip)));
-            round_trip > shortest.saturating_add(QUEUE_MS)
-        });
-        if self.backed_off_at.is_some_and(|at| now_ms.saturating_sub(at) < BACK_OFF_MS) {
-            return None;
-        }
-        let lost = seen.lost_permille.filter(|lost| *lost > MUCH_LOSS).map(|lost| u64::from(lost.min(1_000)));
-        match lost {
-            Some(lost) => Some(100 - lost / 20),
-            None if queue => Some(85),
-            None => None,
+    fn complaint(&mut self, seen: Observation) -> Option<u64> {
+        let queue = match seen.arrived {
+            Some(arrived) => arrived.queue_ms,
+            // A peer without reports of each packet: only a long wait is sure.
+            None => seen.round_trip_ms.map_or(0, |round_trip| {
+                let known = self.shortest_ms.map_or(round_trip, |known| known.min(round_trip));
+                let shortest = *self.shortest_ms.insert(known);
+                if round_trip > shortest.saturating_add(LONG_ROUND_TRIP_MS) { LONG_QUEUE_MS + 1 } else { 0 }
+            }),
+        };
+        let lost = seen.arrived.map_or(seen.lost_permille, |arrived| arrived.lost_permille);
+        let lost = lost.filter(|lost| *lost > MUCH_LOSS).map(|lost| 100 - u64::from(lost.min(1_000)) / 20);
+        let silent = seen.silent_ms.is_some_and(|silent| silent > SILENT_MS);
+        match queue {
+            _ if silent => Some(50),
+            queue if queue > VERY_LONG_QUEUE_MS => Some(lost.unwrap_or(70).min(70)),
+            queue if queue > LONG_QUEUE_MS => Some(lost.unwrap_or(85).min(85)),
+            _ => lost,
         }
     }
+
+    fn back_off(&mut self, now_ms: u64, seen: Observation, percent: u64) {
+        if self.backed_off_at.is_some_and(|at| now_ms.saturating_sub(at) < BACK_OFF_MS) {
+            return;
+        }
+        self.backed_off_at = Some(now_ms);
+        let mut from = self.bits_per_second;
+        // Where packets queue, what gets through is all that the path carries.
+        if let Some(arrived) = seen.arrived.filter(|arrived| arrived.queue_ms > LONG_QUEUE_MS) {
+            from = from.min(arrived.acknowledged.max(LEAST));
+            self.limit = Some((arrived.acknowledged, now_ms));
+        }
+        self.bits_per_second = share(from, percent);
+    }
+
+    fn grow(&mut self, now_ms: u64, passed_ms: u64, arrived: Arrived) {
+        self.limit = self.limit.filter(|(limit, at)| {
+            let beyond = arrived.acknowledged > share(*limit, BEYOND_PERCENT);
+            !beyond && now_ms.saturating_sub(*at) < LIMIT_MS
+        });
+        let near = self.limit.is_some_and(|(limit, _)| self.bits_per_second > share(limit, NEAR_PERCENT));
+        let permille = if near { CAREFULLY } else { QUICKLY };
+        let grown = u64::from(self.bits_per_second) * (1_000_000 + permille * passed_ms) / 1_000_000;
+        // What arrived limits growth only: a still picture needs little, and proves nothing against the path.
+        let tried = share(arrived.acknowledged, TRIED_PERCENT).max(TRIED_ALWAYS);
+        let most = self.bits_per_second.max(tried);
+        self.bits_per_second = u32::try_from(grown).unwrap_or(u32::MAX).min(most);
+    }
+}
+
+fn share(value: u32, percent: u64) -> u32 {
+    u32::try_from(u64::from(value) * percent / 100).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_not_believed_to_carry_what_was_never_sent() {
-        let mut estimate = Estimate::default();
-        for tenth in 0..100 {
-            let seen = Observation { delay_based: Some(4_000_000), sent: 300_000, ..Observation::default() };
-            estimate.observe(tenth * 100, seen);
-        }
-        assert_eq!(estimate.now(), BEGIN);
-        let sent = |estimate: &mut Estimate, sent| {
-            estimate.observe(20_000, Observation { delay_based: Some(4_000_000), sent, ..Observation::default() })
-        };
-        assert_eq!(sent(&mut estimate, 800_000), 1_200_000);
-        assert_eq!(sent(&mut estimate, 100_000), 1_200_000, "a still picture takes nothing back");
-    }
-
-    #[test]
-    fn delays_that_grow_are_believed_at_once() {
-        let mut estimate = Estimate::default();
-        let seen = Observation { delay_based: Some(200_000), sent: 600_000, ..Observation::default() };
-        assert_eq!(estimate.observe(0, seen), 200_000);
-    }
-
-    #[test]
-    fn much_loss_takes_once_a_second_and_little_loss_nothing() {
-        let mut estimate = Estimate::default();
-        let mut lose =
-            |at, lost| estimate.observe(at, Observation { lost_permille: Some(lost), ..Observation::default() });
-        assert_eq!(lose(0, 50), BEGIN);
-        assert_eq!(lose(100, 200), BEGIN * 9 / 10);
-        assert_eq!(lose(200, 200), BEGIN * 9 / 10, "the same report is not counted twice");
-        assert_eq!(lose(1_200, 200), BEGIN * 81 / 100);
-        for second in 2..60 {
-            lose(second * 1_000, 1_000);
-        }
-        assert_eq!(lose(70_000, 0), LEAST);
-    }
-
-    #[test]
-    fn a_queue_that_stands_is_let_run_empty() {
-        let mut estimate = Estimate::default();
-        let mut after = |at, round_trip| {
-            estimate.observe(at, Observation { round_trip_ms: Some(round_trip), ..Observation::default() })
-        };
-        assert_eq!(after(0, 120), BEGIN);
-        assert_eq!(after(1_000, 360), BEGIN);
-        assert_eq!(after(2_000, 380), BEGIN * 85 / 100);
-    }
-}
+#[path = "estimate_tests.rs"]
+mod tests;

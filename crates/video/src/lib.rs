@@ -2,8 +2,9 @@
 //!
 //! Nothing in here knows a call, a socket or a clock: the time is an argument, what comes from a peer is hostile.
 //! [`Camera`] is where pictures come from, [`Encoder`] and [`Decoder`] are VP8 by the system's libvpx, [`Ladder`]
-//! chooses size and rate, [`Estimate`] judges what a path carries, [`Freeze`] and [`LipSync`] watch what arrives.
+//! chooses size and rate, [`Arrivals`] and [`Estimate`] judge what a path carries, [`Freeze`] and [`LipSync`] watch what arrives.
 
+mod arrivals;
 mod camera;
 mod counter;
 #[cfg(feature = "camera")]
@@ -16,6 +17,7 @@ mod picture;
 mod vp8;
 mod y4m_file;
 
+pub use arrivals::{Arrivals, Arrived, Passed};
 pub use camera::{Camera, CameraChoice, CameraError, CameraInfo, cameras, open};
 pub use counter::{Counter, read_counter};
 pub use estimate::{Estimate, Observation};
