@@ -1,4 +1,4 @@
-//! The one command of the windows, and the news they hear.
+//! The two commands of the windows, and the news they hear.
 //!
 //! The window is shown at once; the profile opens behind it, and questions wait
 //! until it is open.
@@ -6,6 +6,7 @@
 use api::contract::{ApiError, CallStage, News};
 use api::{Api, Profile};
 use serde_json::Value;
+use tauri::ipc::Response;
 use tauri::{AppHandle, Emitter, State};
 use tokio::sync::{broadcast, watch};
 
@@ -59,6 +60,12 @@ impl Door {
 #[tauri::command]
 pub async fn ask(door: State<'_, Door>, question: Value) -> Result<Value, ApiError> {
     door.api().await?.ask_json(&question.to_string()).await
+}
+
+/// Gives a window the newest picture of a call, as bytes.
+#[tauri::command]
+pub async fn picture(door: State<'_, Door>, wish: Value) -> Result<Response, ApiError> {
+    door.api().await?.picture_json(&wish.to_string()).await.map(Response::new)
 }
 
 async fn tell(app: AppHandle, mut news: broadcast::Receiver<News>) {

@@ -1,4 +1,4 @@
-//! The desktop shell: windows, the one command, and nothing that thinks.
+//! The desktop shell: windows, their commands, and nothing that thinks.
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
@@ -22,7 +22,7 @@ fn main() -> std::process::ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let built = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![door::ask])
+        .invoke_handler(tauri::generate_handler![door::ask, door::picture])
         .setup(|app| {
             let name = profile_name();
             windows::open_main(app.handle(), &name)?;

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use contract::{ApiError, News, Question};
+use contract::{ApiError, News, PictureWish, Question};
 use runtime::{Runtime, RuntimeConfig};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -80,6 +80,18 @@ impl Api {
         let question: Question =
             serde_json::from_str(question).map_err(|_| trouble("bad-question", "no such question"))?;
         self.ask(question).await
+    }
+
+    /// The newest picture of a call, for whom the wish came as JSON from a shell, which may be wrong.
+    pub async fn picture_json(&self, wish: &str) -> Result<Vec<u8>, ApiError> {
+        let small = wish.len() <= QUESTION_LIMIT;
+        let wish = small.then(|| serde_json::from_str(wish).ok()).flatten();
+        self.picture(wish.ok_or_else(|| trouble("bad-question", "no such wish"))?).await
+    }
+
+    /// The newest picture of a call, as [`PictureWish`] says.
+    pub async fn picture(&self, wish: PictureWish) -> Result<Vec<u8>, ApiError> {
+        self.runtime.picture(wish).await.map_err(|failure| trouble(&failure.code, &failure.detail))
     }
 
     /// Hears news from now on. A receiver that falls behind asks for everything again.

@@ -39,6 +39,7 @@ impl Profile {
     /// - `PARLANCE_DOMAIN` domain suggested at the first run
     /// - `PARLANCE_ISSUERS` issuers offered besides the domain's own, `URL=Name,…`
     /// - `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD` audio devices or files
+    /// - `PARLANCE_CAMERA` a camera, a file or pictures that count
     /// - `PARLANCE_POLICY`, `PARLANCE_POLICY_KEY` an organisation's signed policy, and the key it must be signed with
     /// - `PARLANCE_KEYRING=off` leaves the system keyring alone
     pub(crate) fn into_config(self) -> Result<RuntimeConfig, ProfileError> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use api::contract::PictureWish;
 use api::{Api, QUESTION_LIMIT};
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -24,6 +25,14 @@ struct Shell {
     ui: PathBuf,
     token: String,
     origin: String,
+}
+
+impl Shell {
+    /// Another page of the same browser must not reach us, token or not.
+    fn admits(&self, access: &Access, headers: &HeaderMap) -> bool {
+        let ours = headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == self.origin.as_bytes());
+        access.token == self.token && ours
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,7 +61,11 @@ pub async fn serve(api: Api, listen: SocketAddr, ui: PathBuf) -> Result<(), Box<
     let token: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     println!("http://{address}/#token={token}");
     let shell = Arc::new(Shell { api, ui, token, origin: format!("http://{address}") });
-    let app = Router::new().route("/shell", get(connect)).fallback(get(file)).with_state(shell);
+    let app = Router::new()
+        .route("/shell", get(connect))
+        .route("/picture", get(picture))
+        .fallback(get(file))
+        .with_state(shell);
     axum::serve(listener, app).with_graceful_shutdown(stop_signal()).await?;
     Ok(())
 }
@@ -82,12 +95,26 @@ async fn connect(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    // Another page of the same browser must not reach us, token or not.
-    let ours = headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == shell.origin.as_bytes());
-    if access.token != shell.token || !ours {
+    if !shell.admits(&access, &headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
     upgrade.max_message_size(QUESTION_LIMIT).on_upgrade(move |socket| talk(shell, socket))
+}
+
+/// The newest picture of a call: who draws it asks for one after the other, so that nothing queues up.
+async fn picture(
+    State(shell): State<Arc<Shell>>,
+    Query(access): Query<Access>,
+    Query(wish): Query<PictureWish>,
+    headers: HeaderMap,
+) -> Response {
+    if !shell.admits(&access, &headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    match shell.api.picture(wish).await {
+        Ok(bytes) => ([(header::CACHE_CONTROL, "no-store")], bytes).into_response(),
+        Err(error) => (StatusCode::NOT_FOUND, axum::Json(error)).into_response(),
+    }
 }
 
 async fn talk(shell: Arc<Shell>, socket: WebSocket) {

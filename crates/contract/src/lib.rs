@@ -8,11 +8,13 @@ use ts_rs::TS;
 
 mod chat;
 mod files;
+mod picture;
 mod sound;
 mod trust;
 
 pub use chat::*;
 pub use files::*;
+pub use picture::*;
 pub use sound::*;
 pub use trust::*;
 
@@ -431,6 +433,14 @@ pub enum Question {
         call: String,
         /// Off.
         muted: bool,
+    },
+    /// Turns the camera on or off; before the other side answers, too. → `null`
+    #[serde(rename = "call.camera")]
+    CallCamera {
+        /// Which call.
+        call: String,
+        /// On.
+        on: bool,
     },
     /// Calls the echo: a contact inside this app that says again what it hears. → [`CallView`]
     #[serde(rename = "call.echo")]
@@ -1162,6 +1172,8 @@ pub struct CallView {
     pub output_level: i32,
     /// The microphone in use, empty while it is not known yet, or `null` when there is none.
     pub microphone: Option<String>,
+    /// Our camera and their picture.
+    pub pictures: CallPictures,
 }
 
 /// Stages of a call, each with a limit (ux, rule 2).

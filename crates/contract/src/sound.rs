@@ -1,4 +1,4 @@
-//! Sound: the devices to choose from, what is done to the voice, and the figures of a call.
+//! Sound and camera: the devices to choose from, what is done to the voice, and the figures of a call.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -12,12 +12,16 @@ pub struct SoundView {
     pub microphones: Vec<SoundDevice>,
     /// What one can hear with.
     pub speakers: Vec<SoundDevice>,
+    /// What one can be seen with.
+    pub cameras: Vec<SoundDevice>,
     /// What is used with just these devices.
     pub choice: SoundChoice,
     /// What is done to one's voice.
     pub switches: VoiceSwitches,
     /// Whether the devices were set from outside when the app started, so that a choice changes nothing.
     pub fixed: bool,
+    /// The same of the camera.
+    pub camera_fixed: bool,
 }
 
 /// A sound device to choose.
@@ -42,6 +46,9 @@ pub struct SoundChoice {
     pub speaker: Option<String>,
     /// To ring with.
     pub ring: Option<String>,
+    /// To be seen with.
+    #[serde(default)]
+    pub camera: Option<String>,
 }
 
 /// What is done to one's voice before it is sent.

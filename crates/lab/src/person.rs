@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use api::Api;
 use contract::{
-    ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News, Question,
+    ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News,
+    PictureWish, Question,
 };
-use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
+use media::{AudioConfig, CameraChoice, Microphone, NetworkConfig, Speaker};
 use runtime::{Browser, IssuerLanguage, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub microphone: Microphone,
     /// Where the others' voices go.
     pub speaker: Speaker,
+    /// Where their picture comes from, once they switch the camera on.
+    pub camera: CameraChoice,
     /// Where their calls may go.
     pub network: NetworkConfig,
 }
@@ -49,6 +52,7 @@ impl Setup {
             organisation: None,
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
+            camera: CameraChoice::Counter { width: 640, height: 360 },
             network: NetworkConfig::loopback_only(),
         }
     }
@@ -134,6 +138,7 @@ impl Person {
                 speaker: self.setup.speaker.clone(),
                 ring: None,
                 processing: Default::default(),
+                camera: self.setup.camera.clone(),
                 record: None,
                 network: self.setup.network.clone(),
             },
@@ -173,7 +178,12 @@ impl Person {
         self.api.clone().expect("the app is open")
     }
 
-    /// Asks the app.
+    /// Asks the app for the newest picture of a call.
+    pub async fn picture(&self, wish: PictureWish) -> Result<Vec<u8>, ApiError> {
+        self.api.as_ref().expect("the app is open").picture(wish).await
+    }
+
+    /// Asks the app; fails as it does.
     pub async fn ask<T: serde::de::DeserializeOwned>(&self, question: Question) -> Result<T, ApiError> {
         let answer = self.api.as_ref().expect("the app is open").ask(question).await?;
         Ok(serde_json::from_value(answer).unwrap())

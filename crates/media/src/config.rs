@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use transport::Net;
+use video::CameraChoice;
 
 use crate::relay::{RELAYS, RelayServer, RelayUri};
 
@@ -21,6 +22,8 @@ pub struct AudioConfig {
     pub ring: Option<Speaker>,
     /// What is done to our voice before it is sent.
     pub processing: VoiceProcessing,
+    /// Which camera, once it is switched on.
+    pub camera: CameraChoice,
     /// Writes what is played into this WAV file as well.
     pub record: Option<PathBuf>,
     /// How packets leave.
@@ -171,6 +174,7 @@ const MICROPHONE: &str = "PARLANCE_MICROPHONE";
 const SPEAKER: &str = "PARLANCE_SPEAKER";
 const RING: &str = "PARLANCE_RING";
 const PROCESSING: &str = "PARLANCE_PROCESSING";
+const CAMERA: &str = "PARLANCE_CAMERA";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
@@ -183,8 +187,8 @@ const RELAY_ONLY: &str = "PARLANCE_RELAY_ONLY";
 const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
-    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_RECORD`,
-    /// `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
+    /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_CAMERA`,
+    /// `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
     /// `PARLANCE_TURN_PASSWORD` and `PARLANCE_RELAY_ONLY` (`1`); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
@@ -205,6 +209,10 @@ impl AudioConfig {
         }
         if let Some(text) = set(PROCESSING) {
             config.processing = VoiceProcessing::parse(&text)?;
+        }
+        if let Some(text) = set(CAMERA) {
+            let expected = "default, device:<id>, y4m:<path>, counter, counter:<width>x<height> or none";
+            config.camera = CameraChoice::parse(&text).ok_or(ConfigError { variable: CAMERA, expected })?;
         }
         config.record = set(RECORD).map(PathBuf::from);
         config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");
@@ -292,6 +300,7 @@ mod tests {
             ("PARLANCE_SPEAKER", "device:pulseaudio:vspk"),
             ("PARLANCE_RING", "device:pulseaudio:laptop"),
             ("PARLANCE_RECORD", "/tmp/heard.wav"),
+            ("PARLANCE_CAMERA", "counter"),
             ("PARLANCE_MEDIA_LOOPBACK", "1"),
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
             ("PARLANCE_TURN", "turns:turn.example.org, turn:turn.example.org"),
@@ -303,6 +312,7 @@ mod tests {
         assert_eq!(config.speaker, Speaker::Device("pulseaudio:vspk".into()));
         assert_eq!(config.ring, Some(Speaker::Device("pulseaudio:laptop".into())));
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
+        assert_eq!(config.camera, CameraChoice::Counter { width: 640, height: 360 });
         assert!(config.network.include_loopback);
         assert_eq!(config.network.stun.len(), 1);
         assert_eq!((config.network.relays.len(), config.network.relay_only), (2, true));
@@ -324,6 +334,7 @@ mod tests {
             assert!(Speaker::parse(text).is_err(), "{text}");
         }
         assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
+        assert!(read(&[("PARLANCE_CAMERA", "photo")]).is_err());
         assert!(read(&[("PARLANCE_PROCESSING", "echo,reverb")]).is_err());
         assert!(read(&[("PARLANCE_TURN", "turn:a.example,stun:b.example")]).is_err());
         assert!(read(&[("PARLANCE_TURN", &["turn:a.example"; 5].join(","))]).is_err());

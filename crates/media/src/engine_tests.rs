@@ -15,6 +15,7 @@ fn config(ears: std::path::PathBuf) -> AudioConfig {
         speaker: Speaker::Wav(ears),
         ring: None,
         processing: Default::default(),
+        camera: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }

@@ -112,6 +112,7 @@ fn person(name: &str, record: &Path) -> AudioConfig {
         ring: None,
         // A steady tone is noise to whoever takes noise out.
         processing: VoiceProcessing::OFF,
+        camera: Default::default(),
         record: Some(record.to_owned()),
         network: NetworkConfig::loopback_only(),
     }

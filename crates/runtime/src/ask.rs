@@ -128,6 +128,7 @@ impl Home {
             Question::CallDecline { call } => json(self.call_decline(&address(&call)?)?),
             Question::CallHangup { call } => json(self.call_hangup(&address(&call)?)?),
             Question::CallMute { call, muted } => json(self.call_mute(&address(&call)?, muted)?),
+            Question::CallCamera { call, on } => json(self.call_camera(&address(&call)?, on)?),
             Question::CallList => json(self.call_list()),
             Question::CallEcho => json(self.call_echo().await?),
             Question::CallFigures { call } => json(self.call_figures(&address(&call)?)?),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use call::{Action, Attempts, ByeReason, CallMachine, CallState, FailureCode, Input, Searches, Stage, Tone};
-use contract::{CallStage, CallView, News};
+use contract::{CallPictures, CallStage, CallView, News};
 use media::{CallMedia, DeviceState, Direction, FailReason, MediaEvent, TonePlayer};
 use message::{Address, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
@@ -366,7 +366,11 @@ impl Home {
         let kept = {
             let mut state = self.state();
             let call = state.calls.named(name).filter(|call| call.media.is_none() && call.round == round);
-            call.map(|call| call.media = Some(media.clone())).is_some()
+            call.map(|call| {
+                self.take_switches(call, &media);
+                call.media = Some(media.clone());
+            })
+            .is_some()
         };
         if !kept {
             // The call ended while its media opened.
@@ -408,8 +412,8 @@ impl Home {
             MediaEvent::FirstAudio { .. } => self.happened(url, Input::FirstAudio),
             MediaEvent::Level { input, output } => self.show_level(url, input, output),
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
-            // No window draws pictures yet, so none asks for a camera.
-            MediaEvent::Camera(_) | MediaEvent::Picture(_) => {}
+            MediaEvent::Camera(camera) => self.show_camera(url, camera),
+            MediaEvent::Picture(picture) => self.show_picture(url, picture),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
             MediaEvent::PathWanted => {
@@ -767,6 +771,7 @@ pub(crate) fn blank_view(url: &Address, user: &UserAddress, stage: CallStage) ->
         output_level: 0,
         // Not known yet, which is not the same as none.
         microphone: Some(String::new()),
+        pictures: CallPictures::default(),
     }
 }
 

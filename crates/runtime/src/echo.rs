@@ -58,7 +58,7 @@ impl Home {
     fn echo_answers(&self, name: &Address, media: &CallMedia) -> Option<u32> {
         let mut state = self.state();
         let call = state.calls.find(name)?;
-        media.set_muted(call.view.muted);
+        self.take_switches(call, media);
         call.media = Some(media.clone());
         let round = call.round;
         for input in [Input::Invited, Input::RemoteRinging, Input::AnswerReceived] {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use contract::{News, Question};
+use contract::{News, PictureWish, Question};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
@@ -52,6 +52,7 @@ mod paths;
 mod patience;
 mod personas;
 mod persons;
+mod pictures;
 mod proxies;
 mod rechecks;
 mod records;
@@ -103,6 +104,11 @@ impl Runtime {
     /// Answers a question of a shell.
     pub async fn ask(&self, question: Question) -> Result<Value, Failure> {
         self.home.ask(question).await
+    }
+
+    /// The newest picture of a call, for a shell to draw.
+    pub async fn picture(&self, wish: PictureWish) -> Result<Vec<u8>, Failure> {
+        self.home.picture(wish).await
     }
 
     /// Hears news from now on.

@@ -1,4 +1,4 @@
-//! Which sound devices are used, what is done to the voice, and trying both before a call.
+//! Which sound devices and which camera are used, what is done to the voice, and trying both before a call.
 
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ const TRIED_FOR: Duration = Duration::from_secs(120);
 struct Wishes {
     choices: DeviceChoices,
     processing: VoiceProcessing,
+    /// A camera by its id; what the system chooses if there is none.
+    camera: Option<String>,
 }
 
 /// What is being tried.
@@ -47,10 +49,16 @@ impl Home {
     /// Question `sound.get`.
     pub(crate) async fn sound_get(&self) -> Outcome<SoundView> {
         let present = self.rooms.media.devices().await;
-        self.sound_view(&present)
+        self.sound_view(&present).await
     }
 
-    fn sound_view(&self, present: &[DeviceInfo]) -> Outcome<SoundView> {
+    async fn sound_view(&self, present: &[DeviceInfo]) -> Outcome<SoundView> {
+        let cameras = self.rooms.media.cameras().await;
+        let cameras: Vec<SoundDevice> = cameras
+            .into_iter()
+            .enumerate()
+            .map(|(at, camera)| SoundDevice { id: camera.id, name: camera.name, default: at == 0 })
+            .collect();
         let wishes = self.sound_wishes()?;
         let choice = wishes.choices.recall(present);
         let all = |direction| {
@@ -60,19 +68,26 @@ impl Home {
         Ok(SoundView {
             microphones: all(Direction::Input),
             speakers: all(Direction::Output),
-            choice: SoundChoice { microphone: choice.microphone, speaker: choice.speaker, ring: choice.ring },
+            choice: SoundChoice {
+                microphone: choice.microphone,
+                speaker: choice.speaker,
+                ring: choice.ring,
+                camera: wishes.camera.filter(|id| cameras.iter().any(|camera| camera.id == *id)),
+            },
+            cameras,
             switches: VoiceSwitches {
                 echo_cancellation: wishes.processing.echo_cancellation,
                 noise_suppression: wishes.processing.noise_suppression,
                 gain_control: wishes.processing.gain_control,
             },
             fixed: self.sound_is_fixed(),
+            camera_fixed: self.rooms.config.audio.camera != media::CameraChoice::Default,
         })
     }
 
     /// Question `sound.choose`.
     pub(crate) async fn sound_choose(&self, choice: SoundChoice) -> Outcome<SoundView> {
-        let SoundChoice { microphone, speaker, ring } = choice;
+        let SoundChoice { microphone, speaker, ring, camera } = choice;
         let choice = DeviceChoice { microphone, speaker, ring };
         let present = self.rooms.media.devices().await;
         for (id, direction) in [
@@ -86,8 +101,19 @@ impl Home {
                 return Err(Failure::new("no-such-device", "this device is not there any more"));
             }
         }
-        self.change_sound(|wishes| wishes.choices.remember(&present, choice.clone()))?;
+        let there = self.rooms.media.cameras().await;
+        if camera.as_ref().is_some_and(|id| id.len() > ID_BYTES || !there.iter().any(|camera| camera.id == *id)) {
+            return Err(Failure::new("no-such-device", "this camera is not there any more"));
+        }
+        let another = self.sound_wishes()?.camera != camera;
+        self.change_sound(|wishes| {
+            wishes.choices.remember(&present, choice.clone());
+            wishes.camera = camera;
+        })?;
         self.use_sound_of(&present);
+        if another {
+            self.change_cameras();
+        }
         if !self.sound_is_fixed() {
             let mut state = self.state();
             for media in state.calls.media() {
@@ -96,7 +122,7 @@ impl Home {
             }
             self.try_again(&mut state);
         }
-        self.sound_view(&present)
+        self.sound_view(&present).await
     }
 
     /// Question `sound.switch`.
@@ -115,7 +141,7 @@ impl Home {
             state.calls.media().for_each(|media| media.set_processing(used));
             self.try_again(&mut state);
         }
-        self.sound_view(&present)
+        self.sound_view(&present).await
     }
 
     /// Uses what was chosen for the devices that are there, from the next call on.
@@ -141,6 +167,10 @@ impl Home {
         if given.ring.is_some() {
             config.ring = given.ring.clone();
         }
+        config.camera = match (&given.camera, wishes.camera) {
+            (media::CameraChoice::Default, Some(id)) => media::CameraChoice::Device(id),
+            (given, _) => given.clone(),
+        };
         config.processing = match given.processing {
             all if all == VoiceProcessing::default() => wishes.processing,
             some => some,

@@ -48,11 +48,12 @@ pub enum CameraChoice {
 }
 
 impl CameraChoice {
-    /// Reads `default`, `device:<id>`, `y4m:<path>`, `counter:<width>x<height>` or `none`.
+    /// Reads `default`, `device:<id>`, `y4m:<path>`, `counter`, `counter:<width>x<height>` or `none`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             None if text == "default" => Some(Self::Default),
             None if text == "none" => Some(Self::None),
+            None if text == "counter" => Some(Self::Counter { width: 640, height: 360 }),
             Some(("device", id)) if !id.is_empty() => Some(Self::Device(id.to_owned())),
             Some(("y4m", path)) if !path.is_empty() => Some(Self::Y4m(path.into())),
             Some(("counter", size)) => {
@@ -144,7 +145,8 @@ mod tests {
         assert_eq!(CameraChoice::parse("device:/dev/video0"), Some(CameraChoice::Device("/dev/video0".into())));
         assert_eq!(CameraChoice::parse("y4m:/tmp/a.y4m"), Some(CameraChoice::Y4m("/tmp/a.y4m".into())));
         let counter = CameraChoice::Counter { width: 640, height: 360 };
-        assert_eq!(CameraChoice::parse("counter:640x360"), Some(counter));
+        assert_eq!(CameraChoice::parse("counter:640x360"), Some(counter.clone()));
+        assert_eq!(CameraChoice::parse("counter"), Some(counter));
         for text in
             ["", "camera", "device:", "y4m:", "counter:640", "counter:641x360", "counter:0x0", "counter:99999x2"]
         {

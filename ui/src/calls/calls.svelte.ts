@@ -1,5 +1,5 @@
 /** Keeps the calls that go on, the one that rings and the one that just ended. */
-import type { CallFigures, CallStage, CallView, Shell, Trouble } from '../shell/shell';
+import type { CallFigures, CallStage, CallView, PictureOf, Shell, Trouble } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import type { Announcer } from '../shared/announcer.svelte';
 import type { Toasts } from '../shared/toasts.svelte';
@@ -20,6 +20,12 @@ export const isSpeaking = (stage: CallStage): boolean => stage.at === 'connected
 
 /** The address of a call that has been asked for and has none yet. */
 export const STARTING = 'starting';
+
+/** Whether the camera is on, or is to be. */
+export const isFilming = ({ pictures: { camera } }: CallView): boolean => camera.at === 'on' || camera.at === 'opening';
+
+/** Whether there is a picture to show, of either side. */
+export const isSeen = (call: CallView): boolean => isFilming(call) || call.pictures.theirs !== 'off';
 
 /** The contact inside the app that says again what it hears. */
 export const ECHO = 'echo@echo.invalid';
@@ -70,7 +76,7 @@ export class Calls {
   }
 
   /** Shows the call at once, before the app has answered. */
-  async start(user: string, name: string): Promise<void> {
+  async start(user: string, name: string, seen = false): Promise<void> {
     if (this.going) return;
     this.all = this.all.filter((call) => call.stage.at !== 'ended');
     this.startTrouble = null;
@@ -80,14 +86,15 @@ export class Calls {
       const call = await this.shell.ask(user === ECHO ? { ask: 'call.echo' } : { ask: 'call.start', input: { user } });
       this.#drop(STARTING);
       this.take(call);
-      if (this.#givenUp) await this.hangup(call.call);
+      if (this.#givenUp) return await this.hangup(call.call);
+      if (seen) await this.camera(call.call, true);
     } catch (error) {
       this.#drop(STARTING);
       if (!this.#givenUp) this.startTrouble = { trouble: troubleOf(error), user, name };
     }
   }
 
-  async accept(call: string): Promise<void> {
+  async accept(call: string, seen = false): Promise<void> {
     const other = this.going;
     const view = this.find(call);
     // Shown at once; the app's own word about the stage follows.
@@ -95,6 +102,8 @@ export class Calls {
     if (view) this.#keep({ ...view, stage: { at: 'securing' } });
     if (other && other.call !== call) await this.hangup(other.call);
     this.all = this.all.filter((one) => one.call === call || one.stage.at !== 'ended');
+    // Before they hear us they see us, if they are to.
+    if (seen) await this.camera(call, true);
     await this.#act(() => this.shell.ask({ ask: 'call.accept', input: { call } }));
     if (!this.actTrouble) return;
     this.#accepted.delete(call);
@@ -122,6 +131,17 @@ export class Calls {
     view.muted = muted;
     await this.#act(() => this.shell.ask({ ask: 'call.mute', input: { call, muted } }));
     if (this.actTrouble) view.muted = !muted;
+  }
+
+  /** Switches the camera; what comes of it is told as news. */
+  async camera(call: string, on: boolean): Promise<void> {
+    if (!this.find(call) || call === STARTING) return;
+    await this.#act(() => this.shell.ask({ ask: 'call.camera', input: { call, on } }));
+  }
+
+  /** The newest picture of a call. */
+  picture(call: string, whose: PictureOf, after: number): Promise<ArrayBuffer> {
+    return this.shell.picture({ call, whose, after });
   }
 
   /** Puts the end of a call away. */
@@ -226,5 +246,6 @@ function blank(user: string, name: string): CallView {
   return {
     call: STARTING, user, name, identity: null, code: null, incoming: false, stage: { at: 'finding' },
     connectedAt: null, muted: false, inputLevel: 0, outputLevel: 0, microphone: '',
+    pictures: { camera: { at: 'off' }, theirs: 'off' },
   };
 }

@@ -21,7 +21,7 @@ beforeEach(async () => {
 describe('a choice of devices', () => {
   it('keeps the others as they were', async () => {
     await sound.choose({ microphone: null });
-    expect(shell.world.sound.choice).toEqual({ microphone: null, speaker: 'usb', ring: null });
+    expect(shell.world.sound.choice).toEqual({ microphone: null, speaker: 'usb', ring: null, camera: null });
   });
 
   it('is taken back when it could not be kept', async () => {

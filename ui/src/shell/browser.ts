@@ -1,6 +1,6 @@
 /** Speaks to the app over a loopback WebSocket: the browser edition. */
 import { Listeners } from './listeners';
-import type { Answers, ApiError, News, Question, Shell } from './shell';
+import type { Answers, ApiError, News, PictureWish, Question, Shell } from './shell';
 
 type Frame = { id: number; answer: unknown } | { id: number; error: ApiError } | News;
 
@@ -32,6 +32,7 @@ export function takeToken(place: Location, history: History, store: Storage): st
 /** The shell of a page that was opened without its token: it reaches nothing, and says so. */
 export const keyless: Shell = {
   ask: () => Promise.reject({ code: 'shell-no-token', detail: 'the address of this page has no token' }),
+  picture: () => Promise.reject({ code: 'shell-no-token', detail: 'the address of this page has no token' }),
   hear: () => () => {},
 };
 
@@ -67,6 +68,15 @@ export class BrowserShell implements Shell {
       this.#waiting.set(id, waiting);
       this.#send(waiting);
     });
+  }
+
+  async picture({ call, whose, after }: PictureWish): Promise<ArrayBuffer> {
+    const at = new URL(this.url.replace(/^ws/, 'http'));
+    at.pathname = '/picture';
+    for (const [name, value] of Object.entries({ call, whose, after })) at.searchParams.set(name, String(value));
+    const answer = await fetch(at);
+    if (!answer.ok) throw { code: 'not-found', detail: 'there is no such picture' };
+    return answer.arrayBuffer();
   }
 
   hear(listener: (news: News) => void): () => void {

@@ -162,8 +162,9 @@ function sampleSound(): SoundView {
   return {
     microphones: [{ id: 'mic', name: 'Built-in microphone', default: true }, { id: 'usb-mic', name: 'USB headset', default: false }],
     speakers: [{ id: 'laptop', name: 'Built-in speakers', default: true }, { id: 'usb', name: 'USB headset', default: false }],
-    choice: { microphone: 'usb-mic', speaker: 'usb', ring: null },
-    switches: { echoCancellation: true, noiseSuppression: true, gainControl: true }, fixed: false,
+    cameras: [{ id: 'cam', name: 'Built-in camera', default: true }],
+    choice: { microphone: 'usb-mic', speaker: 'usb', ring: null, camera: null },
+    switches: { echoCancellation: true, noiseSuppression: true, gainControl: true }, fixed: false, cameraFixed: false,
   };
 }
 
@@ -176,6 +177,6 @@ export function sampleCall(part: Partial<CallView> = {}): CallView {
   return {
     call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
     identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
-    connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', ...part,
+    connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', pictures: { camera: { at: 'off' }, theirs: 'off' }, ...part,
   };
 }

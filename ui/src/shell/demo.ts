@@ -3,11 +3,12 @@ import { sceneOf } from './demo-scenes';
 import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
 import { answerChat, type ChatHost } from './demo-chat';
 import { answerFiles, type FilesHost } from './demo-files';
+import { samplePicture } from './demo-picture';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
 import { ECHO } from '../calls/calls.svelte';
 import type {
-  Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, Question, Shell, SignInState, Trouble,
+  Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, PictureWish, Question, Shell, SignInState, Trouble,
 } from './shell';
 
 export { sceneOf } from './demo-scenes';
@@ -40,6 +41,12 @@ export class DemoShell implements Shell {
     if (this.world.hang.includes(plain.ask)) return new Promise(() => {});
     const answer = await this.#answer(plain);
     return JSON.parse(JSON.stringify(answer)) as Answers[Q['ask']];
+  }
+
+  /** A picture like those of a camera: a sky at dusk that wanders. */
+  async picture({ whose, after }: PictureWish): Promise<ArrayBuffer> {
+    await new Promise((done) => setTimeout(done, 100));
+    return samplePicture(whose, after + 1);
   }
 
   hear(listener: (news: News) => void): () => void {
@@ -242,6 +249,11 @@ export class DemoShell implements Shell {
         return this.callGoes(question.input.call, { stage: { at: 'ended', reason: 'hung-up', seconds: 127 } }), null;
       case 'call.mute':
         return this.callGoes(question.input.call, { muted: question.input.muted }), null;
+      case 'call.camera': {
+        const { call, on } = question.input;
+        const { pictures } = world.calls.find((one) => one.call === call)!;
+        return this.callGoes(call, { pictures: { ...pictures, camera: on ? { at: 'on', name: 'Built-in camera' } : { at: 'off' } } }), null;
+      }
       case 'call.echo':
         return this.#echo();
       case 'call.figures':

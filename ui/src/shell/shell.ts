@@ -24,6 +24,7 @@ import type { MyIssuer } from './generated/MyIssuer';
 import type { News } from './generated/News';
 import type { PersonaView } from './generated/PersonaView';
 import type { PersonCard } from './generated/PersonCard';
+import type { PictureWish } from './generated/PictureWish';
 import type { PolicyView } from './generated/PolicyView';
 import type { Profile } from './generated/Profile';
 import type { Question } from './generated/Question';
@@ -46,7 +47,10 @@ export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, So
 export type { FileBytes, FileState, FileTicket, Gallery, SavedFile, Upload, VoiceState };
 export type { FileNews } from './generated/FileNews';
 export type { FileView } from './generated/FileView';
+export type { CallPictures } from './generated/CallPictures';
 export type { CallStage } from './generated/CallStage';
+export type { PictureOf } from './generated/PictureOf';
+export type { PictureWish };
 export type { ChatDevice } from './generated/ChatDevice';
 export type { ConsentChoice } from './generated/ConsentChoice';
 export type { ContactState } from './generated/ContactState';
@@ -146,6 +150,7 @@ export interface Answers {
   'call.decline': null;
   'call.hangup': null;
   'call.mute': null;
+  'call.camera': null;
   'call.echo': CallView;
   'call.figures': CallFigures;
   'call.list': CallView[];
@@ -201,6 +206,8 @@ void everyQuestionHasAnAnswer;
 export interface Shell {
   /** Asks one question. Rejects with an [`ApiError`] object. */
   ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]>;
+  /** The newest picture of a call, or no bytes if none came within a second. */
+  picture(wish: PictureWish): Promise<ArrayBuffer>;
   /** Hears everything told unasked, until the returned function is called. */
   hear(listener: (news: News) => void): () => void;
 }

@@ -13,6 +13,7 @@ export async function tauriShell(): Promise<Shell> {
   await listen<News>('news', (event) => listeners.tell(event.payload));
   return {
     ask: <Q extends Question>(question: Q) => invoke<Answers[Q['ask']]>('ask', { question }),
+    picture: (wish) => invoke<ArrayBuffer>('picture', { wish }),
     hear: (listener) => listeners.add(listener),
   };
 }

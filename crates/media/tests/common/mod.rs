@@ -165,6 +165,7 @@ pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
         speaker: Speaker::Wav(ears.to_owned()),
         ring: None,
         processing: Default::default(),
+        camera: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }
@@ -176,6 +177,7 @@ pub fn quiet() -> AudioConfig {
         speaker: Speaker::Null,
         ring: None,
         processing: Default::default(),
+        camera: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     }

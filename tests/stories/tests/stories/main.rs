@@ -26,6 +26,7 @@ mod protocol_on_the_fly;
 mod quiet_logs;
 mod recovery;
 mod resetting;
+mod seeing;
 mod trapezoid;
 mod two_domains;
 mod unchecked;

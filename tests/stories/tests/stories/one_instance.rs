@@ -13,6 +13,7 @@ async fn instance(folder: &Path) -> Api {
         speaker: Speaker::Null,
         ring: None,
         processing: Default::default(),
+        camera: Default::default(),
         record: None,
         network: NetworkConfig::loopback_only(),
     };

@@ -350,7 +350,15 @@ call: string,
 /**
  * Off.
  */
-muted: boolean, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": { 
+muted: boolean, } } | { "ask": "call.camera", "input": { 
+/**
+ * Which call.
+ */
+call: string, 
+/**
+ * On.
+ */
+on: boolean, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": { 
 /**
  * Which call.
  */

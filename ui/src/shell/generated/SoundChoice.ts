@@ -15,4 +15,8 @@ speaker: string | null,
 /**
  * To ring with.
  */
-ring: string | null, };
+ring: string | null, 
+/**
+ * To be seen with.
+ */
+camera: string | null, };

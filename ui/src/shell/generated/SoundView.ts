@@ -16,6 +16,10 @@ microphones: Array<SoundDevice>,
  */
 speakers: Array<SoundDevice>, 
 /**
+ * What one can be seen with.
+ */
+cameras: Array<SoundDevice>, 
+/**
  * What is used with just these devices.
  */
 choice: SoundChoice, 
@@ -26,4 +30,8 @@ switches: VoiceSwitches,
 /**
  * Whether the devices were set from outside when the app started, so that a choice changes nothing.
  */
-fixed: boolean, };
+fixed: boolean, 
+/**
+ * The same of the camera.
+ */
+cameraFixed: boolean, };
