@@ -327,6 +327,9 @@ export const scenes = [
   { name: 's14-muted', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 4000000, muted: true }), shows: 'call-timer' },
   { name: 's14-reconnecting', act: call({ stage: { at: 'reconnecting' }, connectedAt: Date.now() - 127000 }), shows: 'call-reconnecting' },
   { name: 's14-no-microphone', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 9000, microphone: null }), shows: 'call-no-microphone' },
+  { name: 's14-seen', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on' } }), shows: 'call-view-theirs' },
+  { name: 's14-camera-off', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'off' } }), shows: 'call-view-off' },
+  { name: 's14-no-camera', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'failed', code: 'no-camera' }, theirs: 'frozen' } }), shows: 'call-no-camera' },
   { name: 's14-call-bar', act: async (page) => {
     await call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 })(page);
     await page.getByTestId('call-minimise').waitFor();

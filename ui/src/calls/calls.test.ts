@@ -123,6 +123,21 @@ describe('in a call', () => {
   });
 });
 
+describe('the camera', () => {
+  it('is switched on with the call that was started with it', async () => {
+    await calls.start('ben@b.localhost', 'Ben', true);
+    expect(shell.asked).toContainEqual({ ask: 'call.camera', input: { call: calls.active!.call, on: true } });
+    expect(calls.active?.pictures.camera.at).toBe('on');
+  });
+
+  it('is on before a call is accepted with it', async () => {
+    ring();
+    await calls.accept('in', true);
+    const asked = shell.asked.map((question) => question.ask).filter((ask) => ask.startsWith('call.'));
+    expect(asked).toEqual(['call.camera', 'call.accept']);
+  });
+});
+
 describe('the end of a call', () => {
   it('has a sentence for every reason, and one for those not known', () => {
     expect(endTitle('busy', 'Ben')).toBe('Ben is in another call');

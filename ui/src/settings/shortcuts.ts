@@ -46,6 +46,7 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
       { words: 'shortcuts.decline', keys: ['Alt Shift D'] },
       { words: 'shortcuts.hangup', keys: ['Alt Shift E'] },
       { words: 'shortcuts.mute', keys: ['M'] },
+      { words: 'shortcuts.camera', keys: ['V'] },
     ],
   },
 ];

@@ -132,8 +132,8 @@ export class App {
   narrow = $state(false);
   #beforeCall = $state<Place>({ section: 'chats', id: null });
 
-  async call(user: string, name: string): Promise<void> {
-    const started = this.calls.start(user, name);
+  async call(user: string, name: string, seen = false): Promise<void> {
+    const started = this.calls.start(user, name, seen);
     this.showCall();
     await started;
     // There is nothing to show when it could not even begin.
@@ -145,8 +145,8 @@ export class App {
     if (!this.calls.going) await this.call(ECHO, say('echo.name'));
   }
 
-  async accept(call: string): Promise<void> {
-    const accepted = this.calls.accept(call);
+  async accept(call: string, seen = false): Promise<void> {
+    const accepted = this.calls.accept(call, seen);
     this.showCall();
     await accepted;
   }

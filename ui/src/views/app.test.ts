@@ -188,6 +188,30 @@ describe('a call', () => {
     expect(await shown('call-end-title')).toHaveTextContent('Call ended');
   });
 
+  it('shows both sides once cameras are on, and says why there is no picture', async () => {
+    const { shell, user } = await show();
+    await shown('app');
+    shell.callGoes('in', { ...sampleCall({ incoming: true, stage: { at: 'ringing' } }), call: 'in' });
+    await shown('incoming-identity');
+    await user.click(screen.getByTestId('call-accept-seen'));
+    expect(await shown('call-view-own')).toBeVisible();
+    expect(screen.getByTestId('call-view-off')).toHaveTextContent('Ben Okafor’s camera is off');
+    shell.callGoes('in', { pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on' } });
+    expect(await shown('call-view-theirs')).toBeVisible();
+    const self = screen.getByTestId('call-view-self');
+    expect(self).toHaveAttribute('data-corner', 'bottom-end');
+    self.focus();
+    await user.keyboard('{Enter}');
+    expect(self).toHaveAttribute('data-corner', 'bottom-start');
+    self.blur();
+    await user.keyboard('v');
+    await waitFor(() => expect(screen.getByTestId('call-camera')).toHaveAttribute('data-camera', 'off'));
+    expect(screen.queryByTestId('call-view-self')).toBeNull();
+    shell.callGoes('in', { pictures: { camera: { at: 'failed', code: 'camera-in-use' }, theirs: 'frozen' } });
+    expect(await shown('call-no-camera')).toHaveTextContent('Another app uses the camera');
+    expect(screen.getByTestId('call-view-frozen')).toBeVisible();
+  });
+
   it('that lost its path says so and keeps its time, and a drop offers to call back', async () => {
     const { shell, user } = await show();
     await shown('app');

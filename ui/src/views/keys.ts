@@ -1,5 +1,5 @@
 /** Acts on the keys that hold everywhere. */
-import { isSpeaking } from '../calls/calls.svelte';
+import { isFilming, isSpeaking } from '../calls/calls.svelte';
 import { takesText, walkRegions } from '../shared/focus';
 import type { App } from './app.svelte';
 
@@ -122,8 +122,10 @@ function plainKey(app: App, event: KeyboardEvent): boolean {
   if (takesText(event.target) || event.key.length !== 1) return false;
   const { going } = app.calls;
   if (app.route.place.section === 'call') {
-    if (event.key.toLowerCase() !== 'm' || !going || !isSpeaking(going.stage)) return false;
-    void app.calls.mute(going.call, !going.muted);
+    const key = event.key.toLowerCase();
+    if (!going || (key === 'm' && !isSpeaking(going.stage)) || !['m', 'v'].includes(key)) return false;
+    if (key === 'm') void app.calls.mute(going.call, !going.muted);
+    else void app.calls.camera(going.call, !isFilming(going));
     return true;
   }
   // Typing anywhere goes to the composer; the letter itself lands there by the focus.
