@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { countedUpTo } from './lib/counter.mjs';
 import { Keyboard, Mouse } from './lib/hands.mjs';
 import { PATIENCE, Person } from './lib/person.mjs';
 import { judge, pictureOf } from './lib/judge.mjs';
@@ -148,6 +149,32 @@ await runner.scene('both write and both read it', async () => {
     await one.at('chat-unread').waitFor({ state: 'hidden' });
     await one.judge('s4-conversation');
   }
+});
+
+await runner.aside('they see each other: the numbers that each camera counts are read back from the pixels of the other page', async () => {
+  await ana.press('conversation-call-seen');
+  await ben.at('incoming-call').waitFor();
+  await ben.press('call-accept-seen');
+  for (const one of [ana, ben]) {
+    await one.at('call-timer').waitFor();
+    await one.at('call-view-own').waitFor();
+    const seen = await countedUpTo(one.page, 'call-view-theirs', 10, PATIENCE);
+    assert.ok(seen.every((number, at) => at === 0 || number > seen[at - 1]), `in order: ${seen}`);
+    await countedUpTo(one.page, 'call-view-own', 3, PATIENCE);
+    await one.judge('s14-seen');
+  }
+  await ana.page.keyboard.press('v');
+  await ana.at('call-view-self').waitFor({ state: 'hidden' });
+  await ben.at('call-view-off').waitFor();
+  await ben.judge('s14-camera-off');
+  await ana.press('call-hangup');
+  for (const one of [ana, ben]) {
+    await one.at('call-end').waitFor();
+    await one.press('call-close');
+    await one.at('call-end').waitFor({ state: 'hidden' });
+  }
+  await ana.open(ben);
+  await ben.open(ana);
 });
 
 await runner.aside('both see that it was read, and who likes sees that the other is typing', async () => {

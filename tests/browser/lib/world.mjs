@@ -54,6 +54,7 @@ export class World {
       PARLANCE_BROWSER: browser,
       PARLANCE_MICROPHONE: 'none',
       PARLANCE_SPEAKER: 'none',
+      PARLANCE_CAMERA: 'counter',
       PARLANCE_MEDIA_LOOPBACK: '1',
       RUST_LOG: process.env.RUST_LOG ?? 'info',
     };
