@@ -113,7 +113,8 @@ async fn picture(
     }
     match shell.api.picture(wish).await {
         Ok(bytes) => ([(header::CACHE_CONTROL, "no-store")], bytes).into_response(),
-        Err(error) => (StatusCode::NOT_FOUND, axum::Json(error)).into_response(),
+        // A page asks once more when a call has just ended: that is no fault of anybody.
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
     }
 }
 

@@ -22,11 +22,21 @@ const OWN: (u32, u32) = (640, 360);
 const BETWEEN_KEYS: Duration = Duration::from_millis(300);
 /// Pictures in a row that may fail before the camera is given up.
 const FAILURES: u32 = 30;
+/// Tries to say that no more pictures come, and what lies between them.
+const GOODBYES: u32 = 10;
+const BETWEEN_GOODBYES: Duration = Duration::from_millis(30);
 /// Threads of one encoder.
 const THREADS: u32 = 2;
 
+/// What is on its way out.
+pub(crate) enum VideoOut {
+    Frame(FrameOut),
+    /// No more pictures come for now; the other side need not wonder.
+    Goodbye,
+}
+
 /// An encoded picture on its way out.
-pub(crate) struct VideoOut {
+pub(crate) struct FrameOut {
     pub(crate) frame: Encoded,
     /// When it was taken.
     pub(crate) taken: Instant,
@@ -77,6 +87,13 @@ fn rest(part: &VideoPart, state: CameraState) {
     part.counters.sent_height.store(0, Ordering::Relaxed);
     part.counters.sent_rate.store(0, Ordering::Relaxed);
     part.tell(VideoNews::Camera(state));
+    // The last frames may still wait; without a goodbye the other side finds out by itself, only later.
+    for _ in 0..GOODBYES {
+        if !part.agreed.load(Ordering::Acquire) || part.out.try_send(VideoOut::Goodbye).is_ok() {
+            return;
+        }
+        std::thread::sleep(BETWEEN_GOODBYES);
+    }
 }
 
 fn run(part: &VideoPart, choice: &CameraChoice, stop: &AtomicBool) {
@@ -192,7 +209,7 @@ impl Studio {
         if frame.key {
             self.key_at = Some(taken);
         }
-        permit.send(VideoOut { frame, taken, estimate: self.estimate.now() });
+        permit.send(VideoOut::Frame(FrameOut { frame, taken, estimate: self.estimate.now() }));
     }
 
     /// The frame of a picture; none if it is left out.

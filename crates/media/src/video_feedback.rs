@@ -14,6 +14,7 @@ use rtc::interceptor::{
 use rtc::peer_connection::configuration::interceptor_registry::{configure_nack, configure_twcc};
 use rtc::peer_connection::configuration::media_engine::MediaEngine;
 use rtc::rtcp;
+use rtc::rtcp::goodbye::Goodbye;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
@@ -35,6 +36,9 @@ const UNKNOWN: u32 = u32::MAX;
 pub(crate) struct Feedback {
     opened: Instant,
     key_wanted: AtomicBool,
+    goodbye: AtomicBool,
+    /// Pictures that were shown since then.
+    since_goodbye: AtomicU32,
     lost_permille: AtomicU32,
     arrivals: Mutex<Arrivals>,
     sync: Mutex<LipSync>,
@@ -46,6 +50,8 @@ impl Feedback {
         Self {
             opened,
             key_wanted: AtomicBool::new(false),
+            goodbye: AtomicBool::new(false),
+            since_goodbye: AtomicU32::new(0),
             lost_permille: AtomicU32::new(UNKNOWN),
             arrivals: Mutex::default(),
             sync: Mutex::default(),
@@ -76,6 +82,20 @@ impl Feedback {
     /// Gives a wish back that could not be fulfilled.
     pub(crate) fn wish_key(&self) {
         self.key_wanted.store(true, Ordering::Release);
+    }
+
+    /// Whether the peer said that no more pictures come; asked once for each time.
+    pub(crate) fn take_goodbye(&self) -> bool {
+        self.goodbye.swap(false, Ordering::AcqRel)
+    }
+
+    /// A picture was shown: those on their way may follow a goodbye, more than so many mean that it is taken back.
+    pub(crate) fn outlive_goodbye(&self, on_their_way: u32) {
+        if !self.goodbye.load(Ordering::Acquire) {
+            self.since_goodbye.store(0, Ordering::Relaxed);
+        } else if self.since_goodbye.fetch_add(1, Ordering::Relaxed) >= on_their_way {
+            self.goodbye.store(false, Ordering::Release);
+        }
     }
 
     /// What the peer told of each of our packets.
@@ -150,6 +170,10 @@ impl Listener {
         } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
             if fir.fir.iter().any(|entry| entry.ssrc == self.own_ssrc) {
                 self.feedback.wish_key();
+            }
+        } else if let Some(goodbye) = packet.downcast_ref::<Goodbye>() {
+            if self.picture.is_some_and(|picture| goodbye.sources.contains(&picture)) {
+                self.feedback.goodbye.store(true, Ordering::Release);
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.hear_losses(&report.reports);

@@ -6,6 +6,7 @@ use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rtc::rtcp::goodbye::Goodbye;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp;
 use rtc::rtp::codec::vp8::Vp8Payloader;
@@ -18,7 +19,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use crate::usage::Held;
 use crate::video_assembly::{Assembled, Assembly};
-use crate::video_camera::VideoOut;
+use crate::video_camera::{FrameOut, VideoOut};
 use crate::video_track::{CLOCK, PictureState, Shown, VideoNews, VideoPart};
 
 /// Payload of one packet: with all heads it fits every path.
@@ -54,10 +55,16 @@ pub(crate) async fn send(
     let mut payloader = Vp8Payloader::default();
     payloader.enable_picture_id = true;
     let mut free = Instant::now();
-    while let Some(VideoOut { frame, taken, estimate }) = frames.recv().await {
+    while let Some(out) = frames.recv().await {
         if !part.shared.gate.is_open() {
             continue;
         }
+        let VideoOut::Frame(FrameOut { frame, taken, estimate }) = out else {
+            // RFC 3550, 6.6. The same source begins again when the camera does.
+            let goodbye = Goodbye { sources: vec![ssrc], reason: Bytes::new() };
+            let _ = track.write_rtcp(vec![Box::new(goodbye)]).await;
+            continue;
+        };
         let ticks = taken.saturating_duration_since(part.opened).as_micros() * u128::from(CLOCK) / 1_000_000;
         // Wraps by design.
         let timestamp = first_timestamp.wrapping_add(ticks as u32);
@@ -226,6 +233,7 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
                         std::thread::sleep(Duration::from_millis(wait));
                         let at = Instant::now();
                         number += 1;
+                        part.feedback.outlive_goodbye(FRAMES as u32);
                         let counters = &part.counters;
                         counters.decoded.store(number, Ordering::Relaxed);
                         counters.width.store(picture.width(), Ordering::Relaxed);
@@ -250,16 +258,17 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
             }
             Err(std_mpsc::RecvTimeoutError::Timeout) => {
                 let now = part.ms(Instant::now());
-                if freeze.tick(now) == Some(FreezeChange::Frozen) {
-                    part.tell(VideoNews::Picture(PictureState::Frozen));
-                }
-                if last_ms.is_some_and(|at| now.saturating_sub(at) > GONE_MS) {
+                let left = part.feedback.take_goodbye();
+                if last_ms.is_some_and(|at| left || now.saturating_sub(at) > GONE_MS) {
                     last_ms = None;
                     freeze.rest();
                     part.counters.width.store(0, Ordering::Relaxed);
                     part.counters.height.store(0, Ordering::Relaxed);
                     part.theirs.send_replace(None);
                     part.tell(VideoNews::Picture(PictureState::Gone));
+                }
+                if freeze.tick(now) == Some(FreezeChange::Frozen) {
+                    part.tell(VideoNews::Picture(PictureState::Frozen));
                 }
             }
             Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
