@@ -39,6 +39,7 @@ const ended = (reason, seconds = 0) => async (page) => {
 const ENDS = ['hung-up', 'declined', 'busy', 'no-answer', 'offline', 'not-permitted', 'fingerprint-mismatch', 'dropped', 'elsewhere', 'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting'];
 
 const DMITRI = chat('uni.example/dmitri');
+const CHOIR = chat('a.localhost/choir');
 const person = (user) => '#/people/' + encodeURIComponent(user);
 /** Tells a step of the linking, as the app does. */
 const linkGoes = (state) => (page) => demo(page, '(d, s, state) => d.link(state)', state);
@@ -261,6 +262,34 @@ export const scenes = [
   { name: 's5-recording', at: chat('studio.example/chiara.conti'), act: (page) => click(page, 'voice-record'), shows: 'voice-recording' },
   { name: 's5-recording-no-microphone', at: chat('studio.example/chiara.conti'), demo: 'fail:voice.begin', act: (page) => click(page, 'voice-record'), shows: 'voice-trouble', brief: true },
   { name: 's5-viewer', at: chat('studio.example/chiara.conti'), act: async (page) => { await page.locator('[data-testid=picture][data-drawn=true]').click(); }, shows: 'viewer-picture' },
+  { name: 's3-group-new', act: async (page) => {
+    await click(page, 'new-group');
+    await page.getByTestId('group-name').fill('Sunday choir');
+    await page.getByTestId('group-candidate').first().click();
+  }, shows: 'group-create' },
+  { name: 's3-group-trouble', demo: 'fail:group.create', act: async (page) => {
+    await click(page, 'new-group');
+    await page.getByTestId('group-name').fill('Sunday choir');
+    await page.getByTestId('group-candidate').first().click();
+    await click(page, 'group-create');
+  }, shows: 'group-trouble', brief: true },
+  { name: 's4-group', demo: 'group', at: CHOIR, shows: 'message-author' },
+  { name: 's4-group-asked', demo: 'group:member!asked', at: CHOIR, shows: 'group-request' },
+  { name: 's4-group-removed', demo: 'group:member!group-removed', at: CHOIR, shows: 'conversation-over' },
+  { name: 's6-group', demo: 'group', at: CHOIR, act: (page) => click(page, 'conversation-info'), shows: 'group-member' },
+  { name: 's6-group-member', demo: 'group:member', at: CHOIR, act: (page) => click(page, 'conversation-info'), shows: 'group-leave', brief: true },
+  { name: 's6-group-rename', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'group-rename');
+  }, shows: 'group-rename-do' },
+  { name: 's6-group-add', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'group-add');
+  }, shows: 'group-candidate', brief: true },
+  { name: 's6-group-remove', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await page.getByTestId('group-member-remove').last().click();
+  }, shows: 'group-confirm' },
   { name: 's6-gallery', at: chat('studio.example/chiara.conti'), act: (page) => click(page, 'conversation-gallery'), shows: 'gallery-file' },
   { name: 's6-gallery-empty', at: BEN, act: (page) => click(page, 'conversation-gallery'), shows: 'gallery-empty', brief: true },
   { name: 's6-context', at: BEN, act: (page) => click(page, 'conversation-info'), shows: 'context' },

@@ -8,12 +8,14 @@ use ts_rs::TS;
 
 mod chat;
 mod files;
+mod group;
 mod picture;
 mod sound;
 mod trust;
 
 pub use chat::*;
 pub use files::*;
+pub use group::*;
 pub use picture::*;
 pub use sound::*;
 pub use trust::*;
@@ -337,6 +339,78 @@ pub enum Question {
     ChatRead {
         /// Which conversation.
         chat: String,
+    },
+    /// Begins a conversation of several people, all of them contacts. → [`ChatSummary`]
+    #[serde(rename = "group.create")]
+    GroupCreate {
+        /// How it is called.
+        name: String,
+        /// Whom it is with, by address.
+        people: Vec<String>,
+    },
+    /// Who is in a group. → [`GroupView`]
+    #[serde(rename = "group.look")]
+    GroupLook {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Calls a group something else. → [`GroupDone`]
+    #[serde(rename = "group.rename")]
+    GroupRename {
+        /// Which conversation.
+        chat: String,
+        /// How it is called from now on.
+        name: String,
+    },
+    /// Takes contacts into a group; they read what follows. → [`GroupDone`]
+    #[serde(rename = "group.add")]
+    GroupAdd {
+        /// Which conversation.
+        chat: String,
+        /// Who, by address.
+        people: Vec<String>,
+    },
+    /// Takes somebody out of a group; they read nothing that follows. → [`GroupDone`]
+    #[serde(rename = "group.remove")]
+    GroupRemove {
+        /// Which conversation.
+        chat: String,
+        /// Who, by address.
+        user: String,
+    },
+    /// Makes a member an admin, or an admin a member. → [`GroupDone`]
+    #[serde(rename = "group.role")]
+    GroupRole {
+        /// Which conversation.
+        chat: String,
+        /// Who, by address.
+        user: String,
+        /// What they may change from now on.
+        role: crate::GroupRole,
+    },
+    /// Says yes to a group that a stranger added us to. → [`GroupView`]
+    #[serde(rename = "group.join")]
+    GroupJoin {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Leaves a group, or says no to it. Its owner ends it instead. → `null`
+    #[serde(rename = "group.leave")]
+    GroupLeave {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Ends a group for everybody; only its owner can. → `null`
+    #[serde(rename = "group.end")]
+    GroupEnd {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Who has a message of ours, and who read it. → [`GroupReach`]
+    #[serde(rename = "group.reach")]
+    GroupReach {
+        /// Which message.
+        message: String,
     },
     /// Looks a person up by address; may ask for consent first. → [`FoundPerson`]
     #[serde(rename = "person.find")]
@@ -900,6 +974,8 @@ pub struct ChatSummary {
     /// Unix milliseconds of the last thing that happened.
     #[ts(type = "number")]
     pub at: i64,
+    /// Of a conversation of several people: then `user` is its owner, and `name` how it is called.
+    pub group: Option<Box<GroupLine>>,
 }
 
 /// Where a contact stands.
@@ -917,6 +993,8 @@ pub enum ContactState {
     Declined,
     /// We blocked them.
     Blocked,
+    /// We know them from a group and have nothing else with them.
+    Met,
 }
 
 /// A conversation, opened.
@@ -940,6 +1018,8 @@ pub struct ChatView {
     pub pinned: Vec<ChatMessage>,
     /// After how many seconds messages end; 0 for never.
     pub timer: u32,
+    /// Of a conversation of several people: who is in it.
+    pub group: Option<GroupView>,
 }
 
 /// One line about trust: "Vouched for by accounts.example.org · checked 14:02".
@@ -1013,6 +1093,8 @@ pub struct ChatMessage {
     /// When it ends, in Unix milliseconds.
     #[ts(type = "number | null")]
     pub ends: Option<i64>,
+    /// In a group, of a message of ours: how many have it and how many read it.
+    pub reach: Option<GroupCount>,
 }
 
 /// What a message is.
@@ -1038,6 +1120,8 @@ pub enum Content {
         code: String,
         /// What the sentence needs: a host name, a duration in seconds ….
         detail: String,
+        /// In a group: who did it; nobody if we did.
+        by: Option<String>,
     },
     /// Its author took it back.
     Deleted,

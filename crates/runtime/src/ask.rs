@@ -102,6 +102,20 @@ impl Home {
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
 
+            // Groups.
+            Question::GroupCreate { name, people } => json(self.group_create(&name, &people).await?),
+            Question::GroupLook { chat } => json(self.group_look(&address(&chat)?)?),
+            Question::GroupRename { chat, name } => json(self.group_rename(&address(&chat)?, &name)?),
+            Question::GroupAdd { chat, people } => json(self.group_add(&address(&chat)?, &people)?),
+            Question::GroupRemove { chat, user } => json(self.group_remove(&address(&chat)?, &person(&user)?)?),
+            Question::GroupRole { chat, user, role } => {
+                json(self.group_role(&address(&chat)?, &person(&user)?, role)?)
+            }
+            Question::GroupJoin { chat } => json(self.group_join(&address(&chat)?)?),
+            Question::GroupLeave { chat } => json(self.group_leave(&address(&chat)?)?),
+            Question::GroupEnd { chat } => json(self.group_end(&address(&chat)?)?),
+            Question::GroupReach { message } => json(self.group_reach(&message)?),
+
             // People. Finding may wait for a person's consent.
             Question::PersonFind { address } => json(self.find(&address).await?),
             Question::PersonRequest { user } => {

@@ -218,7 +218,7 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
         }
         Some(object) => object,
     };
-    let chains = Chains::of(tx, me, &object.peer)?;
+    let chains = Chains::of(tx, me, &object)?;
     // Between whose devices the lease may have moved while we were away.
     let reporter = match object.side {
         Side::Observer(_) => object.peer.clone(),
@@ -276,6 +276,11 @@ pub(crate) fn catch_up(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<
         let mut rows = Vec::new();
         for state in [ChildState::Queued, ChildState::Sent] {
             rows.extend(tx.children_in(object.url.as_str(), state)?.into_iter().filter(|row| row.author == author));
+        }
+        if let Some(circle) = &object.circle {
+            // What is said to all is not what was said before somebody came.
+            let begins = circle.begins_after(&own_tag(me));
+            rows.retain(|row| row.seq.unsigned_abs() > begins);
         }
         rows.sort_by_key(|row| row.seq);
         let surplus = rows.len().saturating_sub(SAY_AGAIN);
@@ -443,7 +448,7 @@ fn readmit(
     {
         return Ok(Vec::new());
     }
-    let chains = Chains::of(tx, me, &object.peer)?;
+    let chains = Chains::of(tx, me, &object)?;
     let present = seal::members(tx, &group).map_err(failed)?;
     let leaf_of = |device: &str| present.iter().find(|leaf| leaf.dsk.to_string() == device).map(|leaf| leaf.leaf);
     let (mut leaves, mut packages, mut named) = (Vec::new(), Vec::new(), Vec::new());
@@ -469,7 +474,7 @@ fn readmit(
     let returns = |device: &str| named.iter().any(|one| one.device == device);
     for member in object.members.iter().filter(|member| !returns(&member.device)) {
         if let Some(inbox) = &member.inbox {
-            queue_sealed(tx, inbox, &invitation.commit, member.user == object.peer, None)?;
+            queue_sealed(tx, inbox, &invitation.commit, object.is_with(&member.user), None)?;
         }
     }
     object.set_members(tx, me, &chains, &named, now_s)?;
@@ -477,9 +482,11 @@ fn readmit(
         heard(tx, url, &one.device, ended + 1)?;
     }
     for inbox in named.iter().filter_map(|one| one.inbox.as_ref()) {
-        queue_sealed(tx, inbox, &invitation.welcome, *user == object.peer, None)?;
+        queue_sealed(tx, inbox, &invitation.welcome, object.is_with(user), None)?;
     }
-    histories::relay_chain(tx, me, &object, &object.peer.clone())?;
+    for user in object.with() {
+        histories::relay_chain(tx, me, &object, &user)?;
+    }
     histories::relay_chain(tx, me, &object, &me.record.user)?;
     let introduction = introduction_message(tx, me, &object)?;
     seal_and_queue(tx, me, &object, &introduction, None)?;

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use store::{ChildState, Tx};
 
 use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, pinned};
+use crate::circle;
 use crate::comparing;
 use crate::files;
 use crate::home::{Home, Ready, State, now_ms};
 use crate::key_changes::KEYS_CHANGED;
 use crate::objects::Follow;
-use crate::persons::{claimed_person, name_of};
+use crate::persons::{claimed_person, get_or_new, name_of};
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{child_message, get_object, get_person, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
@@ -74,6 +75,7 @@ impl Home {
                 more,
                 pinned: pinned(tx, chat)?,
                 timer: extra_of(tx, chat)?.timer(),
+                group: circle::view(tx, state.me()?, &object)?,
             })
         })
     }
@@ -116,6 +118,9 @@ impl Home {
     /// went on with other keys, goes on as another one.
     pub(crate) async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
         self.introduced(chat).await;
+        if self.is_group(chat) {
+            return Ok(chat.clone());
+        }
         let user = {
             let state = self.state();
             let alone = state.me()?.record.own.is_none();
@@ -143,6 +148,13 @@ impl Home {
         address(value.get("conversation").and_then(Value::as_str).unwrap_or_default())
     }
 
+    /// Whether a conversation is one of several people.
+    pub(crate) fn is_group(&self, chat: &Address) -> bool {
+        let state = self.state();
+        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
+        object.is_ok_and(|object| object.circle.is_some())
+    }
+
     /// Question `chat.retry`: the same words are sealed anew and queued, where the two speak now.
     pub(crate) async fn chat_retry(&self, id: &str) -> Outcome<()> {
         let (chat, value) = {
@@ -156,7 +168,7 @@ impl Home {
             (chat, child.value)
         };
         let to = self.chat_to_write(&chat).await?;
-        if to == chat {
+        if to == chat && !self.is_group(&chat) {
             return self.seal_again(id);
         }
         self.write_child(&mut self.state(), &to, value)?;
@@ -289,6 +301,9 @@ fn reaches_more(newer: &Object, older: &Object) -> bool {
 fn is_shown(object: &Object) -> bool {
     object.purpose == ObjectUse::Chat
         && match (&object.standing, &object.side) {
+            (Standing::Verifying { .. }, _) if object.circle.is_some() => false,
+            // Of a group one was never in, nothing is shown.
+            (Standing::Closed { .. }, _) if object.circle.is_some() => object.system_lines > 0,
             (Standing::Verifying { .. }, Side::Observer(_)) => object.is_unchecked_request(),
             (Standing::Closed { .. }, Side::Observer(_)) => object.peer_persona.is_some(),
             _ => true,
@@ -315,6 +330,9 @@ fn devices_in(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Vec<ChatDevic
 
 /// Who is on the other side; of somebody who is not checked, what they claim and no more.
 fn person_of(tx: &Tx<'_>, object: &Object) -> Outcome<Person> {
+    if object.circle.is_some() {
+        return get_or_new(tx, &object.peer);
+    }
     if object.is_unchecked_request() { Ok(claimed_person(object)) } else { get_person(tx, &object.peer) }
 }
 
@@ -326,15 +344,20 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
     Ok(ChatSummary {
         chat: object.url.to_string(),
         user: object.peer.handle(),
-        name: name_of(&person),
+        name: object.circle.as_ref().map_or_else(|| name_of(&person), |circle| circle.said.name.clone()),
         domain: object.peer.domain().to_string(),
-        contact: person.contact,
+        contact: match (&object.circle, &object.standing) {
+            (Some(_), Standing::Request) => ContactState::Request,
+            (Some(_), _) => ContactState::Accepted,
+            (None, _) => person.contact,
+        },
         at: last.as_ref().map_or(object.at, |message| message.at.max(object.at)),
         last,
         unread: i32::try_from(unread).unwrap_or(i32::MAX),
         draft: object.draft.clone(),
         mark: comparing::mark_of(tx, object)?,
-        change: person.change,
+        change: if object.circle.is_some() { None } else { person.change },
+        group: circle::line(tx, object)?.map(Box::new),
     })
 }
 

@@ -81,6 +81,10 @@ pub(crate) fn merged(
 ) -> Outcome<Vec<Follow>> {
     // Of a group whose introduction has not come, the group itself remembers its members.
     let Some(mut object) = known else { return Ok(vec![Follow::RetryEarly(url.clone())]) };
+    if done.removed_us && object.circle.is_some() && matches!(object.standing, Standing::Closed { .. }) {
+        // The Reporter said so before.
+        return Ok(Vec::new());
+    }
     if done.removed_us {
         object.standing = Standing::Closed { reason: "removed".into() };
         object.members.clear();
@@ -90,10 +94,13 @@ pub(crate) fn merged(
             Follow::ChatShown(url.clone()),
         ]);
     }
-    let chains = Chains::of(tx, me, &object.peer)?;
-    if done.added > 0 && (object.peer_persona.is_some() || object.purpose == ObjectUse::Own) {
+    let chains = Chains::of(tx, me, &object)?;
+    let knows = object.peer_persona.is_some() || object.purpose == ObjectUse::Own;
+    if done.added > 0 && (knows || object.is_open() && object.circle.is_some()) {
+        let before = object.members.clone();
         object.set_members(tx, me, &chains, &done.named, now / 1000)?;
         behind::let_in(tx, &object, done.named.iter().map(|one| one.device.clone()))?;
+        object.greet(me, &before);
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
     object.members.retain(|member| !gone.contains(&member.device));
@@ -115,7 +122,7 @@ pub(crate) fn keep_early(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8]) -
     ask_for_missing(tx, me, &mut object)?;
     put_object(tx, &object)?;
     let mut follow: Vec<Follow> = pumps(&object).collect();
-    follow.push(Follow::RefreshChain { users: vec![object.peer.clone()], url: url.clone() });
+    follow.push(Follow::RefreshChain { users: object.with(), url: url.clone() });
     Ok(follow)
 }
 
@@ -252,7 +259,7 @@ fn help(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64, now: i64) -> Out
     let Some(due) = due(tx, &object.url, epoch, now)? else { return Ok(Vec::new()) };
     for member in &object.members {
         for (inbox, commit) in due.iter().filter_map(|commit| Some((member.inbox.as_ref()?, commit))) {
-            queue_sealed(tx, inbox, commit, member.user == object.peer, None)?;
+            queue_sealed(tx, inbox, commit, object.is_with(&member.user), None)?;
         }
     }
     Ok(pumps(object).collect())
@@ -273,7 +280,7 @@ pub(crate) fn send_again(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64,
     let log: CommitLog = tx.get(kind::COMMITS, object.url.as_str()).map_err(Failure::store)?.unwrap_or_default();
     for message in log.from(epoch) {
         if let Some(inbox) = &member.inbox {
-            queue_sealed(tx, inbox, &message, member.user == object.peer, None)?;
+            queue_sealed(tx, inbox, &message, object.is_with(&member.user), None)?;
         }
     }
     Ok(pumps(object).collect())
@@ -403,6 +410,7 @@ impl Home {
                 });
                 let wanted: Vec<&crate::registry::RegistryDevice> = wanted.collect();
                 crate::histories::relay_chain(tx, me, &object, &user)?;
+                crate::circle::before_invitation(tx, me, &object, &user)?;
                 crate::objects::invite_devices(tx, me, &mut object, wanted.into_iter(), now_ms())?;
                 put_object(tx, &object)?;
                 let mut follow: Vec<Follow> = pumps(&object).collect();
@@ -440,12 +448,12 @@ fn drop_dead_and_find_lacking(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) 
     if closed || !seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
         return Ok((Vec::new(), Vec::new()));
     }
-    let chains = Chains::of(tx, me, &object.peer)?;
+    let mut follow = crate::circle::settle_left(tx, me, &mut object, now)?;
+    let chains = Chains::of(tx, me, &object)?;
     let own = me.dsk.verifying_key();
     let leaves = seal::members(tx, &group).map_err(failed)?;
     let dead: Vec<u32> =
         leaves.iter().filter(|leaf| leaf.dsk != own && chains.is_dead(leaf, now_s)).map(|leaf| leaf.leaf).collect();
-    let mut follow = Vec::new();
     if !dead.is_empty() {
         let ended = seal::epoch(tx, &group).map_err(failed)?;
         let commit = seal::remove(tx, &me.device, &group, &dead, &[]).map_err(|e| Failure::new(e.code(), e))?;

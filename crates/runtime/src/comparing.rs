@@ -24,6 +24,9 @@ type Side = (PersonaId, keys::VerifyingKey);
 /// Green only when the person was compared and the chain of the compared persona, or ours, names every device
 /// in the group.
 pub(crate) fn mark_of(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
+    if object.circle.is_some() {
+        return mark_of_group(tx, object);
+    }
     let person: Option<Person> = tx.get(kind::PERSON, object.peer.address().as_str()).map_err(Failure::store)?;
     let Some(person) = person else { return Ok(TrustMark::Introduced) };
     let mark = mark(&person);
@@ -31,6 +34,20 @@ pub(crate) fn mark_of(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
         return Ok(TrustMark::Introduced);
     }
     Ok(mark)
+}
+
+/// Green in a group only when everybody in it was compared.
+fn mark_of_group(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
+    let mut worst = TrustMark::Verified;
+    for user in object.with() {
+        let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        match person.as_ref().map_or(TrustMark::Introduced, mark) {
+            TrustMark::Changed => return Ok(TrustMark::Changed),
+            TrustMark::Introduced => worst = TrustMark::Introduced,
+            TrustMark::Verified => {}
+        }
+    }
+    Ok(worst)
 }
 
 pub(crate) fn mark(person: &Person) -> TrustMark {
@@ -73,7 +90,7 @@ pub(crate) fn restate(person: &mut Person) {
 
 /// Whether words may leave for this person: not while a change of keys waits for a decision.
 pub(crate) fn may_send(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
-    may_send_to(tx, &object.peer)
+    object.with().iter().try_for_each(|user| may_send_to(tx, user))
 }
 
 /// The same, by the person.
@@ -237,7 +254,7 @@ fn what_waited(tx: &Tx<'_>, me: &Ready, person: &Person) -> Outcome<Vec<Follow>>
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
     let mut follow = Vec::new();
     for (_, object) in objects {
-        if object.peer == person.user && object.purpose == ObjectUse::Chat && object.is_open() {
+        if object.is_with(&person.user) && object.purpose == ObjectUse::Chat && object.is_open() {
             flush(tx, me, &object)?;
             follow.extend(pumps(&object));
         }

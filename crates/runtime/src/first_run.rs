@@ -272,7 +272,7 @@ impl Home {
         let mut follow = Vec::new();
         for (_, object) in objects {
             follow.push(Follow::Listen(object.url.clone()));
-            if matches!(object.standing, crate::records::Standing::Verifying { .. }) {
+            if matches!(object.standing, crate::records::Standing::Verifying { .. }) || object.circle.is_some() {
                 follow.push(Follow::Verify(object.url.clone()));
             }
             follow.extend(pumps(&object));

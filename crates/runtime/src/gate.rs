@@ -25,6 +25,10 @@ pub(crate) enum Entry {
 
 /// Sealed bytes for an object we know, before they are opened.
 pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Outcome<()> {
+    if object.circle.is_some() && object.is_open() {
+        // Who of the group wrote it is known once it is opened; whose words are shown is judged then.
+        return Ok(());
+    }
     let (identity, wish) = match &object.standing {
         // Content flows between contacts only, so there is nothing to ask a person.
         Standing::Open => (Identity::Verified(Assurance::default()), Wish::Continue),
@@ -200,9 +204,11 @@ pub(crate) fn may_be_judged_again(object: &Object, inner: &Message) -> bool {
             "too-few-issuers" | "issuer-not-accepted" | "attestation-too-old" | "unknown-issuer" | "too-old"
         )
     };
+    // Or who was taken out of a group, or left it, and is taken in again.
+    let out = |reason: &str| object.circle.is_some() && matches!(reason, "group-removed" | "left");
     object.purpose == ObjectUse::Chat
         && matches!(object.side, Side::Observer(_))
-        && matches!(&object.standing, Standing::Closed { reason } if lacking(reason))
+        && matches!(&object.standing, Standing::Closed { reason } if lacking(reason) || out(reason))
         && inner.kind == MessageType::Create
         && inner.to.as_str().ends_with("/subscription")
 }
@@ -212,7 +218,7 @@ fn contact_of(person: &Person) -> Option<Contact> {
     match person.contact {
         ContactState::Accepted => Some(Contact::Accepted),
         ContactState::Blocked => Some(Contact::Blocked),
-        ContactState::Asked | ContactState::Request | ContactState::Declined => None,
+        ContactState::Asked | ContactState::Request | ContactState::Declined | ContactState::Met => None,
     }
 }
 

@@ -133,6 +133,10 @@ pub(crate) fn on_identity(
     if told.entries.len() > TOLD_ENTRIES || many {
         return Err(Failure::new("too-large", "more entries than are told at once"));
     }
+    if object.circle.is_some() && !object.is_open() {
+        // Nobody in it is known yet; who they are, with all of their history, is shown by the Reporter.
+        return Ok(Vec::new());
+    }
     let by = author.member(object)?;
     if told.user == me.record.user {
         if by.user == me.record.user {
@@ -146,7 +150,8 @@ pub(crate) fn on_identity(
         let url = object.url.clone();
         return Ok(if news { vec![Follow::RefreshChain { users: vec![user], url }] } else { Vec::new() });
     }
-    if told.user != object.peer || object.peer_persona.is_none() {
+    let is_known = object.peer_persona.is_some() || object.circle.is_some();
+    if !object.is_with(&told.user) || !is_known {
         return Err(Failure::new("malformed", "a history of somebody who is not here"));
     }
     let Some(mut person) = tx.get::<Person>(kind::PERSON, told.user.address().as_str()).map_err(Failure::store)? else {
@@ -223,7 +228,7 @@ pub(crate) fn person_went_on(
 /// All groups with a person follow their chain.
 pub(crate) fn groups_of(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Vec<Follow>> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
-    let theirs = objects.into_iter().filter(|(_, object)| object.peer == *user);
+    let theirs = objects.into_iter().filter(|(_, object)| object.is_with(user));
     Ok(theirs.flat_map(|(_, object)| [Follow::RetryEarly(object.url.clone()), Follow::Reconcile(object.url)]).collect())
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Store, Tx};
 
+use crate::circle::{self, Circle};
 use crate::commits::After;
 use crate::home::{Home, Ready, State, body, now_ms, now_u64};
 use crate::members::{Author, Chains, check_alone, row_author, said, tag_of};
@@ -239,7 +240,7 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
             if object.purpose != ObjectUse::Own {
                 gate::admit_sealed(policy, now_u64(), object)?;
             }
-            Some(Chains::of(tx, me, &object.peer)?)
+            Some(Chains::of(tx, me, object)?)
         }
         None => None,
     };
@@ -320,6 +321,9 @@ pub(crate) fn on_inner(
     if matches!(object.standing, Standing::Closed { .. }) {
         return Ok(Vec::new());
     }
+    if (inner.kind, part.as_str()) == (MessageType::Update, "people") {
+        return circle::hear_person(tx, &mut object, author, &inner);
+    }
     let of_ours = author.is_of(&object, &me.record.user);
     if !object.is_open() && !of_ours && (inner.kind, part.as_str()) != (MessageType::Event, "subscription") {
         // Nothing of a person is shown or acted upon before they are verified.
@@ -332,7 +336,11 @@ pub(crate) fn on_inner(
     }
     let mut follow = Vec::new();
     if object.is_open() {
-        author.member(&object)?;
+        let member = author.member(&object)?;
+        if object.circle.is_some() && is_words(&inner, &part) && circle::is_blocked(tx, &member.user)? {
+            // Who is blocked is in the group all the same; what they say comes when that is taken back.
+            return Ok(Vec::new());
+        }
         follow.extend(ask_where_they_are(tx, me, &mut object, now)?);
     }
     follow.extend(on_word(tx, me, object, author, &part, &inner, now)?);
@@ -351,25 +359,33 @@ fn on_word(
 ) -> Outcome<Vec<Follow>> {
     match (inner.kind, part) {
         (MessageType::Create, "children") => on_child(tx, me, &mut object, author, inner, now),
-        (MessageType::Event, "introduces") if object.purpose == ObjectUse::Chat => {
+        (MessageType::Event, "introduces") if object.purpose == ObjectUse::Chat && object.circle.is_none() => {
             brought::on_introduces(tx, me, &mut object, author, inner)
         }
         (MessageType::Event, "behind") => commits::on_behind(tx, me, &object, author, inner, now),
         (MessageType::Event, "epoch") => behind::on_echo(tx, me, &mut object, author, inner),
         (MessageType::Event, "typing") if object.purpose == ObjectUse::Chat => {
             let user = object.member(&author.device).map(|member| member.user.clone());
-            let theirs = user.filter(|user| *user == object.peer);
+            let theirs = user.filter(|user| object.is_with(user));
             Ok(theirs.map(|user| Follow::Typing { url: object.url.clone(), user: user.handle() }).into_iter().collect())
         }
         (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, inner),
         (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, inner),
-        (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, inner),
-        (MessageType::Update, "") if author.is_holder => on_snapshot(tx, &mut object, inner),
+        (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, inner, now),
+        (MessageType::Update, "") if author.is_holder => on_snapshot(tx, me, &mut object, inner, now),
         (MessageType::Update, _) => Err(Failure::new("not-reporter", "only the Reporter changes an object")),
         (MessageType::Event, "subscription") => on_ended(tx, me, &mut object, author, inner),
-        (MessageType::Read, "") => on_resync(tx, me, &object, inner),
+        (MessageType::Execute, "circle") if object.is_open() => {
+            circle::on_wish(tx, me, &mut object, author, inner, now)
+        }
+        (MessageType::Read, "") => on_resync(tx, me, &object, author, inner),
         _ => Err(Failure::new("malformed", "no such inner message")),
     }
+}
+
+/// Whether it is something that a person said or did, and no word about the group itself.
+fn is_words(inner: &Message, part: &str) -> bool {
+    matches!((inner.kind, part), (MessageType::Create, "children") | (MessageType::Event, "typing"))
 }
 
 /// The first message of an object we do not know is the introduction of its Reporter, and nothing else.
@@ -401,7 +417,14 @@ fn first_word(
     if let Some(lease) = &said.lease {
         leases::adopt(tx, url, lease)?;
     }
+    let mut circle = match purpose {
+        ObjectUse::Chat => Circle::of(&me.record.user, &said.value)?,
+        ObjectUse::Call | ObjectUse::Own => None,
+    };
     if evidence.user == me.record.user {
+        if let Some(circle) = circle {
+            return our_group_elsewhere(tx, me, copied, url, circle, author, said, now);
+        }
         return ours_elsewhere(tx, me, copied, url, purpose, author, said, now);
     }
     let user = evidence.user.clone();
@@ -427,6 +450,9 @@ fn first_word(
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
+    if let Some(circle) = &mut circle {
+        circle::hear_reporter(circle, &said.introduction)?;
+    }
     let waiting = WaitingEvidence {
         name: said.introduction.name,
         evidence: said.introduction.evidence,
@@ -437,7 +463,13 @@ fn first_word(
     };
     let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     let side = Side::Observer(observer);
-    let object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, standing, side, now));
+    let is_new = copied.as_ref().is_none_or(|before| !matches!(before.standing, Standing::Copied));
+    let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, standing, side, now));
+    object.circle = circle.map(|circle| circle.after(object.circle.take()));
+    if object.circle.is_some() && is_new {
+        // What was said before we came is not for us.
+        object.children.adopt(&said.have);
+    }
     put_object(tx, &object)?;
     Ok(vec![Follow::Listen(url.clone()), Follow::Verify(url.clone())])
 }
@@ -451,11 +483,15 @@ fn introduced_again(
     inner: &Message,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    if !author.is_holder || object.peer_persona.is_none() || matches!(object.standing, Standing::Closed { .. }) {
+    let is_known = object.peer_persona.is_some() || object.circle.is_some();
+    if !author.is_holder || !is_known || matches!(object.standing, Standing::Closed { .. }) {
         return Ok(Vec::new());
     }
     let said: Introduced = said(inner)?;
-    let chains = Chains::of(tx, me, &object.peer)?;
+    if object.circle.is_some() && matches!(object.standing, Standing::Verifying { .. }) {
+        return circle::named_meanwhile(tx, &mut object, said.members);
+    }
+    let chains = Chains::of(tx, me, &object)?;
     let reached = |object: &Object| object.members.iter().filter(|member| member.inbox.is_some()).count();
     let before = reached(&object);
     object.set_members(tx, me, &chains, &said.members, now / 1000)?;
@@ -472,7 +508,51 @@ fn introduced_again(
 /// An object begins here; what another device told of it before stays.
 fn begun(copied: Option<Object>, new: Object) -> Object {
     let Some(before) = copied else { return new };
-    Object { children: before.children, draft: before.draft, system_lines: before.system_lines, at: before.at, ..new }
+    Object {
+        children: before.children,
+        draft: before.draft,
+        system_lines: before.system_lines,
+        at: before.at,
+        circle: before.circle,
+        ..new
+    }
+}
+
+/// Another device of ours made a group, or writes it: we stand by, and check its people ourselves.
+#[allow(clippy::too_many_arguments, reason = "all of it is judged together")]
+fn our_group_elsewhere(
+    tx: &Tx<'_>,
+    me: &Ready,
+    copied: Option<Object>,
+    url: &Address,
+    mut circle: Circle,
+    author: &Author,
+    said: Introduced,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    author.own(me, now / 1000)?;
+    circle::hear_reporter(&mut circle, &said.introduction)?;
+    let snapshot = sync::Snapshot { version: said.version, value: said.value };
+    let observer =
+        sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
+    let is_new = copied.is_none();
+    let waiting = WaitingEvidence {
+        name: said.introduction.name,
+        evidence: said.introduction.evidence,
+        invited_us: false,
+        brought: brought::Words::default(),
+        device: author.device.clone(),
+        members: said.members,
+    };
+    let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
+    let (peer, side) = (me.record.user.clone(), Side::Standby(observer));
+    let mut object = begun(copied, Object::new(url.clone(), ObjectUse::Chat, said.schema, peer, standing, side, now));
+    object.circle = Some(circle.ours().after(object.circle.take()));
+    if is_new {
+        object.children.adopt(&said.have);
+    }
+    put_object(tx, &object)?;
+    Ok(vec![Follow::Listen(url.clone()), Follow::Verify(url.clone())])
 }
 
 /// Another device of ours made this object, or holds it: we stand by.
@@ -503,7 +583,7 @@ fn ours_elsewhere(
     // Whom our other device invited is known by the persona of their leaves until they introduce themselves.
     object.peer_persona = own::leaves_of_peer(tx, me, &object)?;
     if object.is_open() {
-        let chains = Chains::of(tx, me, &peer)?;
+        let chains = Chains::of(tx, me, &object)?;
         object.set_members(tx, me, &chains, &said.members, now / 1000)?;
         put_object(tx, &object)?;
         persons::flush(tx, me, &object)?;
@@ -580,7 +660,7 @@ fn on_child(
         return Err(Failure::new("malformed", "the child is not of this object and author"));
     }
     let held = json!({ "resource": child.resource, "seq": child.seq, "value": child.value, "at": child.at });
-    let by_peer = author.is_of(object, &object.peer);
+    let by_peer = object.member(&author.device).is_some_and(|member| object.is_with(&member.user));
     let mut follow = Vec::new();
     match object.children.on_child(&tag, child.seq, held) {
         sync::ChildOutcome::Ready(ready) => {
@@ -615,6 +695,10 @@ fn keep_child(
     child: Child,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
+    if object.circle.is_some() && circle::is_before(&child.value) {
+        // Its number is taken; it was said to others.
+        return Ok(Vec::new());
+    }
     if is_gone(&child.value) {
         // Its number is taken; how many there were is told once the page is here.
         behind::was_gone(tx, &object.url)?;
@@ -659,7 +743,10 @@ fn keep_child(
             }
         }
     }
-    let person = get_person(tx, &object.peer)?;
+    let person = match &object.circle {
+        Some(_) => persons::get_or_new(tx, &user)?,
+        None => get_person(tx, &object.peer)?,
+    };
     let tell = json!({
         "resource": child.resource, "seq": child.seq, "author": user, "value": child.value,
         "at": row.at, "identity": identity_of(&person),
@@ -703,6 +790,10 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inn
         follow.extend(on_resent(tx, me, object, &tag, resent)?);
         return Ok(follow);
     }
+    if object.circle.is_some() {
+        let user = author.member(object)?.user.clone();
+        return circle::heard_of(tx, me, object, &user, (&receipt.delivered, &receipt.read));
+    }
     if !author.is_of(object, &object.peer) {
         // Only the other side's word counts for "delivered".
         return Ok(Vec::new());
@@ -711,17 +802,25 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inn
 }
 
 /// The Reporter changed the object.
-fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
+fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: i64) -> Outcome<Vec<Follow>> {
     let change: sync::Change = said(inner)?;
+    let is_next = change.version == object.watched()?.version().saturating_add(1);
+    // What is not believed is not applied, and nothing that builds on it.
+    let judged = if is_next { circle::judge(object, &change)? } else { None };
     match object.watched()?.on_change(&change) {
         Ok(sync::Outcome::Applied) => {
-            put_object(tx, object)?;
-            Ok(vec![Follow::Tell {
+            let mut follow = vec![Follow::Tell {
                 to: hyperty_of(me, object.purpose),
                 kind: MessageType::Update,
                 from: below(&object.url, "changes")?,
                 body: body(&change),
-            }])
+            }];
+            if let Some((after, steps)) = judged {
+                follow.extend(circle::took(tx, me, object, after, &steps, now)?);
+                follow.extend([Follow::Verify(object.url.clone()), Follow::RetryEarly(object.url.clone())]);
+            }
+            put_object(tx, object)?;
+            Ok(follow)
         }
         Ok(sync::Outcome::Duplicate) => Ok(Vec::new()),
         Ok(sync::Outcome::Gap { .. }) => {
@@ -736,6 +835,9 @@ fn on_change(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message) -> O
 /// The other side refused, left or ended the object.
 fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
     let ended: Ended = said(inner)?;
+    if object.circle.is_some() {
+        return circle::left(tx, me, object, author, ended.reason.as_deref().unwrap_or_default(), now_ms());
+    }
     let reason = match ended.code {
         403 => "declined".to_owned(),
         486 => "busy".to_owned(),
@@ -768,11 +870,16 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
 }
 
 /// The Reporter sends its whole value, because we were too far behind.
-fn on_snapshot(tx: &Tx<'_>, object: &mut Object, inner: &Message) -> Outcome<Vec<Follow>> {
+fn on_snapshot(tx: &Tx<'_>, me: &Ready, object: &mut Object, inner: &Message, now: i64) -> Outcome<Vec<Follow>> {
     let snapshot: sync::Snapshot = said(inner)?;
-    object.watched()?.on_snapshot(snapshot).map_err(|e| Failure::new("bad-change", e))?;
+    let outcome = object.watched()?.on_snapshot(snapshot).map_err(|e| Failure::new("bad-change", e))?;
+    let mut follow = Vec::new();
+    if outcome == sync::Outcome::Applied {
+        follow = circle::recast(tx, me, object, now)?;
+        follow.extend([Follow::Verify(object.url.clone()), Follow::RetryEarly(object.url.clone())]);
+    }
     put_object(tx, object)?;
-    Ok(Vec::new())
+    Ok(follow)
 }
 
 /// Takes what was held while its sender was being verified.

@@ -93,7 +93,7 @@ fn move_lease(
     by: &keys::VerifyingKey,
     now: i64,
 ) -> Outcome<seal::Moved> {
-    let chains = Chains::of(tx, me, &object.peer)?;
+    let chains = Chains::of(tx, me, object)?;
     let now_s = now / 1000;
     let judge = seal::LeaseJudge {
         // A dead device still belongs to somebody: the chain that once named it says to whom.

@@ -18,6 +18,7 @@ mod brought;
 mod calls;
 mod chat;
 mod chats;
+mod circle;
 mod commits;
 mod comparing;
 mod config;

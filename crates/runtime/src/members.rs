@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
+use crate::circle::is_met;
 use crate::home::{Ready, now_ms};
 use crate::records::{Member, Object, Person, kind};
 use crate::settling;
@@ -71,12 +72,27 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Ours, and the other side's as far as it was seen.
-    pub(crate) fn of(tx: &Tx<'_>, me: &Ready, peer: &UserAddress) -> Outcome<Self> {
-        Self::at(tx, me, peer, now_ms() / 1000)
+    /// Ours, and those of everybody else in an object.
+    ///
+    /// Of a conversation of two it is the other side's as far as it was seen; in a group only who is verified here
+    /// vouches for devices, and only while they are in it.
+    pub(crate) fn of(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Self> {
+        let now_s = now_ms() / 1000;
+        let Some(circle) = &object.circle else { return Self::at(tx, me, &object.peer, now_s) };
+        let mut all = Self::at(tx, me, &me.record.user, now_s)?;
+        let pins = settling::pins(tx)?;
+        for user in circle.said.people.keys().filter(|user| **user != me.record.user) {
+            let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+            let chain = person.filter(is_met).and_then(|person| me.parsed.chain(&person.chain).ok());
+            if let Some(mut chain) = chain {
+                settling::settle(&mut chain, &pins, now_s);
+                all.known.push((user.clone(), chain));
+            }
+        }
+        Ok(all)
     }
 
-    /// The same, as they stand at a time.
+    /// Ours, and one other person's, as they stand at a time.
     pub(crate) fn at(tx: &Tx<'_>, me: &Ready, peer: &UserAddress, now_s: i64) -> Outcome<Self> {
         let mut own = me.chain.clone();
         settling::settle_own(&mut own, &me.record.resets, now_s);
@@ -200,6 +216,10 @@ impl Object {
             let user = chains.owner_of(leaf, now_s).map_err(|why| Failure::new("unverified-leaf", why))?.clone();
             let said = named.iter().find(|one| one.device == device && one.user == user);
             let inbox = said.and_then(|one| one.inbox.clone()).filter(|inbox| inbox.domain() == user.domain());
+            if self.circle.as_ref().is_some_and(|circle| user != me.record.user && !circle.has(&user)) {
+                // They said that they leave: nothing goes there any more.
+                continue;
+            }
             let before = self.member(&device).and_then(|member| member.inbox.clone());
             members.push(Member { device, user, inbox: inbox.or(before) });
         }
@@ -209,7 +229,7 @@ impl Object {
 
     /// The devices of the other side.
     pub(crate) fn peer_devices(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.user == self.peer)
+        self.members.iter().filter(|member| self.is_with(&member.user))
     }
 
     /// The domains in which members receive.

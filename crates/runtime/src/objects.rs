@@ -1,6 +1,7 @@
 //! The Sync Manager: what Hyperties of this runtime do with data objects.
 
 use bus::Place;
+use contract::ContactState;
 use message::{Address, Body, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::sending::{
     queue_sealed, queue_to_all, seal_and_queue, sealing,
 };
 use crate::trouble::{Failure, Outcome};
-use crate::{behind, brought, chat, commits, comparing, gate, histories, persons};
+use crate::{behind, brought, chat, circle, commits, comparing, gate, histories, persons};
 
 /// What a Hyperty wants to create (reference flow "Object create").
 #[derive(Deserialize)]
@@ -177,6 +178,9 @@ impl Home {
                 return Err(Failure::new("key-change", "the registry names another persona than the one we know"));
             }
             person.persona.get_or_insert_with(|| entry.persona.clone());
+            if person.contact == ContactState::Met {
+                person.contact = ContactState::Asked;
+            }
             histories::saw_chain(&mut person, &entry.chain)?;
             if purpose == ObjectUse::Chat {
                 person.chat = Some(url.clone());
@@ -473,7 +477,8 @@ pub(crate) fn invite_devices<'a>(
     now: i64,
 ) -> Outcome<()> {
     let (group, now_s) = (object.group()?, now / 1000);
-    let chains = Chains::of(tx, me, &object.peer)?;
+    let chains = Chains::of(tx, me, object)?;
+    let before = object.members.clone();
     let invited: Vec<&RegistryDevice> = devices.filter(|one| one.key_package.is_some()).collect();
     let packages: Vec<&[u8]> = invited.iter().filter_map(|one| one.key_package.as_deref()).collect();
     if packages.is_empty() {
@@ -495,13 +500,16 @@ pub(crate) fn invite_devices<'a>(
     commits::log_commit(tx, &object.url, ended, &invitation.commit)?;
     queue_to_all(tx, object, &invitation.commit)?;
     object.set_members(tx, me, &chains, &named, now_s)?;
+    object.greet(me, &before);
     for one in &invited {
         behind::heard(tx, &object.url, &one.device, ended + 1)?;
-        let to_peer = object.member(&one.device).is_some_and(|member| member.user == object.peer);
+        let to_peer = object.member(&one.device).is_some_and(|member| object.is_with(&member.user));
         queue_sealed(tx, &one.inbox, &invitation.welcome, to_peer, None)?;
     }
     let introduction = introduction_message(tx, me, object)?;
-    seal_and_queue(tx, me, object, &introduction, None)
+    seal_and_queue(tx, me, object, &introduction, None)?;
+    let devices: Vec<String> = invited.iter().map(|one| one.device.clone()).collect();
+    circle::after_invitation(tx, me, object, &devices)
 }
 
 pub(crate) fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Address> {

@@ -142,6 +142,8 @@ struct Skeleton {
     at: i64,
     #[serde(default)]
     extra: Extra,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    circle: Option<crate::circle::Circle>,
 }
 
 /// A row of history.
@@ -176,7 +178,7 @@ pub(crate) fn on_own(
         // A device of ours says where it is.
         (MessageType::Subscribe, "subscription") => {
             let said: Named = inner.body.parse().map_err(malformed)?;
-            let chains = Chains::of(tx, me, &object.peer)?;
+            let chains = Chains::of(tx, me, object)?;
             let named = Named { device: author.device.clone(), user: me.record.user.clone(), inbox: said.inbox };
             object.set_members(tx, me, &chains, &[named], now / 1000)?;
             put_object(tx, object)?;
@@ -468,6 +470,7 @@ impl Skeleton {
             draft: object.draft.clone(),
             at: object.at,
             extra,
+            circle: object.circle.clone(),
         }
     }
 
@@ -485,6 +488,7 @@ impl Skeleton {
         object.children.adopt(&self.have);
         object.system_lines = self.system_lines;
         object.draft = self.draft;
+        object.circle = self.circle;
         put_object(tx, &object)
     }
 }

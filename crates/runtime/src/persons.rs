@@ -17,8 +17,8 @@ use crate::objects::Follow;
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::registry::Packages;
 use crate::sending::{
-    acceptance_message, below, child_message, get_object, get_person, inner_message, own_tag, pumps, put_object,
-    put_person, seal_and_queue,
+    Introduction, acceptance_message, below, child_message, get_object, get_person, inner_message, own_tag, pumps,
+    put_object, put_person, seal_and_queue,
 };
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
@@ -136,20 +136,9 @@ impl Home {
             let named: Vec<Named> = std::iter::once(speaker).chain(waiting.members.iter().cloned()).collect();
             object.set_members(tx, me, &chains, &named, now / 1000)?;
             let mut person = get_or_new(tx, verified.user())?;
-            person.name = display_name(&waiting.name, verified);
-            person.persona = Some(verified.persona().to_string());
-            told.extend(key_changes::differences(&person.chain, &chain, &pins, now / 1000));
-            let grew = !person.chain.is_empty() && chain.entries().len() > person.chain.len();
-            saw_chain(&mut person, &chain)?;
-            key_changes::mark(tx, &mut person, &told, now)?;
-            if person.compared_at.is_some() {
-                pins.compared(&verified.persona());
-            }
+            let shown = Shown { name: &waiting.name, evidence: &waiting.evidence, chain };
+            let grew = shown.to(tx, &mut pins, &mut person, (verified, &mut told), now)?;
             tx.put(kind::PINS, PINS, &pins)?;
-            let state = trust_state(verified);
-            person.identity = Some(identity_line(verified.primary(), verified, state, now));
-            person.issuers = verified.attested().iter().map(|one| identity_line(one, verified, state, now)).collect();
-            restate(&mut person);
             let mut follow = key_changes::verdicts(&person, &told);
             for (code, detail) in told.iter().map(key_changes::Told::line) {
                 // It stands where the two speak from now on.
@@ -188,8 +177,64 @@ impl Home {
     pub(crate) fn person_list(&self) -> Outcome<Vec<PersonCard>> {
         let state = self.state();
         let persons: Vec<(String, Person)> = state.store()?.read(|tx| tx.list(kind::PERSON)).map_err(Failure::store)?;
-        Ok(persons.iter().map(|(_, person)| card_of(&state, person)).collect())
+        // Who is only in a group with us is shown there.
+        let known = persons.iter().filter(|(_, person)| person.contact != ContactState::Met);
+        Ok(known.map(|(_, person)| card_of(&state, person)).collect())
     }
+}
+
+/// What somebody showed who is verified now, with their history as it stands.
+struct Shown<'a> {
+    name: &'a str,
+    evidence: &'a identity::Evidence,
+    chain: identity::Sigchain,
+}
+
+impl Shown<'_> {
+    /// Becomes what is known of the person. Says whether their history grew.
+    fn to(
+        self,
+        tx: &Tx<'_>,
+        pins: &mut identity::PinBook,
+        person: &mut Person,
+        (verified, told): (&identity::VerifiedIdentity, &mut Vec<key_changes::Told>),
+        now: i64,
+    ) -> Outcome<bool> {
+        person.name = display_name(self.name, verified);
+        person.persona = Some(verified.persona().to_string());
+        told.extend(key_changes::differences(&person.chain, &self.chain, pins, now / 1000));
+        let grew = !person.chain.is_empty() && self.chain.entries().len() > person.chain.len();
+        saw_chain(person, &self.chain)?;
+        key_changes::mark(tx, person, told, now)?;
+        if person.compared_at.is_some() {
+            pins.compared(&verified.persona());
+        }
+        let state = trust_state(verified);
+        person.identity = Some(identity_line(verified.primary(), verified, state, now));
+        person.issuers = verified.attested().iter().map(|one| identity_line(one, verified, state, now)).collect();
+        person.tokens.clone_from(&self.evidence.tokens);
+        person.renewals.clone_from(&self.evidence.renewals);
+        restate(person);
+        Ok(grew)
+    }
+}
+
+/// Somebody in a group is verified: what is known of them, and whether their history grew.
+pub(crate) fn show_verified(
+    tx: &Tx<'_>,
+    pins: &mut identity::PinBook,
+    person: &mut Person,
+    verified: &identity::VerifiedIdentity,
+    introduction: &Introduction,
+    now: i64,
+) -> Outcome<(Vec<key_changes::Told>, bool)> {
+    let mut told = key_changes::resets(pins, verified);
+    pins.remember(verified, now / 1000);
+    let chain =
+        settling::theirs(&introduction.evidence.chain, pins, now / 1000).map_err(|e| Failure::new("bad-chain", e))?;
+    let shown = Shown { name: &introduction.name, evidence: &introduction.evidence, chain };
+    let grew = shown.to(tx, pins, person, (verified, &mut told), now)?;
+    Ok((told, grew))
 }
 
 fn card_of(state: &State, person: &Person) -> PersonCard {
@@ -318,6 +363,9 @@ pub(crate) fn accepted_elsewhere(
 /// We observe an object from now on, and say so with our own introduction.
 fn open_as_observer(tx: &Tx<'_>, me: &Ready, url: &Address, accepting: Accepting, now: i64) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
+    if object.circle.is_some() {
+        return crate::circle::open(tx, me, url, accepting == Accepting::Here, now);
+    }
     let mut person = get_person(tx, &object.peer)?;
     if accepting == Accepting::Here {
         seal_and_queue(tx, me, &object, &acceptance_message(me, url)?, None)?;
@@ -479,6 +527,8 @@ fn stranger(user: &UserAddress) -> Person {
         identity: None,
         issuers: Vec::new(),
         chain: Vec::new(),
+        tokens: Vec::new(),
+        renewals: Vec::new(),
         compared_at: None,
         change: None,
         next: None,
@@ -547,6 +597,6 @@ fn display_name(said: &str, verified: &identity::VerifiedIdentity) -> String {
 }
 
 /// Characters that change the direction of text or take no room, used to imitate other names.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::chat::After;
+use crate::circle::Circle;
 use crate::trouble::{Failure, Outcome};
 
 /// The kinds of records, each with its version in the name.
@@ -139,6 +140,12 @@ pub struct Person {
     /// Their sigchain, as far as it was seen and checked.
     #[serde(default)]
     pub chain: Vec<String>,
+    /// The PK tokens they showed when they were checked last, for those who are to know them in a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// Later words of the same issuers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renewals: Vec<String>,
     /// Unix milliseconds of when the codes were compared.
     #[serde(default)]
     pub compared_at: Option<i64>,
@@ -211,8 +218,11 @@ pub struct Object {
     pub purpose: ObjectUse,
     /// Its schema.
     pub schema: String,
-    /// The other side.
+    /// The other side; of a group its owner.
     pub peer: UserAddress,
+    /// Of a conversation of several people: who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) circle: Option<Circle>,
     /// How far the two sides know each other.
     pub standing: Standing,
     /// Ours, or what we see of theirs.
@@ -357,6 +367,7 @@ impl Object {
             purpose,
             schema,
             peer,
+            circle: None,
             standing,
             side,
             system_lines: 0,
@@ -409,6 +420,7 @@ impl Object {
     /// Whether somebody asks whose name is a mere claim until it can be checked.
     pub fn is_unchecked_request(&self) -> bool {
         self.unchecked.is_some()
+            && self.circle.is_none()
             && self.purpose == ObjectUse::Chat
             && matches!((&self.standing, &self.side), (Standing::Verifying { .. }, Side::Observer(_)))
     }

@@ -276,6 +276,7 @@ fn skeleton(text: &str) -> Keep {
         children: object.children,
         system_lines: object.system_lines,
         peer_persona: object.peer_persona,
+        circle: object.circle,
         draft: object.draft,
         ..bare
     })

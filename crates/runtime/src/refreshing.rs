@@ -85,7 +85,7 @@ pub(crate) fn keep_fresh(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Ou
             fresh.asked = Some(epoch);
         }
         Due::Commit => {
-            let chains = Chains::of(tx, me, &object.peer)?;
+            let chains = Chains::of(tx, me, &object)?;
             let check = &mut |leaf: &seal::Candidate<'_>| chains.owner_of(leaf, now / 1000).map(|_| ());
             let renewal = seal::commit_pending(tx, &me.device, &group, b"", check);
             let renewal = renewal.map_err(|e| Failure::new(e.code(), e))?;

@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use store::{ChildRow, Tx};
 
 use crate::chat;
+use crate::circle;
 use crate::home::{Ready, now_ms};
-use crate::members::{row_author, said};
+use crate::members::{Author, row_author, said};
 use crate::objects::Follow;
-use crate::records::{Asked, ChildValue, Object, Side};
+use crate::records::{Asked, ChildValue, Member, Object, Side};
 use crate::sending::{
     acceptance_message, child_message, inner_message, introduction_message, own_tag, pumps, put_object, seal_and_queue,
+    seal_to,
 };
 use crate::trouble::{Failure, Outcome};
 
@@ -72,8 +74,7 @@ fn page_after(
     url: &Address,
     author: &str,
     tag: &sync::Author,
-    have: u64,
-    last: u64,
+    (have, last, begins): (u64, u64, u64),
 ) -> Outcome<(Vec<Again>, Resent)> {
     let to = last.min(have.saturating_add(PAGE));
     let first = i64::try_from(have).unwrap_or(i64::MAX);
@@ -81,6 +82,8 @@ fn page_after(
     let rows = tx.children_of(url.as_str(), author, first, limit).map_err(Failure::store)?;
     let mut kept: BTreeMap<u64, ChildRow> = rows.into_iter().map(|row| (row.seq.unsigned_abs(), row)).collect();
     let again = (have.saturating_add(1)..=to).map(|seq| match kept.remove(&seq) {
+        // Said before the asker came: not for them.
+        _ if seq <= begins => Again { id: format!("{url}/children/{tag}-{seq}"), seq, at: 0, value: circle::before() },
         Some(row) => {
             let child = serde_json::from_str::<ChildValue>(&row.value).ok();
             let value = child.and_then(|child| chat::sent_again(tx, child.value).ok()).unwrap_or_else(gone);
@@ -92,7 +95,15 @@ fn page_after(
 }
 
 /// The other side misses something: what is asked for is sealed anew and sent again.
-pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Message) -> Outcome<Vec<Follow>> {
+///
+/// In a group it is brought to the one who asks and to nobody else: others may have come later than what it says.
+pub(crate) fn on_resync(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    author: &Author,
+    inner: &Message,
+) -> Outcome<Vec<Follow>> {
     let ask: sync::Resync = said(inner)?;
     let wanted: Wanted = said(inner)?;
     if crate::comparing::may_send(tx, object).is_err() {
@@ -100,21 +111,23 @@ pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Messag
         return Ok(Vec::new());
     }
     let (tag, user) = (own_tag(me), &me.record.user);
+    let asker = author.member(object)?.user.clone();
+    let begins = object.circle.as_ref().map_or(0, |circle| circle.begins_for(&asker, &tag));
+    let is_for = |member: &Member| object.circle.is_none() || member.user == asker;
+    let say = |inner: &Message| seal_to(tx, me, object, inner, &is_for);
     let have = ask.have.get(&tag).copied().unwrap_or(0);
-    if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(&tag) {
+    if matches!(object.side, Side::Observer(_)) && !ask.have.contains_key(&tag) && object.circle.is_none() {
         // Who has nothing of ours may have missed that we accepted; who knows it drops this.
         seal_and_queue(tx, me, object, &acceptance_message(me, &object.url)?, None)?;
     }
     let last = object.children.have_of(&tag);
     if have < last {
-        let (again, resent) = page_after(tx, &object.url, &row_author(user, &tag), &tag, have, last)?;
+        let (again, resent) = page_after(tx, &object.url, &row_author(user, &tag), &tag, (have, last, begins))?;
         for child in again {
-            let inner = child_message(me, object, &child.id, child.seq, child.at, &child.value)?;
-            seal_and_queue(tx, me, object, &inner, None)?;
+            say(&child_message(me, object, &child.id, child.seq, child.at, &child.value)?)?;
         }
         let word = json!({ "resent": { tag.as_str(): resent } });
-        let inner = inner_message(MessageType::Event, &object.url, "children/", &word)?;
-        seal_and_queue(tx, me, object, &inner, None)?;
+        say(&inner_message(MessageType::Event, &object.url, "children/", &word)?)?;
     }
     if let Side::Reporter(reporter) = &object.side {
         if wanted.inboxes {
@@ -124,13 +137,11 @@ pub(crate) fn on_resync(tx: &Tx<'_>, me: &Ready, object: &Object, inner: &Messag
             sync::Since::Nothing => {}
             sync::Since::Changes(changes) => {
                 for change in changes {
-                    let inner = inner_message(MessageType::Update, &object.url, "changes", &change)?;
-                    seal_and_queue(tx, me, object, &inner, None)?;
+                    say(&inner_message(MessageType::Update, &object.url, "changes", &change)?)?;
                 }
             }
             sync::Since::Snapshot(snapshot) => {
-                let inner = inner_message(MessageType::Update, &object.url, "", &snapshot)?;
-                seal_and_queue(tx, me, object, &inner, None)?;
+                say(&inner_message(MessageType::Update, &object.url, "", &snapshot)?)?;
             }
         }
     }
@@ -251,7 +262,7 @@ mod tests {
         let mut pages = 0;
         loop {
             let (page, resent) =
-                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), have, 450)).unwrap();
+                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), (have, 450, 0))).unwrap();
             assert!(page.len() as u64 <= PAGE);
             heard.extend(page.iter().map(|child| (child.seq, is_gone(&child.value))));
             have = resent.to;
@@ -272,7 +283,7 @@ mod tests {
         let store = long_talk(folder.path());
         for have in [450, 451, u64::MAX] {
             let (page, resent) =
-                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), have, 450)).unwrap();
+                store.read(|tx| page_after(tx, &chat(), "ana laptop", &author("tag"), (have, 450, 0))).unwrap();
             assert!(page.is_empty() && resent.to >= resent.last, "{have}");
         }
     }

@@ -10,7 +10,7 @@ use store::{OutboxRow, Tx};
 use crate::home::{Ready, body};
 use crate::members::{Named, tag_of};
 use crate::objects::Follow;
-use crate::records::{ChildValue, Object, Person, Side, kind};
+use crate::records::{ChildValue, Member, Object, Person, Side, kind};
 use crate::trouble::{Failure, Outcome};
 use crate::{parcel, persons};
 use contract::TrustMark;
@@ -19,7 +19,7 @@ use contract::TrustMark;
 pub(crate) const TO_PEER: &str = "peer";
 
 /// What travels beside a Welcome: who I am, so that the other side can check before anything else.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Introduction {
     pub(crate) name: String,
     /// Address, inbox, tokens, sigchain and device.
@@ -139,12 +139,37 @@ pub(crate) fn seal_and_queue(
     inner: &Message,
     child: Option<&str>,
 ) -> Outcome<()> {
+    seal_for(tx, me, object, inner, child, &|_| true)
+}
+
+/// The same for some of them: what is sealed for all is brought to these only.
+pub(crate) fn seal_to(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    inner: &Message,
+    whom: &dyn Fn(&Member) -> bool,
+) -> Outcome<()> {
+    if !object.members.iter().any(whom) {
+        return Ok(());
+    }
+    seal_for(tx, me, object, inner, None, whom)
+}
+
+fn seal_for(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    inner: &Message,
+    child: Option<&str>,
+    whom: &dyn Fn(&Member) -> bool,
+) -> Outcome<()> {
     let group = object.group()?;
     let sealed = seal::seal(tx, &me.device, &group, inner.to_json().as_bytes()).map_err(sealing)?;
-    for member in &object.members {
+    for member in object.members.iter().filter(|member| whom(member)) {
         if let Some(inbox) = &member.inbox {
             // Whether a message arrived is told by the other side's devices, not by our own.
-            let to_peer = member.user == object.peer;
+            let to_peer = object.is_with(&member.user);
             // Before what is sealed: who was given another epoch than we can read this, and nothing else.
             let said = seal::testify(tx, &me.device, &group).map_err(sealing)?;
             queue(tx, inbox, &sealed, said.as_deref(), to_peer, child.filter(|_| to_peer))?;
@@ -189,7 +214,7 @@ fn queue(
 pub(crate) fn queue_to_all(tx: &Tx<'_>, object: &Object, sealed: &[u8]) -> Outcome<()> {
     for member in &object.members {
         if let Some(inbox) = &member.inbox {
-            queue_sealed(tx, inbox, sealed, member.user == object.peer, None)?;
+            queue_sealed(tx, inbox, sealed, object.is_with(&member.user), None)?;
         }
     }
     Ok(())

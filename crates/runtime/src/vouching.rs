@@ -69,7 +69,7 @@ impl Home {
             store.write(|tx| {
                 let mut object = get_object(tx, url)?;
                 let Standing::Verifying { evidence } = &object.standing else { return Ok(Vec::new()) };
-                if object.purpose != ObjectUse::Chat || object.unchecked.is_some() {
+                if object.purpose != ObjectUse::Chat || object.unchecked.is_some() || object.circle.is_some() {
                     return Ok(Vec::new());
                 }
                 let waiting: WaitingEvidence =
@@ -92,6 +92,9 @@ impl Home {
 
     /// All of trust.md 2.3 for the other side of an object.
     async fn verify(&self, url: &Address) -> Outcome<()> {
+        if self.is_group(url) {
+            return self.verify_circle(url).await;
+        }
         let (waiting, persona, pins) = {
             let state = self.state();
             let store = state.store()?;

@@ -40,7 +40,7 @@ export class Chats {
   }
 
   withUser(user: string): ChatSummary | undefined {
-    return this.list.find((one) => one.user === user);
+    return this.list.find((one) => one.group === null && one.user === user);
   }
 
   take(summary: ChatSummary): void {
@@ -59,6 +59,10 @@ export class Chats {
 
   takePerson(card: PersonCard): void {
     for (const chat of this.list) {
+      if (chat.group !== null) {
+        if (card.user in chat.group.names) chat.group.names[card.user] = card.name;
+        continue;
+      }
       if (chat.user !== card.user) continue;
       chat.name = card.name;
       chat.contact = card.contact;

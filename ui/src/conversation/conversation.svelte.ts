@@ -7,6 +7,7 @@ import type { Toasts } from '../shared/toasts.svelte';
 import { Files } from '../files/files.svelte';
 import { Voice } from '../files/voice.svelte';
 import { Waiting } from '../shared/waiting.svelte';
+import { nameIn } from '../groups/names';
 import { say } from '../words/words.svelte';
 
 /** The longest text one message may have. */
@@ -40,6 +41,8 @@ export class Conversation {
   forwarding = $state<ChatMessage | null>(null);
   /** Whether the other side is typing. */
   typing = $state(false);
+  /** Who of them types. */
+  typist = $state('');
   /** The files of this conversation. */
   readonly files: Files;
   readonly voice: Voice;
@@ -380,9 +383,10 @@ export class Conversation {
     });
   }
 
-  takeTyping(chat: string): void {
+  takeTyping(chat: string, user: string): void {
     if (chat !== this.chat) return;
     this.typing = true;
+    this.typist = user;
     clearTimeout(this.#typingTimer);
     this.#typingTimer = setTimeout(() => (this.typing = false), TYPING_SEEN_MS);
   }
@@ -439,7 +443,7 @@ export class Conversation {
     if (!isNew || message.mine) return;
     this.typing = false;
     if (message.content.type === 'text') {
-      const name = this.summary?.name ?? message.author;
+      const name = nameIn(this.summary, message.author);
       this.announcer.say(say('conversation.announce', { name, text: message.content.text }));
     }
     this.read();
@@ -455,6 +459,7 @@ export class Conversation {
   }
 
   takePerson(card: PersonCard): void {
+    if (this.view?.group) return void this.#lookAgain();
     if (this.view?.summary.user !== card.user) return;
     this.view.identity = card.identity;
     this.view.summary.change = card.change;

@@ -12,7 +12,7 @@ export function textOf(message: ChatMessage, name: string): string {
   if (content.type === 'unsupported') return say('conversation.unsupported');
   if (content.type === 'deleted') return say(message.mine ? 'conversation.you-deleted' : 'conversation.they-deleted', { name });
   if (content.code === 'timer-set') return timerText(Number(content.detail), message.mine, name);
-  return systemText(content.code, content.detail, name);
+  return systemText(content.code, content.detail, name, content.by);
 }
 
 /** What kind of file it is, and what was said with it. */
@@ -42,12 +42,14 @@ function besides(message: ChatMessage, name: string): string[] {
   return told;
 }
 
-export function systemText(code: string, detail: string, name: string): string {
+/** `by` is who did it, in a group; nobody if it was the person. */
+export function systemText(code: string, detail: string, name: string, by: string | null = null): string {
   const seconds = Number(detail);
   const length = stopwatch(Number.isFinite(seconds) ? seconds : 0);
   // Some sentences need the detail and have a second form for when there is none.
   const bare = detail === '' ? sayIfKnown(`system.${code}-bare`, { name }) : null;
-  return bare ?? sayIfKnown(`system.${code}`, { detail, length, name }) ?? (detail || say('system.unknown'));
+  const mine = by === null ? sayIfKnown(`system.${code}-mine`, { detail }) : null;
+  return bare ?? mine ?? sayIfKnown(`system.${code}`, { detail, length, name, by: by ?? '' }) ?? (detail || say('system.unknown'));
 }
 
 /** Words of the sealing that mean the same to a person. */

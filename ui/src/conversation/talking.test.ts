@@ -202,7 +202,7 @@ describe('disappearing messages', () => {
     await waitFor(() => expect(shell.asked).toContainEqual({ ask: 'chat.timer', input: { chat: BEN, seconds: 3600 } }));
     await waitFor(() => expect(screen.getByTestId('context-timer')).toHaveValue('3600'));
     const last = shell.world.messages[BEN]!.at(-1)!;
-    shell.tell({ news: 'message', data: { ...last, id: 'timer', ordinal: last.ordinal + 1, content: { type: 'system', code: 'timer-set', detail: '3600' } } });
+    shell.tell({ news: 'message', data: { ...last, id: 'timer', ordinal: last.ordinal + 1, content: { type: 'system', code: 'timer-set', detail: '3600', by: null } } });
     await waitFor(() => expect(screen.getAllByTestId('system-line').at(-1)).toHaveTextContent('You set messages to disappear after 1 hour'));
     shell.tell({ news: 'message-gone', data: { chat: BEN, id: last.id } });
     await waitFor(() => expect(line('Sending')).toBeUndefined());

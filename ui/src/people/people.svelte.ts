@@ -51,6 +51,11 @@ export class People {
 
   take(card: PersonCard): void {
     const at = this.list.findIndex((one) => one.user === card.user);
+    // Who is only in a group with us is shown there.
+    if (at < 0 && card.contact === 'met') {
+      if (this.card?.user === card.user) this.card = card;
+      return;
+    }
     if (at < 0) this.list = [...this.list, card];
     else this.list[at] = card;
     if (this.card?.user === card.user) this.card = card;

@@ -1,8 +1,9 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
+import { addChoir } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
-import type { AppState, KeyChangeKind, Protection, Question } from './shell';
+import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
 
 const DAY = 24 * 60 * 60_000;
 
@@ -23,6 +24,10 @@ export function sceneOf(scene: string): DemoWorld {
     if (name === 'unsupported') {
       world.trust.policy.unsupported = ['whoMayWrite'];
       world.trust.policy.settings.whoMayWrite = { who: 'contacts-of-verified' };
+    }
+    if (name === 'group') {
+      const [role = 'owner', standing] = value.split('!') as [GroupMember['role'] | undefined, string | undefined];
+      addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });
     }
     if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [] });
     if (name === 'offline') {
@@ -81,6 +86,6 @@ function changeKeys(world: DemoWorld, kind: KeyChangeKind, stops: boolean): void
   Object.assign(chat, { change, mark: state });
   for (const message of world.messages[chat.chat]!) {
     message.mark = state;
-    if (message.content.type === 'system') message.content = { type: 'system', code: `key-${kind}`, detail: change.issuer ?? '' };
+    if (message.content.type === 'system') message.content = { type: 'system', code: `key-${kind}`, detail: change.issuer ?? '', by: null };
   }
 }

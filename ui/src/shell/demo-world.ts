@@ -1,7 +1,7 @@
 /** Holds the sample data the demo plays with. */
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
 import { sampleNote, samplePaper, samplePicture } from './demo-files';
-import type { AppState, CallView, ChatMessage, ChatSummary, Consent, FileState, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
+import type { AppState, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -11,7 +11,7 @@ export const identity = (vouchedBy: string, at: number, state: IdentityLine['sta
 });
 
 /** A message that nobody said anything about yet. */
-export const plainMessage = { reply: null, edited: false, forwarded: false, pinned: false, reactions: [], ends: null } satisfies Partial<ChatMessage>;
+export const plainMessage = { reply: null, edited: false, forwarded: false, pinned: false, reactions: [], ends: null, reach: null } satisfies Partial<ChatMessage>;
 
 export interface DemoWorld {
   app: AppState;
@@ -26,6 +26,8 @@ export interface DemoWorld {
   trust: TrustWorld;
   /** After how many seconds messages end, by conversation. */
   timers: Record<string, number>;
+  /** Groups, by conversation. */
+  groups: Record<string, GroupView>;
   /** How far files are, by message; and what is on its way out. */
   files: { states: Record<string, FileState>; uploads: Upload[] };
   /** Questions that are refused, by name. */
@@ -58,7 +60,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     people.push(card);
     messages[card.chat!] = [];
     const mark = state ?? 'introduced';
-    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now });
+    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now, group: null });
     return card.chat!;
   };
 
@@ -77,7 +79,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     summary.at = message.at;
   };
   const text = (words: string): ChatMessage['content'] => ({ type: 'text', text: words });
-  const line = (code: string, detail = ''): ChatMessage['content'] => ({ type: 'system', code, detail });
+  const line = (code: string, detail = ''): ChatMessage['content'] => ({ type: 'system', code, detail, by: null });
 
   const ben = person('ben', 'b.localhost', 'Ben Okafor', 'accepted');
   add(ben, true, 26 * 60, line('contact-asked'));
@@ -138,7 +140,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
+    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
   };
 }
 

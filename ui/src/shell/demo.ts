@@ -2,6 +2,7 @@
 import { sceneOf } from './demo-scenes';
 import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
 import { answerChat, type ChatHost } from './demo-chat';
+import { answerGroups } from './demo-groups';
 import { answerFiles, type FilesHost } from './demo-files';
 import { samplePicture } from './demo-picture';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
@@ -138,6 +139,8 @@ export class DemoShell implements Shell {
     if (aboutTrust !== undefined) return aboutTrust;
     const aboutFiles = answerFiles(this.#filesHost, question);
     if (aboutFiles !== undefined) return aboutFiles;
+    const aboutGroups = answerGroups({ world, tell: (news) => this.tell(news) }, question);
+    if (aboutGroups !== undefined) return aboutGroups;
     const aboutChat = answerChat(this.#chatHost, question);
     if (aboutChat !== undefined) return aboutChat;
     switch (question.ask) {
@@ -194,7 +197,7 @@ export class DemoShell implements Shell {
         const summary = this.#chat(question.input.chat);
         const person = world.people.find((one) => one.user === summary.user);
         const refusals = summary.mark === 'changed' ? [{ code: 'wrong-author', count: 3, lastAt: Date.now() - 40 * MINUTE }] : [];
-        return { summary, identity: person?.identity ?? null, devices: membersOf(person), refusals, messages: world.messages[summary.chat], more: false, pinned: world.messages[summary.chat]!.filter((one) => one.pinned), timer: world.timers[summary.chat] ?? 0 };
+        return { summary, identity: person?.identity ?? null, devices: membersOf(person), refusals, messages: world.messages[summary.chat], more: false, pinned: world.messages[summary.chat]!.filter((one) => one.pinned), timer: world.timers[summary.chat] ?? 0, group: world.groups[summary.chat] ?? null };
       }
       case 'chat.older':
         return [];
@@ -325,7 +328,7 @@ export class DemoShell implements Shell {
   #request(user: string): ChatSummary {
     const domain = user.split('@')[1]!;
     const chat = `comm://${domain}/${user.split('@')[0]}`;
-    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now() };
+    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now(), group: null };
     this.world.chats.push(summary);
     this.world.messages[chat] = [];
     this.tell({ news: 'chat', data: summary });

@@ -6,6 +6,7 @@ import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
 import { Anew } from '../first-run/anew.svelte';
 import { Search } from '../conversation/search.svelte';
+import { Groups } from '../groups/groups.svelte';
 import { FirstRun } from '../first-run/first-run.svelte';
 import { Joining } from '../first-run/joining.svelte';
 import { Find } from '../people/find.svelte';
@@ -52,6 +53,7 @@ export class App {
   readonly conversation: Conversation;
   readonly search: Search;
   readonly people: People;
+  readonly groups: Groups;
   readonly find: Find;
   readonly calls: Calls;
   readonly joining: Joining;
@@ -76,6 +78,7 @@ export class App {
     this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts, () => document.hasFocus(), (chat) => this.openChat(chat));
     this.search = new Search(shell);
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
+    this.groups = new Groups(shell, this.toasts, this.announcer, () => this.people.list);
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
     this.joining = new Joining(shell, (state) => this.#takeState(state), () => this.#joined());
@@ -237,7 +240,7 @@ export class App {
     this.announcer.clear();
     this.layer = null;
     this.context = false;
-    const kept = [this.conversation, this.search, this.chats, this.people, this.calls, this.consents, this.modules];
+    const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.calls, this.consents, this.modules];
     const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
     for (const one of [...kept, ...mine]) one.clear();
     this.verify.close();
@@ -290,6 +293,7 @@ export class App {
         return this.firstRun.takeSignIn(news.data);
       case 'chat':
         this.chats.take(news.data);
+        this.groups.take(news.data, this.conversation.chat);
         return this.conversation.takeSummary(news.data);
       case 'message':
         this.chats.takeMessage(news.data);
@@ -303,7 +307,7 @@ export class App {
       case 'upload-gone':
         return this.conversation.files.uploadGone(news.data.chat, news.data.file);
       case 'typing':
-        return this.conversation.takeTyping(news.data.chat);
+        return this.conversation.takeTyping(news.data.chat, news.data.user);
       case 'person':
         return this.#takePerson(news.data);
       case 'consent':

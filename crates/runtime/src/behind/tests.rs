@@ -66,6 +66,8 @@ impl Party {
             identity: None,
             issuers: Vec::new(),
             chain: other.me.record.chain.clone(),
+            tokens: Vec::new(),
+            renewals: Vec::new(),
             compared_at: None,
             change: None,
             next: None,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use message::Address;
+use message::{Address, UserAddress};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
 use super::after::{Act, Stamp};
+use crate::circle::Reached;
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
@@ -31,6 +32,9 @@ pub(crate) struct Extra {
     pub(crate) delivered: BTreeMap<sync::Author, u64>,
     /// How far the other side has read them.
     pub(crate) read: BTreeMap<sync::Author, u64>,
+    /// In a group: how far each person has our children.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) reached: BTreeMap<UserAddress, Reached>,
 }
 
 /// A word that came before the message it is about.

@@ -53,7 +53,8 @@ pub(crate) fn read_elsewhere(tx: &Tx<'_>, chat: &Address, have: &Marks, now: i64
     let object = get_object(tx, chat)?;
     begin_to_end(tx, &object, now)?;
     for (tag, seq) in have {
-        let author = row_author(&object.peer, tag);
+        let by = object.members.iter().find(|member| tag_of(&member.device) == *tag);
+        let author = row_author(by.map_or(&object.peer, |member| &member.user), tag);
         let seq = i64::try_from(*seq).unwrap_or(i64::MAX);
         tx.mark_read_up_to(chat.as_str(), &author, seq).map_err(Failure::store)?;
     }
@@ -72,7 +73,7 @@ fn begin_to_end(tx: &Tx<'_>, object: &Object, now: i64) -> Outcome<()> {
     Ok(())
 }
 
-fn our_tags(me: &Ready, object: &Object) -> Vec<sync::Author> {
+pub(crate) fn our_tags(me: &Ready, object: &Object) -> Vec<sync::Author> {
     let ours = object.members.iter().filter(|member| member.user == me.record.user);
     ours.map(|member| tag_of(&member.device)).chain([own_tag(me)]).collect()
 }

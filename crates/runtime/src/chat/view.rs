@@ -53,6 +53,7 @@ pub(crate) fn message_of(tx: &Tx<'_>, row: &ChildRow) -> Outcome<ChatMessage> {
         pinned: after.is_pinned(),
         reactions: reactions.collect(),
         ends: row.ends,
+        reach: crate::circle::count(tx, row)?,
     })
 }
 
@@ -86,7 +87,7 @@ fn content_of(child: Option<&ChildValue>, body: &Body) -> Content {
             file: file_view(&attached.file),
             text: child.after.words().unwrap_or(&attached.said.text).to_owned(),
         },
-        Body::Timer { seconds } => Content::System { code: "timer-set".into(), detail: seconds.to_string() },
+        Body::Timer { seconds } => Content::System { code: "timer-set".into(), detail: seconds.to_string(), by: None },
         Body::Act { .. } | Body::Unknown => {
             let text = |name: &str| child.value.get(name).and_then(Value::as_str).map(str::to_owned);
             if text("type").as_deref() != Some("system") {
@@ -95,6 +96,7 @@ fn content_of(child: Option<&ChildValue>, body: &Body) -> Content {
             Content::System {
                 code: text("code").unwrap_or_default(),
                 detail: child.detail.get("detail").cloned().unwrap_or_default(),
+                by: child.detail.get("by").filter(|by| !by.is_empty()).cloned(),
             }
         }
     }

@@ -12,6 +12,7 @@ mod devices;
 mod file_kills;
 mod files;
 mod first_call;
+mod group_chat;
 mod groups;
 mod issuers;
 mod key_packages;

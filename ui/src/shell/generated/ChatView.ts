@@ -2,6 +2,7 @@
 import type { ChatDevice } from "./ChatDevice";
 import type { ChatMessage } from "./ChatMessage";
 import type { ChatSummary } from "./ChatSummary";
+import type { GroupView } from "./GroupView";
 import type { IdentityLine } from "./IdentityLine";
 import type { Refusal } from "./Refusal";
 
@@ -40,4 +41,8 @@ pinned: Array<ChatMessage>,
 /**
  * After how many seconds messages end; 0 for never.
  */
-timer: number, };
+timer: number, 
+/**
+ * Of a conversation of several people: who is in it.
+ */
+group: GroupView | null, };

@@ -3,4 +3,4 @@
 /**
  * Where a contact stands.
  */
-export type ContactState = "asked" | "request" | "accepted" | "declined" | "blocked";
+export type ContactState = "asked" | "request" | "accepted" | "declined" | "blocked" | "met";

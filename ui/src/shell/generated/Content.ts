@@ -24,4 +24,8 @@ code: string,
 /**
  * What the sentence needs: a host name, a duration in seconds ….
  */
-detail: string, } | { "type": "deleted" } | { "type": "unsupported" };
+detail: string, 
+/**
+ * In a group: who did it; nobody if we did.
+ */
+by: string | null, } | { "type": "deleted" } | { "type": "unsupported" };

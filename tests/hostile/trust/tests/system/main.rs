@@ -22,6 +22,7 @@ mod linking;
 mod node;
 mod people;
 mod registry;
+mod several;
 mod visitors;
 
 /// How long an attacker waits for an answer.

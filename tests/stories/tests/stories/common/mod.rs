@@ -61,6 +61,7 @@ pub fn logs() {
 pub struct Header {
     /// The address of the object.
     pub group: String,
+    pub epoch: u64,
     /// 1 is a text, 2 a proposal, 3 a commit.
     pub kind: u8,
 }
@@ -77,7 +78,7 @@ pub fn header(message: &serde_json::Value) -> Option<Header> {
     };
     let (group, rest) = rest.split_at_checked(length)?;
     // The epoch stands between.
-    let (_, rest) = rest.split_first_chunk::<8>()?;
+    let (epoch, rest) = rest.split_first_chunk::<8>()?;
     let group = String::from_utf8(group.to_vec()).ok()?;
-    Some(Header { group, kind: *rest.first()? })
+    Some(Header { group, epoch: u64::from_be_bytes(*epoch), kind: *rest.first()? })
 }

@@ -1,0 +1,172 @@
+/** Keeps the group that is open, and what a person does with it: begin one, name it, take people in and out. */
+import type { Announcer } from '../shared/announcer.svelte';
+import type { Toasts } from '../shared/toasts.svelte';
+import { Waiting } from '../shared/waiting.svelte';
+import type { ChatSummary, GroupDone, GroupMember, GroupReach, GroupRole, GroupView, PersonCard, Shell } from '../shell/shell';
+import { say } from '../words/words.svelte';
+
+/** The longest name a group may have. */
+export const LONGEST_NAME = 64;
+
+/** What the dialog for choosing people is open for. */
+export type Choosing = { for: 'new' } | { for: 'more'; chat: string; there: string[] };
+
+/** What is asked once more before it is done. */
+export type Asking = { what: 'remove'; member: GroupMember } | { what: 'leave' } | { what: 'end' };
+
+/** Whether somebody may name a group and take people in. */
+export const leads = (role: GroupRole): boolean => role !== 'member';
+
+/** Whether one may take a member out. */
+export const mayRemove = (mine: GroupRole, member: GroupMember): boolean =>
+  !member.me && (mine === 'owner' || (mine === 'admin' && member.role === 'member'));
+
+export class Groups {
+  view = $state<GroupView | null>(null);
+  choosing = $state<Choosing | null>(null);
+  name = $state('');
+  filter = $state('');
+  chosen = $state<string[]>([]);
+  asking = $state<Asking | null>(null);
+  /** The name that is being changed; `null` while none is. */
+  naming = $state<string | null>(null);
+  /** Who has the message that is looked at. */
+  reach = $state<GroupReach | null>(null);
+  loading = new Waiting();
+  creating = new Waiting();
+  acting = new Waiting();
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly toasts: Toasts,
+    private readonly announcer: Announcer,
+    private readonly contacts: () => PersonCard[],
+  ) {}
+
+  /** Who can be chosen: contacts who are not in it yet. */
+  candidates = $derived.by(() => {
+    const there = this.choosing?.for === 'more' ? this.choosing.there : [];
+    const wanted = this.filter.trim().toLocaleLowerCase();
+    return this.contacts()
+      .filter(({ contact, user }) => contact === 'accepted' && !there.includes(user))
+      .filter((card) => `${card.name} ${card.user}`.toLocaleLowerCase().includes(wanted))
+      .toSorted((a, b) => a.name.localeCompare(b.name));
+  });
+
+  ready = $derived.by(() => this.chosen.length > 0 && (this.choosing?.for === 'more' || this.name.trim() !== ''));
+
+  choose(choosing: Choosing): void {
+    this.choosing = choosing;
+    this.name = '';
+    this.filter = '';
+    this.chosen = [];
+    this.creating.reset();
+  }
+
+  toggle(user: string): void {
+    this.chosen = this.chosen.includes(user) ? this.chosen.filter((one) => one !== user) : [...this.chosen, user];
+  }
+
+  /** Begins the group, or takes the chosen ones into the open one. Gives the conversation to open. */
+  async create(): Promise<string | null> {
+    const { choosing, chosen } = this;
+    if (!choosing || !this.ready || this.creating.busy) return null;
+    const people = [...chosen];
+    if (choosing.for === 'new') {
+      const name = this.name.trim();
+      const chat = await this.creating.run(() => this.shell.ask({ ask: 'group.create', input: { name, people } }));
+      if (!chat) return null;
+      this.choosing = null;
+      return chat.chat;
+    }
+    const { chat } = choosing;
+    const done = await this.creating.run(() => this.shell.ask({ ask: 'group.add', input: { chat, people } }));
+    if (!done) return null;
+    this.choosing = null;
+    this.#told(done);
+    await this.load(chat);
+    return null;
+  }
+
+  async load(chat: string): Promise<void> {
+    if (this.view?.chat !== chat) this.view = null;
+    const view = await this.loading.run(() => this.shell.ask({ ask: 'group.look', input: { chat } }));
+    if (view) this.view = view;
+  }
+
+  /** News about the open conversation: who is in it may have changed. */
+  take(summary: ChatSummary, open: string | null): void {
+    if (summary.group && summary.chat === open) void this.load(summary.chat);
+  }
+
+  async rename(): Promise<void> {
+    const { view, naming } = this;
+    const name = naming?.trim() ?? '';
+    if (!view || name === '') return;
+    if (name === view.name || (await this.#act(() => this.shell.ask({ ask: 'group.rename', input: { chat: view.chat, name } })))) this.naming = null;
+  }
+
+  async setRole(member: GroupMember, role: GroupRole): Promise<void> {
+    const { view } = this;
+    if (view) await this.#act(() => this.shell.ask({ ask: 'group.role', input: { chat: view.chat, user: member.user, role } }));
+  }
+
+  ask(asking: Asking): void {
+    this.acting.reset();
+    this.asking = asking;
+  }
+
+  /** Does what was asked once more. */
+  async confirm(): Promise<void> {
+    const { view, asking } = this;
+    if (!view || !asking) return;
+    const { chat } = view;
+    const done =
+      asking.what === 'remove' ? await this.#act(() => this.shell.ask({ ask: 'group.remove', input: { chat, user: asking.member.user } }))
+      : asking.what === 'leave' ? await this.#act(() => this.shell.ask({ ask: 'group.leave', input: { chat } }))
+      : await this.#act(() => this.shell.ask({ ask: 'group.end', input: { chat } }));
+    if (done) this.asking = null;
+  }
+
+  async join(chat: string): Promise<void> {
+    const view = await this.acting.run(() => this.shell.ask({ ask: 'group.join', input: { chat } }));
+    if (view) this.view = view;
+  }
+
+  /** Says no to a group that a stranger added us to. */
+  async decline(chat: string): Promise<void> {
+    await this.#act(() => this.shell.ask({ ask: 'group.leave', input: { chat } }), chat);
+  }
+
+  async #act(doing: () => Promise<GroupDone | null>, chat = this.view?.chat): Promise<boolean> {
+    let done: GroupDone | null = null;
+    const finished = await this.acting.run(async () => {
+      done = await doing();
+      return true;
+    });
+    if (!finished) return false;
+    this.#told(done);
+    if (chat) await this.load(chat);
+    return true;
+  }
+
+  #told(done: GroupDone | null): void {
+    if (done !== 'asked') return;
+    this.toasts.say(say('group.asked'));
+    this.announcer.say(say('group.asked'));
+  }
+
+  close(): void {
+    this.view = null;
+    this.asking = null;
+    this.naming = null;
+    this.acting.reset();
+  }
+
+  clear(): void {
+    this.close();
+    this.choosing = null;
+    this.name = '';
+    this.chosen = [];
+  }
+}

@@ -1,0 +1,125 @@
+/** Plays what people do with groups: begin one, name it, take people in and out, leave. */
+import { plainMessage, type DemoWorld } from './demo-world';
+import type { ChatMessage, ChatSummary, GroupDone, GroupMember, GroupView, News, Question } from './shell';
+
+const ME = 'ana@a.localhost';
+const MINUTE = 60_000;
+export const CHOIR = 'comm://a.localhost/choir';
+
+/** What the demo needs from the rest of the world to answer. */
+export interface GroupHost {
+  world: DemoWorld;
+  tell(news: News): void;
+}
+
+const me = (role: GroupMember['role']): GroupMember => ({
+  user: ME, name: 'Ana Silva', role, me: true, contact: false, blocked: false, identity: null, mark: 'verified', devices: 1,
+});
+
+/** Somebody as they are shown in a group. */
+function memberOf(world: DemoWorld, user: string, role: GroupMember['role'] = 'member'): GroupMember {
+  const card = world.people.find((one) => one.user === user);
+  const vouchedBy = user.split('@')[1]!;
+  const at = Date.now() - 20 * MINUTE;
+  const identity = card?.identity ?? { vouchedBy, issuer: `https://${vouchedBy}`, checkedAt: at, attestedAt: at, fresh: true, state: 'introduced' as const };
+  const name = card?.name ?? (user === 'cleo@c.localhost' ? 'Cleo Haddad' : user);
+  const mark = identity.state === 'changed' ? 'changed' : identity.state === 'verified' ? 'verified' : 'introduced';
+  return { user, name, role, me: false, contact: card?.contact === 'accepted', blocked: card?.contact === 'blocked', identity, mark, devices: 2 };
+}
+
+/** A choir of four, two of whom are contacts. */
+export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', standing: GroupView['standing'] = { is: 'open' }): void {
+  const owner = mine === 'owner' ? me('owner') : memberOf(world, 'ben@b.localhost', 'owner');
+  const others = mine === 'owner' ? [memberOf(world, 'ben@b.localhost', 'admin')] : [me(mine)];
+  const people = [owner, ...others, memberOf(world, 'chiara.conti@studio.example'), memberOf(world, 'cleo@c.localhost')];
+  put(world, { chat: CHOIR, name: 'Sunday choir', role: mine, standing, writes: mine === 'owner', owner: owner.user, people });
+  const line = (code: string, detail: string, by: string | null, ago: number) => say(world, { content: { type: 'system', code, detail, by }, at: Date.now() - ago * MINUTE, mine: by === null, author: ME });
+  const words = (author: string, text: string, ago: number, part: Partial<ChatMessage> = {}) => say(world, { content: { type: 'text', text }, at: Date.now() - ago * MINUTE, mine: author === ME, author, ...part });
+  if (mine === 'owner') line('group-created', 'Sunday choir', null, 90);
+  else line('group-added-you', '', 'Ben Okafor', 90);
+  if (standing.is === 'asked') return;
+  words('ben@b.localhost', 'Is everybody fine with half past ten?', 80);
+  words('chiara.conti@studio.example', 'Yes!', 78);
+  words('chiara.conti@studio.example', 'I bring the scores.', 77.5);
+  if (mine === 'owner') line('group-added', 'Cleo Haddad', null, 60);
+  else line('group-added', 'Cleo Haddad', 'Ben Okafor', 60);
+  words(ME, 'Welcome, Cleo. We sing at half past ten.', 58, { state: 'read', reach: { of: 3, delivered: 3, read: 3 } });
+  words('cleo@c.localhost', 'Thank you, I will be there. Which door is it?', 40);
+  words(ME, 'The one at the river.', 38, { state: 'sent', reach: { of: 3, delivered: 2, read: 1 } });
+  if (standing.is === 'over') line('group-removed-you', 'Ana Silva', 'Ben Okafor', 5);
+}
+
+function say(world: DemoWorld, part: Pick<ChatMessage, 'content' | 'at' | 'mine' | 'author'> & Partial<ChatMessage>): ChatMessage {
+  const list = world.messages[CHOIR]!;
+  const message: ChatMessage = {
+    id: `${CHOIR}#${list.length + 1}`, chat: CHOIR, ordinal: list.length + 1, state: part.mine ? 'delivered' : 'received', mark: 'introduced', ...plainMessage, ...part,
+  };
+  list.push(message);
+  const summary = world.chats.find((one) => one.chat === CHOIR)!;
+  summary.last = message;
+  summary.at = message.at;
+  return message;
+}
+
+/** Puts a group into the world, or changes it there. */
+function put(world: DemoWorld, view: GroupView): ChatSummary {
+  world.groups[view.chat] = view;
+  world.messages[view.chat] ??= [];
+  const known = world.chats.find((one) => one.chat === view.chat);
+  const names = Object.fromEntries(view.people.filter((one) => !one.me).map((one) => [one.user, one.name]));
+  const summary: ChatSummary = {
+    chat: view.chat, user: view.owner, name: view.name, domain: 'a.localhost', contact: view.standing.is === 'asked' ? 'request' : 'accepted',
+    last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(),
+    group: { people: view.people.length, role: view.role, standing: view.standing, names: { ...known?.group?.names, ...names } },
+  };
+  if (known) return Object.assign(known, summary);
+  world.chats.push(summary);
+  return summary;
+}
+
+/** Answers a question about groups, or gives `undefined` when it is about something else. */
+export function answerGroups(host: GroupHost, question: Question): unknown {
+  const { world } = host;
+  const group = (chat: string): GroupView => {
+    const found = world.groups[chat];
+    if (!found) throw { code: 'not-a-group', detail: 'a conversation of two' };
+    return found;
+  };
+  const changed = (chat: string, part: Partial<GroupView>): GroupDone => {
+    const view = group(chat);
+    // Another device writes it: it is only asked.
+    if (!view.writes && !part.standing) return 'asked';
+    host.tell({ news: 'chat', data: put(world, { ...view, ...part }) });
+    return 'done';
+  };
+  switch (question.ask) {
+    case 'group.create': {
+      const { name, people } = question.input;
+      const chat = `comm://a.localhost/group-${Object.keys(world.groups).length + 1}`;
+      const summary = put(world, { chat, name, role: 'owner', standing: { is: 'open' }, writes: true, owner: ME, people: [me('owner'), ...people.map((user) => memberOf(world, user))] });
+      host.tell({ news: 'chat', data: summary });
+      return summary;
+    }
+    case 'group.look':
+      return group(question.input.chat);
+    case 'group.rename':
+      return changed(question.input.chat, { name: question.input.name });
+    case 'group.add':
+      return changed(question.input.chat, { people: [...group(question.input.chat).people, ...question.input.people.map((user) => ({ ...memberOf(world, user), devices: 0 }))] });
+    case 'group.remove':
+      return changed(question.input.chat, { people: group(question.input.chat).people.filter(({ user }) => user !== question.input.user) });
+    case 'group.role':
+      return changed(question.input.chat, { people: group(question.input.chat).people.map((one) => (one.user === question.input.user ? { ...one, role: question.input.role } : one)) });
+    case 'group.join':
+      changed(question.input.chat, { standing: { is: 'open' } });
+      return group(question.input.chat);
+    case 'group.leave':
+      return changed(question.input.chat, { standing: { is: 'over', reason: 'left' } }), null;
+    case 'group.end':
+      return changed(question.input.chat, { standing: { is: 'over', reason: 'group-ended' } }), null;
+    case 'group.reach':
+      return { of: [], delivered: [], read: [] };
+    default:
+      return undefined;
+  }
+}
