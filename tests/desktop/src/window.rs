@@ -49,10 +49,12 @@ impl Window {
         let who = person.name.to_owned();
         let handover = stage.handover(person)?;
         let before = stage.screen.windows()?;
-        let (command, port, capabilities) = driver_of(through)?;
+        let (command, [port, behind], capabilities) = driver_of(through)?;
         let mut command = command;
         command.envs(stage.environment(person, &handover)?).env_remove("DBUS_SESSION_BUS_ADDRESS");
         let mut program = stage.crew.start(&format!("app-{who}"), command)?;
+        // `tauri-driver` listens before the driver that it hands everything to, and drops what comes in between.
+        program.listens(behind, COMMAND).await?;
         program.listens(port, COMMAND).await?;
         let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
             .request_timeout(COMMAND)
@@ -296,26 +298,31 @@ fn not_seen(who: &str, what: &str, also: String) -> StageError {
     StageError::NotSeen { who: who.to_owned(), what: what.to_owned(), after: PATIENCE, also }
 }
 
-fn driver_of(through: Through) -> Outcome<(Command, u16, Capabilities)> {
+/// The driver, where it listens and where the one behind it does, and what it is asked for.
+fn driver_of(through: Through) -> Outcome<(Command, [u16; 2], Capabilities)> {
     let webkit = system("WebKitWebDriver", "webkit2gtk-driver")?;
     let app: PathBuf = ours("parlance")?;
     let [port, native] = free_ports()?;
-    let (command, capabilities) = match through {
+    let (command, ports, capabilities) = match through {
         Through::WebKit => {
             let mut command = Command::new(webkit);
             command.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
-            (command, json!({ "webkitgtk:browserOptions": { "binary": app, "args": [] } }))
+            (command, [port, port], json!({ "webkitgtk:browserOptions": { "binary": app, "args": [] } }))
         }
         Through::Tauri => {
             let mut command = Command::new(tauri_driver()?);
             command
                 .args(["--port", &port.to_string(), "--native-port", &native.to_string(), "--native-driver"])
                 .arg(webkit);
-            (command, json!({ "browserName": "wry", "tauri:options": { "application": app, "args": [] } }))
+            (
+                command,
+                [port, native],
+                json!({ "browserName": "wry", "tauri:options": { "application": app, "args": [] } }),
+            )
         }
     };
     let Value::Object(capabilities) = capabilities else { unreachable!("it was written as an object") };
-    Ok((command, port, Capabilities::from(capabilities)))
+    Ok((command, ports, Capabilities::from(capabilities)))
 }
 
 /// Two ports nobody listens on; both are held until both are known.
