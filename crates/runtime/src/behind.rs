@@ -249,11 +249,8 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
 ///
 /// Nothing of the group was shown, and nothing is: the introduction that follows is judged like any other.
 fn let_in_again(tx: &Tx<'_>, pending: seal::PendingReturn, now_s: i64) -> Outcome<Vec<Follow>> {
-    let persona = |leaf: &seal::Member| {
-        identity::DeviceCredential::decode(&leaf.credential).ok().map(|credential| credential.persona())
-    };
     let leads = |holder: Option<&seal::Member>, inviter: &seal::Member| {
-        holder.and_then(persona).is_some_and(|led| persona(inviter) == Some(led))
+        holder.and_then(members::persona_of).is_some_and(|led| members::persona_of(inviter) == Some(led))
     };
     let check = &mut |leaf: &seal::Candidate<'_>| members::check_alone(leaf, now_s);
     pending.rejoin(tx, check, &leads).map_err(|e| Failure::new(e.code(), e))?;

@@ -14,7 +14,7 @@ use serde_json::json;
 use store::Tx;
 
 use crate::home::{Home, Ready, State, now_ms, now_u64};
-use crate::members::{Author, said};
+use crate::members::{self, Author, said};
 use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::system_row;
@@ -123,8 +123,8 @@ impl Words {
 pub(crate) fn persona_of(tx: &Tx<'_>, url: &Address, device: &str) -> Outcome<String> {
     let leaves = seal::members(tx, &seal::GroupId::of(url)).map_err(|e| Failure::new(e.code(), e))?;
     let leaf = leaves.iter().find(|leaf| leaf.dsk.to_string() == device);
-    let credential = leaf.and_then(|leaf| identity::DeviceCredential::decode(&leaf.credential).ok());
-    credential.map(|one| one.persona().to_string()).ok_or_else(|| Failure::new("wrong-author", "no such member"))
+    let persona = leaf.and_then(members::persona_of).map(|persona| persona.to_string());
+    persona.ok_or_else(|| Failure::new("wrong-author", "no such member"))
 }
 
 /// Whether somebody whose keys were compared introduced exactly these keys.

@@ -180,15 +180,9 @@ pub(crate) fn sender_is_behind(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[
         return Ok(Vec::new());
     }
     let object = get_object(tx, url)?;
-    if !reaches_back(tx, url, epoch)? {
-        let members: Vec<String> = object.members.iter().map(|member| member.device.clone()).collect();
-        return behind::lost_since(tx, &object, &members, epoch, now);
-    }
-    let Some(due) = due(tx, url, epoch, now)? else { return Ok(Vec::new()) };
-    for commit in &due {
-        queue_to_all(tx, &object, commit)?;
-    }
-    Ok(pumps(&object).collect())
+    // Which of them it was cannot be known.
+    let members: Vec<String> = object.members.iter().map(|member| member.device.clone()).collect();
+    help(tx, &object, &members, epoch, now)
 }
 
 /// A member wrote in an older epoch than ours: it gets the commits it lacks.
@@ -212,7 +206,7 @@ pub(crate) fn author_is_behind(
         return Ok(Vec::new());
     }
     if seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
-        return help(tx, &object, &author.device, epoch, now);
+        return help(tx, &object, std::slice::from_ref(&author.device), epoch, now);
     }
     let ours = matches!(object.side, Side::Standby(_)) && object.is_open();
     if !ours || !behind::may_send_again(tx, url, &author.device, now, RESEND_MS)? {
@@ -248,19 +242,17 @@ pub(crate) fn on_behind(
     if object.member(&said.device).is_none() {
         return Ok(Vec::new());
     }
-    help(tx, object, &said.device, said.epoch, now)
+    help(tx, object, &[said.device], said.epoch, now)
 }
 
-/// A member that is behind gets what it lacks, or is brought back.
-fn help(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
+/// Whoever of these is behind gets what it lacks, or is brought back.
+fn help(tx: &Tx<'_>, object: &Object, devices: &[String], epoch: u64, now: i64) -> Outcome<Vec<Follow>> {
     if !reaches_back(tx, &object.url, epoch)? {
-        return behind::lost_since(tx, object, &[device.to_owned()], epoch, now);
+        return behind::lost_since(tx, object, devices, epoch, now);
     }
     let Some(due) = due(tx, &object.url, epoch, now)? else { return Ok(Vec::new()) };
-    for member in &object.members {
-        for (inbox, commit) in due.iter().filter_map(|commit| Some((member.inbox.as_ref()?, commit))) {
-            queue_sealed(tx, inbox, commit, object.is_with(&member.user), None)?;
-        }
+    for commit in &due {
+        queue_to_all(tx, object, commit)?;
     }
     Ok(pumps(object).collect())
 }

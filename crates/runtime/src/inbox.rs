@@ -84,6 +84,18 @@ pub(crate) struct WaitingEvidence {
     pub(crate) brought: brought::Words,
 }
 
+impl WaitingEvidence {
+    /// What waits to be checked, as [`Standing::Verifying`] keeps it.
+    pub(crate) fn parse(evidence: &str) -> Outcome<Self> {
+        serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))
+    }
+
+    /// How an object stands while this is checked.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing::Verifying { evidence: serde_json::to_string(self).unwrap_or_default() }
+    }
+}
+
 impl Home {
     /// A message to an inbox of this device, or to a Hyperty that is not there.
     pub(crate) fn on_inbox(&self, state: &mut State, message: Message) {
@@ -461,10 +473,9 @@ fn first_word(
         members: said.members,
         brought: said.brought,
     };
-    let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     let side = Side::Observer(observer);
     let is_new = copied.as_ref().is_none_or(|before| !matches!(before.standing, Standing::Copied));
-    let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, standing, side, now));
+    let mut object = begun(copied, Object::new(url.clone(), purpose, said.schema, user, waiting.standing(), side, now));
     object.circle = circle.map(|circle| circle.after(object.circle.take()));
     if object.circle.is_some() && is_new {
         // What was said before we came is not for us.
@@ -544,9 +555,9 @@ fn our_group_elsewhere(
         device: author.device.clone(),
         members: said.members,
     };
-    let standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
     let (peer, side) = (me.record.user.clone(), Side::Standby(observer));
-    let mut object = begun(copied, Object::new(url.clone(), ObjectUse::Chat, said.schema, peer, standing, side, now));
+    let mut object =
+        begun(copied, Object::new(url.clone(), ObjectUse::Chat, said.schema, peer, waiting.standing(), side, now));
     object.circle = Some(circle.ours().after(object.circle.take()));
     if is_new {
         object.children.adopt(&said.have);
@@ -640,7 +651,7 @@ fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
         members: Vec::new(),
         brought: brought::Words::default(),
     };
-    object.standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
+    object.standing = waiting.standing();
     put_object(tx, object)?;
     Ok(vec![Follow::Verify(object.url.clone())])
 }

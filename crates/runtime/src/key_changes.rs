@@ -166,7 +166,7 @@ impl Home {
 fn hold(tx: &Tx<'_>, url: &Address, now: i64) -> Outcome<(bool, Vec<Follow>)> {
     let object = get_object(tx, url)?;
     let Standing::Verifying { evidence } = &object.standing else { return Ok((false, Vec::new())) };
-    let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+    let waiting = WaitingEvidence::parse(evidence)?;
     let evidence = waiting.evidence;
     let chain = Sigchain::parse(&evidence.chain).map_err(|e| Failure::new("bad-chain", e))?;
     let persona = chain.persona().to_string();

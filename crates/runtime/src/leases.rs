@@ -7,7 +7,7 @@ use store::Tx;
 use crate::behind::{catch_up, stand_by};
 use crate::commits;
 use crate::home::{Home, Ready, now_ms};
-use crate::members::{Author, Chains, said};
+use crate::members::{Author, Chains, persona_of, said};
 use crate::objects::Follow;
 use crate::paths;
 use crate::records::{Object, Side, Standing, kind};
@@ -97,12 +97,7 @@ fn move_lease(
     let now_s = now / 1000;
     let judge = seal::LeaseJudge {
         // A dead device still belongs to somebody: the chain that once named it says to whom.
-        same_persona: &|one, other| {
-            let persona = |leaf: &seal::Member| {
-                identity::DeviceCredential::decode(&leaf.credential).ok().map(|credential| credential.persona())
-            };
-            persona(one).is_some() && persona(one) == persona(other)
-        },
+        same_persona: &|one, other| persona_of(one).is_some() && persona_of(one) == persona_of(other),
         is_dead: &|leaf| chains.is_dead(leaf, now_s),
         now: now_s,
     };

@@ -79,34 +79,45 @@ impl Chains {
     pub(crate) fn of(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Self> {
         let now_s = now_ms() / 1000;
         let Some(circle) = &object.circle else { return Self::at(tx, me, &object.peer, now_s) };
-        let mut all = Self::at(tx, me, &me.record.user, now_s)?;
-        let pins = settling::pins(tx)?;
-        for user in circle.said.people.keys().filter(|user| **user != me.record.user) {
-            let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
-            let chain = person.filter(is_met).and_then(|person| me.parsed.chain(&person.chain).ok());
-            if let Some(mut chain) = chain {
-                settling::settle(&mut chain, &pins, now_s);
-                all.known.push((user.clone(), chain));
-            }
-        }
-        Ok(all)
+        let people = circle.said.people.keys();
+        Self::ours(me, now_s).with(tx, me, people, is_met, now_s)
     }
 
     /// Ours, and one other person's, as they stand at a time.
     pub(crate) fn at(tx: &Tx<'_>, me: &Ready, peer: &UserAddress, now_s: i64) -> Outcome<Self> {
+        Self::ours(me, now_s).with(tx, me, std::iter::once(peer), |person| !person.chain.is_empty(), now_s)
+    }
+
+    /// Our own only.
+    fn ours(me: &Ready, now_s: i64) -> Self {
         let mut own = me.chain.clone();
         settling::settle_own(&mut own, &me.record.resets, now_s);
-        let mut known = vec![(me.record.user.clone(), own)];
-        if *peer != me.record.user {
-            let person: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
-            let chain = person.filter(|person| !person.chain.is_empty());
-            let pins = settling::pins(tx)?;
-            if let Some(mut chain) = chain.and_then(|person| me.parsed.chain(&person.chain).ok()) {
+        Self::one(&me.record.user, own)
+    }
+
+    /// Adds those of other people who are known well enough, as far as they were seen.
+    fn with<'u>(
+        mut self,
+        tx: &Tx<'_>,
+        me: &Ready,
+        people: impl Iterator<Item = &'u UserAddress>,
+        is_known: fn(&Person) -> bool,
+        now_s: i64,
+    ) -> Outcome<Self> {
+        let mut others = people.filter(|user| **user != me.record.user).peekable();
+        if others.peek().is_none() {
+            return Ok(self);
+        }
+        let pins = settling::pins(tx)?;
+        for user in others {
+            let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+            let chain = person.filter(is_known).and_then(|person| me.parsed.chain(&person.chain).ok());
+            if let Some(mut chain) = chain {
                 settling::settle(&mut chain, &pins, now_s);
-                known.push((peer.clone(), chain));
+                self.known.push((user.clone(), chain));
             }
         }
-        Ok(Self { known })
+        Ok(self)
     }
 
     /// One person's only.
@@ -156,9 +167,14 @@ impl Chains {
     }
 
     fn own_chain_of(&self, leaf: &seal::Member) -> Option<&identity::Sigchain> {
-        let persona = identity::DeviceCredential::decode(&leaf.credential).ok()?.persona();
+        let persona = persona_of(leaf)?;
         self.known.iter().find(|(_, chain)| chain.persona() == persona).map(|(_, chain)| chain)
     }
+}
+
+/// The persona that a leaf's credential names; a claim, until a chain or a check bears it out.
+pub(crate) fn persona_of(leaf: &seal::Member) -> Option<identity::PersonaId> {
+    identity::DeviceCredential::decode(&leaf.credential).ok().map(|credential| credential.persona())
 }
 
 /// A leaf's credential holds by itself: its device is certified by the root key it names.

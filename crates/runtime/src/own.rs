@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::chat::{self, Extra, Marks};
 use crate::home::{Home, Ready, State, now_ms};
-use crate::members::{Author, Chains, Named};
+use crate::members::{Author, Chains, Named, persona_of};
 use crate::objects::Follow;
 use crate::records::{Me, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{Introduced, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
@@ -584,9 +584,8 @@ pub(crate) fn own_object(tx: &Tx<'_>, me: &Ready) -> Outcome<Option<Object>> {
 pub(crate) fn leaves_of_peer(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Option<String>> {
     let leaves = seal::members(tx, &object.group()?).map_err(|e| Failure::new(e.code(), e))?;
     let own = me.chain.persona();
-    let personas = leaves.iter().filter_map(|leaf| identity::DeviceCredential::decode(&leaf.credential).ok());
-    let mut personas: Vec<String> =
-        personas.map(|one| one.persona()).filter(|one| *one != own).map(|one| one.to_string()).collect();
+    let personas = leaves.iter().filter_map(persona_of).filter(|one| *one != own);
+    let mut personas: Vec<String> = personas.map(|one| one.to_string()).collect();
     personas.sort_unstable();
     personas.dedup();
     match personas.as_slice() {

@@ -72,8 +72,7 @@ impl Home {
                 if object.purpose != ObjectUse::Chat || object.unchecked.is_some() || object.circle.is_some() {
                     return Ok(Vec::new());
                 }
-                let waiting: WaitingEvidence =
-                    serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+                let waiting = WaitingEvidence::parse(evidence)?;
                 if waiting.invited_us && is_accepted(tx, &object.peer)? {
                     // A contact's next object; nothing of it is a request.
                     return Ok(Vec::new());
@@ -100,7 +99,7 @@ impl Home {
             let store = state.store()?;
             let object = store.read(|tx| get_object(tx, url))?;
             let Standing::Verifying { evidence } = &object.standing else { return Ok(()) };
-            let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+            let waiting = WaitingEvidence::parse(evidence)?;
             let pins: identity::PinBook = store.read(|tx| tx.get(kind::PINS, PINS))?.unwrap_or_default();
             (waiting, object.peer_persona, pins)
         };
@@ -273,7 +272,7 @@ impl Home {
 
 /// Tells a contact, who is verified by now, that they may not call.
 fn tell_not_permitted(tx: &store::Tx<'_>, me: &Ready, object: &Object, evidence: &str) -> Outcome<()> {
-    let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+    let waiting = WaitingEvidence::parse(evidence)?;
     let Some(inbox) = &waiting.evidence.inbox else { return Ok(()) };
     let over = serde_json::json!({ "code": 410, "reason": "not-permitted" });
     let inner = inner_message(message::MessageType::Event, &object.url, "subscription", &over)?;

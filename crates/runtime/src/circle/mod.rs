@@ -21,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Tx;
 
+use crate::chat::our_tags;
 use crate::home::Ready;
 use crate::records::{Member, Object, Person, Side, kind};
-use crate::sending::{Introduction, own_tag};
+use crate::sending::Introduction;
 use crate::trouble::{Failure, Outcome};
 
 pub(crate) use admin::on_wish;
@@ -143,8 +144,7 @@ impl Object {
         let is_new = |member: &&Member| before.iter().all(|known| known.user != member.user);
         let users: Vec<UserAddress> = self.members.iter().filter(is_new).map(|member| member.user.clone()).collect();
         let have = self.children.have();
-        let tags = self.members.iter().filter(|member| member.user == me.record.user);
-        let tags = tags.map(|member| crate::members::tag_of(&member.device)).chain([own_tag(me)]);
+        let tags = our_tags(me, self).into_iter();
         let marks: BTreeMap<_, _> = tags.filter_map(|tag| Some((tag.clone(), *have.get(&tag)?))).collect();
         let Some(circle) = &mut self.circle else { return };
         for user in users.iter().filter(|user| **user != circle.own) {

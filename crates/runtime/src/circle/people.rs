@@ -194,7 +194,7 @@ impl Circle {
 fn speaker(object: &Object, user: &UserAddress) -> Outcome<Option<keys::VerifyingKey>> {
     match &object.standing {
         Standing::Verifying { evidence } if *user == object.peer => {
-            let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+            let waiting = WaitingEvidence::parse(evidence)?;
             keys::VerifyingKey::parse(&waiting.device).map(Some).map_err(|e| Failure::new("wrong-author", e))
         }
         _ => Ok(None),
@@ -218,7 +218,7 @@ fn met(
     // The Reporter came to us; of the others it only says that they are there.
     let came = match &object.standing {
         Standing::Verifying { evidence } if is_reporter => {
-            let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+            let waiting = WaitingEvidence::parse(evidence)?;
             Some(waiting.brought.judged(tx, me, &user, &verified.persona().to_string(), url)?)
         }
         _ => None,
@@ -270,7 +270,7 @@ fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow
     if !knows_all(tx, circle)? {
         return Ok(Vec::new());
     }
-    let waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+    let waiting = WaitingEvidence::parse(evidence)?;
     let reporter = if matches!(object.side, Side::Observer(_)) { object.peer.clone() } else { me.record.user.clone() };
     let (asks, inbox) = (circle.asks == Some(true), waiting.evidence.inbox.clone());
     let speaker = Named { device: waiting.device.clone(), user: reporter.clone(), inbox };
@@ -340,9 +340,9 @@ pub(crate) fn open(tx: &Tx<'_>, me: &Ready, url: &Address, aloud: bool, now: i64
 /// The Reporter let more devices in while people were still being checked: where they receive is kept.
 pub(crate) fn named_meanwhile(tx: &Tx<'_>, object: &mut Object, members: Vec<Named>) -> Outcome<Vec<Follow>> {
     let Standing::Verifying { evidence } = &object.standing else { return Ok(Vec::new()) };
-    let mut waiting: WaitingEvidence = serde_json::from_str(evidence).map_err(|e| Failure::new("malformed", e))?;
+    let mut waiting = WaitingEvidence::parse(evidence)?;
     waiting.members = members;
-    object.standing = Standing::Verifying { evidence: serde_json::to_string(&waiting).unwrap_or_default() };
+    object.standing = waiting.standing();
     put_object(tx, object)?;
     Ok(vec![Follow::Verify(object.url.clone())])
 }
