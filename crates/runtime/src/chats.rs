@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildState, Tx};
 
-use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, pinned};
+use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, messages_of, pinned};
 use crate::circle;
 use crate::comparing;
 use crate::files;
@@ -71,7 +71,7 @@ impl Home {
                 identity: person.identity,
                 devices: devices_in(tx, state.me()?, &object)?,
                 refusals: object.refused(),
-                messages: rows.iter().map(|row| message_of(tx, row)).collect::<Outcome<_>>()?,
+                messages: messages_of(tx, &rows)?,
                 more,
                 pinned: pinned(tx, chat)?,
                 timer: extra_of(tx, chat)?.timer(),
@@ -85,7 +85,7 @@ impl Home {
         let state = self.state();
         state.store()?.read(|tx| {
             let rows = tx.children(chat.as_str(), Some(before), PAGE).map_err(Failure::store)?;
-            rows.iter().map(|row| message_of(tx, row)).collect()
+            messages_of(tx, &rows)
         })
     }
 
@@ -118,9 +118,6 @@ impl Home {
     /// went on with other keys, goes on as another one.
     pub(crate) async fn chat_to_write(&self, chat: &Address) -> Outcome<Address> {
         self.introduced(chat).await;
-        if self.is_group(chat) {
-            return Ok(chat.clone());
-        }
         let user = {
             let state = self.state();
             let alone = state.me()?.record.own.is_none();
@@ -135,6 +132,10 @@ impl Home {
                 let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
                 Ok::<_, Failure>((object, newer))
             })?;
+            if object.circle.is_some() {
+                // There is no other one with the same people.
+                return Ok(chat.clone());
+            }
             let outgrown = newer.as_ref().is_some_and(|newer| reaches_more(newer, &object));
             if !lost(&object) && !outgrown {
                 return Ok(chat.clone());
@@ -148,27 +149,23 @@ impl Home {
         address(value.get("conversation").and_then(Value::as_str).unwrap_or_default())
     }
 
-    /// Whether a conversation is one of several people.
-    pub(crate) fn is_group(&self, chat: &Address) -> bool {
-        let state = self.state();
-        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
-        object.is_ok_and(|object| object.circle.is_some())
-    }
-
     /// Question `chat.retry`: the same words are sealed anew and queued, where the two speak now.
     pub(crate) async fn chat_retry(&self, id: &str) -> Outcome<()> {
-        let (chat, value) = {
+        let (chat, is_group, value) = {
             let state = self.state();
             let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
             let row = row.filter(|row| row.mine && row.state == ChildState::Failed);
             let row = row.ok_or_else(|| Failure::new("not-failed", "only a failed message is sent again"))?;
             let child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
             let chat = address(&row.object)?;
-            state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, &chat)?))?;
-            (chat, child.value)
+            let is_group = state.store()?.read(|tx| {
+                let object = get_object(tx, &chat)?;
+                comparing::may_send(tx, &object).map(|()| object.circle.is_some())
+            })?;
+            (chat, is_group, child.value)
         };
         let to = self.chat_to_write(&chat).await?;
-        if to == chat && !self.is_group(&chat) {
+        if to == chat && !is_group {
             return self.seal_again(id);
         }
         self.write_child(&mut self.state(), &to, value)?;

@@ -11,13 +11,14 @@ use store::{KeyError, KeySource, KeyringPlace, MasterKey, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::circle::Circle;
 use crate::config::IssuerLanguage;
 use crate::home::{Home, Ready, State, body, now_ms};
 use crate::linking::DEVICE_LIFE_S;
 use crate::locking::{make_folders, protection_of};
 use crate::objects::Follow;
 use crate::persons::host_of;
-use crate::records::{Me, Object, Recovery, kind};
+use crate::records::{Me, Object, Recovery, Standing, kind};
 use crate::renewals::Renewing;
 use crate::sending::pumps;
 use crate::settling;
@@ -272,7 +273,9 @@ impl Home {
         let mut follow = Vec::new();
         for (_, object) in objects {
             follow.push(Follow::Listen(object.url.clone()));
-            if matches!(object.standing, crate::records::Standing::Verifying { .. }) || object.circle.is_some() {
+            // In a group what came early may wait for somebody who was checked just before the app ended.
+            let is_waiting = |circle: &Circle| circle.awaits_somebody() || !object.early.is_empty();
+            if matches!(object.standing, Standing::Verifying { .. }) || object.circle.as_ref().is_some_and(is_waiting) {
                 follow.push(Follow::Verify(object.url.clone()));
             }
             follow.extend(pumps(&object));

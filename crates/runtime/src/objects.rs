@@ -150,17 +150,21 @@ impl Home {
             }
         };
         gate::may_reach(&mut self.state().policy, now_u64(), user, purpose)?;
-        let entry = self.look_up(user, &Packages::All).await?;
-        let own = self.own_others(purpose).await?;
         let (url, persona, code) = {
             let state = self.state();
             let me = state.me()?;
             (new_object_address(me, purpose)?, me.chain.persona().to_string(), state.pasted.of(user))
         };
-        let brought = match purpose {
-            ObjectUse::Chat => brought::Words::made(&persona, user, &url, code).await,
-            ObjectUse::Call | ObjectUse::Own => brought::Words::default(),
+        let brings = async {
+            match purpose {
+                ObjectUse::Chat => brought::Words::made(&persona, user, &url, code).await,
+                ObjectUse::Call | ObjectUse::Own => brought::Words::default(),
+            }
         };
+        // The work takes as long as the registry's answer.
+        let (entry, brought) = tokio::join!(self.look_up(user, &Packages::All), brings);
+        let entry = entry?;
+        let own = self.own_others(purpose).await?;
         let mut state = self.state();
         let state = &mut *state;
         let me = state.me()?;

@@ -91,13 +91,13 @@ impl Home {
 
     /// All of trust.md 2.3 for the other side of an object.
     async fn verify(&self, url: &Address) -> Outcome<()> {
-        if self.is_group(url) {
+        let object = self.state().store()?.read(|tx| get_object(tx, url))?;
+        if object.circle.is_some() {
             return self.verify_circle(url).await;
         }
         let (waiting, persona, pins) = {
             let state = self.state();
             let store = state.store()?;
-            let object = store.read(|tx| get_object(tx, url))?;
             let Standing::Verifying { evidence } = &object.standing else { return Ok(()) };
             let waiting = WaitingEvidence::parse(evidence)?;
             let pins: identity::PinBook = store.read(|tx| tx.get(kind::PINS, PINS))?.unwrap_or_default();

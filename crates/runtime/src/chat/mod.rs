@@ -21,4 +21,4 @@ pub(crate) use keep::{end_children, heard, sent_again, spoken};
 pub(crate) use moves::Words;
 pub(crate) use receipts::{Marks, Settled, mark_read, on_receipt, our_tags, read_elsewhere};
 pub(crate) use typing::Typing;
-pub(crate) use view::{message_of, pinned};
+pub(crate) use view::{message_of, messages_of, pinned};

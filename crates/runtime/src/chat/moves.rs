@@ -8,7 +8,7 @@ use store::Tx;
 use super::body::{fits, is_child_of, is_emoji};
 use super::extra::extra_of;
 use super::receipts::mark_read;
-use super::view::{message_of, words_of};
+use super::view::{message_of, messages_of, words_of};
 use super::{Body, TEXT_LIMIT};
 use crate::chats::address;
 use crate::comparing;
@@ -165,7 +165,7 @@ impl Home {
         let state = self.state();
         state.store()?.read(|tx| {
             let rows = tx.children_after(chat.as_str(), after, PAGE).map_err(Failure::store)?;
-            rows.iter().map(|row| message_of(tx, row)).collect()
+            messages_of(tx, &rows)
         })
     }
 
@@ -254,6 +254,6 @@ fn around(tx: &Tx<'_>, chat: &Address, ordinal: i64, found: String) -> Outcome<C
     let newer = after.len() > AROUND + 1;
     after.truncate(AROUND + 1);
     rows.append(&mut after);
-    let messages = rows.iter().map(|row| message_of(tx, row)).collect::<Outcome<Vec<_>>>()?;
+    let messages = messages_of(tx, &rows)?;
     Ok(ChatPage { messages, found, older, newer })
 }

@@ -4,7 +4,7 @@ use contract::SearchAnswer;
 use message::Address;
 use store::{ChildRow, Tx};
 
-use super::view::{message_of, words_of};
+use super::view::{messages_of, words_of};
 use crate::home::Home;
 use crate::trouble::{Failure, Outcome};
 
@@ -31,7 +31,7 @@ impl Home {
             let mut rows = tx.find_words(&words, object, before, PAGE + 1).map_err(Failure::store)?;
             let more = rows.len() > PAGE;
             rows.truncate(PAGE);
-            let found = rows.iter().map(|row| message_of(tx, row)).collect::<Outcome<_>>()?;
+            let found = messages_of(tx, &rows)?;
             Ok(SearchAnswer { found, more, complete })
         })
     }

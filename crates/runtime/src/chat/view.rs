@@ -7,6 +7,7 @@ use store::{ChildRow, ChildState, Tx};
 
 use super::body::{Body, Text};
 use super::extra::extra_of;
+use crate::circle::Counts;
 use crate::files::file_view;
 use crate::members::author_user;
 use crate::records::ChildValue;
@@ -15,7 +16,17 @@ use crate::trouble::{Failure, Outcome};
 /// Characters of a message that are shown where it is answered.
 const QUOTE_LIMIT: usize = 200;
 
+/// Rows as a shell sees them, in their order.
+pub(crate) fn messages_of(tx: &Tx<'_>, rows: &[ChildRow]) -> Outcome<Vec<ChatMessage>> {
+    let mut counts = Counts::default();
+    rows.iter().map(|row| message_with(tx, row, &mut counts)).collect()
+}
+
 pub(crate) fn message_of(tx: &Tx<'_>, row: &ChildRow) -> Outcome<ChatMessage> {
+    message_with(tx, row, &mut Counts::default())
+}
+
+fn message_with(tx: &Tx<'_>, row: &ChildRow, counts: &mut Counts) -> Outcome<ChatMessage> {
     let child = serde_json::from_str::<ChildValue>(&row.value).ok();
     let body = body_of(row, child.as_ref());
     let (reply, forwarded) = match &body {
@@ -53,7 +64,7 @@ pub(crate) fn message_of(tx: &Tx<'_>, row: &ChildRow) -> Outcome<ChatMessage> {
         pinned: after.is_pinned(),
         reactions: reactions.collect(),
         ends: row.ends,
-        reach: crate::circle::count(tx, row)?,
+        reach: counts.of(tx, row)?,
     })
 }
 

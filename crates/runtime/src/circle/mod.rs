@@ -30,7 +30,7 @@ use crate::trouble::{Failure, Outcome};
 pub(crate) use admin::on_wish;
 pub(crate) use changes::{judge, left, recast, settle_left, took};
 pub(crate) use people::{after_invitation, before_invitation, hear_person, hear_reporter, named_meanwhile, open};
-pub(crate) use reach::{Reached, before, count, heard_of, is_before};
+pub(crate) use reach::{Counts, Reached, before, heard_of, is_before};
 pub(crate) use rules::Said;
 pub(crate) use view::{line, view};
 

@@ -183,6 +183,11 @@ impl Home {
 }
 
 impl Circle {
+    /// Whether somebody is still to be checked.
+    pub(crate) fn awaits_somebody(&self) -> bool {
+        self.to_meet().is_some()
+    }
+
     /// The next one to be checked: somebody in it, or who is to come in.
     fn to_meet(&self) -> Option<&Introduction> {
         let concerns = |user: &UserAddress| self.said.people.contains_key(user) || self.wanted.contains_key(user);

@@ -105,26 +105,45 @@ fn advance(tx: &Tx<'_>, me: &Ready, object: &Object, circle: &Circle, extra: &Ex
     Ok(changed)
 }
 
-/// How far one row of ours came in a group; `None` elsewhere, and while nobody has said anything.
-pub(crate) fn count(tx: &Tx<'_>, row: &ChildRow) -> Outcome<Option<GroupCount>> {
-    let number = |list: &[String]| u32::try_from(list.len()).unwrap_or(u32::MAX);
-    let reach = reach(tx, row)?;
-    Ok(reach.map(|reach| GroupCount {
-        of: number(&reach.of),
-        delivered: number(&reach.delivered),
-        read: number(&reach.read),
-    }))
+/// A group, and how far everybody in it has our children.
+type Everybody = (Circle, BTreeMap<UserAddress, Reached>);
+
+/// How far rows of ours came, one after the other: what those of one conversation share is read once.
+#[derive(Default)]
+pub(crate) struct Counts(Option<(String, Option<Everybody>)>);
+
+impl Counts {
+    /// How far one row of ours came in a group; `None` elsewhere, and while nobody has said anything.
+    pub(crate) fn of(&mut self, tx: &Tx<'_>, row: &ChildRow) -> Outcome<Option<GroupCount>> {
+        let number = |list: &[String]| u32::try_from(list.len()).unwrap_or(u32::MAX);
+        let reach = self.reach(tx, row)?;
+        Ok(reach.map(|reach| GroupCount {
+            of: number(&reach.of),
+            delivered: number(&reach.delivered),
+            read: number(&reach.read),
+        }))
+    }
+
+    fn reach(&mut self, tx: &Tx<'_>, row: &ChildRow) -> Outcome<Option<GroupReach>> {
+        if !row.mine {
+            return Ok(None);
+        }
+        if self.0.as_ref().is_none_or(|(chat, _)| *chat != row.object) {
+            self.0 = Some((row.object.clone(), everybody(tx, &row.object)?));
+        }
+        let Some((_, Some((circle, reached)))) = &self.0 else { return Ok(None) };
+        let tag = row.author.rsplit(' ').next().and_then(|tag| sync::Author::parse(tag).ok());
+        Ok(tag.map(|tag| reach_of(circle, reached, &tag, row.seq.unsigned_abs())))
+    }
 }
 
-fn reach(tx: &Tx<'_>, row: &ChildRow) -> Outcome<Option<GroupReach>> {
-    let Some(chat) = Address::parse(&row.object).ok().filter(|_| row.mine) else { return Ok(None) };
+fn everybody(tx: &Tx<'_>, chat: &str) -> Outcome<Option<Everybody>> {
+    let Ok(chat) = Address::parse(chat) else { return Ok(None) };
     let extra = extra_of(tx, &chat)?;
     if extra.reached.is_empty() {
         return Ok(None);
     }
-    let object = get_object(tx, &chat)?;
-    let tag = row.author.rsplit(' ').next().and_then(|tag| sync::Author::parse(tag).ok());
-    Ok(object.circle.zip(tag).map(|(circle, tag)| reach_of(&circle, &extra.reached, &tag, row.seq.unsigned_abs())))
+    Ok(get_object(tx, &chat)?.circle.map(|circle| (circle, extra.reached)))
 }
 
 fn reach_of(circle: &Circle, reached: &BTreeMap<UserAddress, Reached>, tag: &sync::Author, seq: u64) -> GroupReach {
@@ -150,7 +169,7 @@ impl Home {
             let circle = get_object(tx, &chat)?.circle;
             let of = circle.map(|circle| circle.others().map(UserAddress::handle).collect()).unwrap_or_default();
             // While nobody has said anything, it is for everybody and nobody has it.
-            Ok(reach(tx, &row)?.unwrap_or(GroupReach { of, delivered: Vec::new(), read: Vec::new() }))
+            Ok(Counts::default().reach(tx, &row)?.unwrap_or(GroupReach { of, delivered: Vec::new(), read: Vec::new() }))
         })
     }
 }
