@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use media::{AudioConfig, CallMedia, InUse, MediaEngine, MediaEvent};
+use road::{Road, RoadPort};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::Failed;
-use crate::road::{Road, RoadPort};
 
 /// Longest anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);

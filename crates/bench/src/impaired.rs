@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use media::{AudioConfig, Microphone, NetworkConfig, Speaker};
+use road::{Quality, Road};
 
 use crate::duo::Duo;
 use crate::report::{Figure, Goal, Report};
-use crate::road::{Quality, Road};
 use crate::sound::{RATE, percent_of_gaps, write_wav};
 use crate::{Failed, wait_for};
 

@@ -16,7 +16,6 @@ mod machine;
 mod node;
 mod process;
 mod report;
-mod road;
 mod soak;
 mod sound;
 mod trust;

@@ -412,6 +412,15 @@ impl Person {
         .await
     }
 
+    /// Waits until a call ends; gives why.
+    pub async fn hears_end_of_call(&mut self) -> String {
+        self.hears("the end of the call", |news| match news {
+            News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
+            _ => None,
+        })
+        .await
+    }
+
     /// Waits until no call is left.
     pub async fn is_in_no_call(&self) {
         self.until("the end of the call", async |person| {

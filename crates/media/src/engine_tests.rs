@@ -13,11 +13,8 @@ fn config(ears: std::path::PathBuf) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Wav(ears),
-        ring: None,
-        processing: Default::default(),
-        camera: Default::default(),
-        record: None,
         network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
     }
 }
 

@@ -109,12 +109,11 @@ fn person(name: &str, record: &Path) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Device(format!("pulseaudio:{name}_mic")),
         speaker: Speaker::Device(format!("pulseaudio:{name}_ears")),
-        ring: None,
         // A steady tone is noise to whoever takes noise out.
         processing: VoiceProcessing::OFF,
-        camera: Default::default(),
         record: Some(record.to_owned()),
         network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
     }
 }
 

@@ -3,10 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
-/// The benchmarks' road, so that both are told on the same one.
-#[path = "../../bench/src/road.rs"]
-#[allow(dead_code, reason = "this file uses its part")]
-mod road;
 
 use std::time::Duration;
 
@@ -15,9 +11,6 @@ use media::{
     AudioConfig, CameraChoice, CameraError, CameraState, InUse, MediaEvent, PictureState, Shown, Speaker, VideoStats,
 };
 use tokio::sync::watch;
-
-/// What the road tells when it cannot be built.
-type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Longer than anything here may take, even on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -163,11 +163,8 @@ pub fn files(mouth: &Path, ears: &Path) -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Wav { path: mouth.to_owned(), looped: true },
         speaker: Speaker::Wav(ears.to_owned()),
-        ring: None,
-        processing: Default::default(),
-        camera: Default::default(),
-        record: None,
         network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
     }
 }
 
@@ -175,11 +172,8 @@ pub fn quiet() -> AudioConfig {
     AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Null,
-        ring: None,
-        processing: Default::default(),
-        camera: Default::default(),
-        record: None,
         network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
     }
 }
 

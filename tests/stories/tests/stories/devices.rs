@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::common::Stage;
 use contract::Stage as Stand;
 use contract::{
-    AppState, CallStage, CallView, ChatView, Content, DeviceState, DeviceView, News, PersonCard, Question, TrustMark,
+    AppState, CallStage, CallView, ChatView, Content, DeviceState, DeviceView, PersonCard, Question, TrustMark,
 };
 
 use lab::person::Setup;
@@ -241,14 +241,7 @@ async fn a_call_rings_on_both_devices_and_is_taken_on_one() {
     tablet.ask::<Value>(Question::CallAccept { call: ringing.call }).await.unwrap();
     tablet.sees_call(&CallStage::Connected).await;
     stage.ana.sees_call(&CallStage::Connected).await;
-    let why = stage
-        .ben
-        .hears("the end of the ringing", |news| match news {
-            News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(why, "elsewhere");
+    assert_eq!(stage.ben.hears_end_of_call().await, "elsewhere");
     let calls: Vec<CallView> = stage.ana.ask(Question::CallList).await.unwrap();
     stage.ana.ask::<Value>(Question::CallHangup { call: calls[0].call.clone() }).await.unwrap();
     tablet.is_in_no_call().await;

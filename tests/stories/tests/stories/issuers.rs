@@ -1,6 +1,6 @@
 //! Who vouches for a person: one more issuer, one less, and the same one again without being asked.
 
-use crate::common::Stage;
+use crate::common::{Acme, Stage};
 use contract::{
     CallStage, CallView, ConsentChoice, ContactState, IssuerCard, IssuerKind, ModuleView, MyIssuer, News, PersonCard,
     PolicyView, Question, SignInState, TrailLine,
@@ -8,8 +8,7 @@ use contract::{
 use lab::person::Setup;
 use lab::{Domain, Issuer, Person};
 use node::Wire;
-use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
-use runtime::OrganisationSource;
+use policy::PeopleRules;
 use serde_json::Value;
 
 async fn issuers(person: &Person) -> Vec<MyIssuer> {
@@ -38,14 +37,7 @@ async fn who_asks_for_two_issuers_takes_a_call_once_a_second_one_is_linked() {
 
     let ben = || "ben@b.localhost".to_owned();
     let _: CallView = stage.ana.ask(Question::CallStart { user: ben() }).await.unwrap();
-    let reason = stage
-        .ana
-        .hears("the end of the call", |news| match news {
-            News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, "not-permitted");
+    assert_eq!(stage.ana.hears_end_of_call().await, "not-permitted");
     let lines: Vec<TrailLine> = stage.ben.ask(Question::TrailList).await.unwrap();
     assert!(lines.iter().any(|line| line.what == "call" && line.because == "too-few-issuers"), "{lines:?}");
 
@@ -114,24 +106,10 @@ async fn a_stranger_who_was_refused_for_too_few_issuers_is_asked_about_once_anot
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuers_word_is_renewed_in_time_without_a_login() {
-    let acme = tempfile::TempDir::new().unwrap();
-    let key = keys::SigningKey::generate();
     // Acme wants words that are a minute old at most, so they are renewed after some forty seconds.
     let people = PeopleRules { max_age_s: Some(60), ..PeopleRules::default() };
-    let charter = Charter {
-        name: "Acme".into(),
-        version: 1,
-        expires: 4_000_000_000,
-        lock: Default::default(),
-        forced_issuer: None,
-        retention_days: None,
-        escrow: None,
-    };
-    let policy = OrgPolicy { charter, rules: Ceiling { people, ..Ceiling::default() } };
-    let document = acme.path().join("policy");
-    std::fs::write(&document, policy.sign(&key).unwrap()).unwrap();
-    let source = OrganisationSource { document, key: key.verifying_key() };
-    let set = |setup: &Setup| Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let acme = Acme::asks(people);
+    let set = |setup: &Setup| Setup { organisation: Some(acme.source()), ..setup.clone() };
     let mut stage = Stage::set(|setup| setup.clone(), set).await;
 
     stage.become_contacts().await;

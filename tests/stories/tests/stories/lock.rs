@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::common::Stage;
+use crate::common::{Acme, Stage};
 use contract::{AppState, ContactState, Keep, News, Protection, Question, Stage as At};
 use lab::Person;
 use lab::person::Setup;
-use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
-use runtime::OrganisationSource;
+use policy::PeopleRules;
 use serde_json::Value;
 
 const PASSPHRASE: &str = "a lock for a story";
@@ -86,24 +85,10 @@ async fn a_locked_app_says_nothing_and_has_everything_again_when_it_is_unlocked(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_nobody_uses_locks_itself_and_one_in_use_does_not() {
-    let acme = tempfile::TempDir::new().unwrap();
-    let key = keys::SigningKey::generate();
     // The shortest time an organisation can ask for.
     let people = PeopleRules { auto_lock_after_s: Some(30), ..PeopleRules::default() };
-    let charter = Charter {
-        name: "Acme".into(),
-        version: 1,
-        expires: 4_000_000_000,
-        lock: Default::default(),
-        forced_issuer: None,
-        retention_days: None,
-        escrow: None,
-    };
-    let policy = OrgPolicy { charter, rules: Ceiling { people, ..Ceiling::default() } };
-    let document = acme.path().join("policy");
-    std::fs::write(&document, policy.sign(&key).unwrap()).unwrap();
-    let source = OrganisationSource { document, key: key.verifying_key() };
-    let set = |setup: &Setup| Setup { organisation: Some(source.clone()), ..setup.clone() };
+    let acme = Acme::asks(people);
+    let set = |setup: &Setup| Setup { organisation: Some(acme.source()), ..setup.clone() };
     let mut stage = Stage::set(set, set).await;
     for person in [&stage.ana, &stage.ben] {
         let keep = Question::Keep(Keep::Passphrase { passphrase: PASSPHRASE.into() });

@@ -11,11 +11,8 @@ async fn instance(folder: &Path) -> Api {
     let audio = AudioConfig {
         microphone: Microphone::Silence,
         speaker: Speaker::Null,
-        ring: None,
-        processing: Default::default(),
-        camera: Default::default(),
-        record: None,
         network: NetworkConfig::loopback_only(),
+        ..AudioConfig::default()
     };
     let config = RuntimeConfig {
         profile_dir: folder.to_owned(),

@@ -1,14 +1,13 @@
 //! What a person and their organisation allow, who is refused by it, and what the trail tells of that.
 
-use crate::common::Stage;
+use crate::common::{Acme, Stage};
 use contract::Stage as At;
 use contract::{
-    AppState, CallStage, CallView, DeviceView, Keep, News, PolicySettings, PolicyView, Question, TrailLine, WhoMay,
+    AppState, CallStage, CallView, DeviceView, Keep, PolicySettings, PolicyView, Question, TrailLine, WhoMay,
     WrittenFile,
 };
 use lab::Person;
-use policy::{Ceiling, Charter, Item, OrgPolicy, PeopleRules};
-use runtime::OrganisationSource;
+use policy::{Ceiling, Charter, Item, PeopleRules};
 use serde_json::Value;
 
 async fn rules(person: &Person) -> PolicySettings {
@@ -32,14 +31,7 @@ async fn who_may_not_call_is_told_so_and_nothing_rings() {
     sets(&stage.ben, |rules| rules.who_may_call = WhoMay::Nobody).await.unwrap();
 
     let call: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
-    let reason = stage
-        .ana
-        .hears("the end of the call", |news| match news {
-            News::Call(CallView { stage: CallStage::Ended { reason, .. }, .. }) => Some(reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, "not-permitted", "{call:?}");
+    assert_eq!(stage.ana.hears_end_of_call().await, "not-permitted", "{call:?}");
     let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
     assert!(calls.is_empty(), "nothing rings");
     let refused = |line: &TrailLine| {
@@ -60,53 +52,24 @@ async fn who_may_not_call_is_told_so_and_nothing_rings() {
     stage.close().await;
 }
 
-/// Acme's policy in a file.
-struct Acme {
-    folder: tempfile::TempDir,
-    key: keys::SigningKey,
-}
-
 impl Acme {
-    fn new() -> Self {
-        Self { folder: tempfile::TempDir::new().unwrap(), key: keys::SigningKey::generate() }
-    }
-
-    fn source(&self) -> OrganisationSource {
-        OrganisationSource { document: self.folder.path().join("policy"), key: self.key.verifying_key() }
-    }
-
     fn document(&self, version: u64, blocked: &[&str]) -> String {
         let charter = Charter {
-            name: "Acme".into(),
-            version,
-            expires: 4_000_000_000,
             lock: [Item::WhoMayCall, Item::AutoLockAfter].into(),
-            forced_issuer: None,
-            retention_days: None,
             escrow: Some("Acme's archive keeps a copy of every message.".into()),
+            ..Self::charter(version)
         };
         let people = PeopleRules { auto_lock_after_s: Some(600), ..PeopleRules::default() };
         let blocked_domains = blocked.iter().map(|name| name.parse().unwrap()).collect();
         let rules = Ceiling { blocked_domains, people, ..Ceiling::default() };
-        OrgPolicy { charter, rules }.sign(&self.key).unwrap()
+        self.signs(charter, rules)
     }
 
     /// The same with other rules about people and about how long messages are kept.
     fn document_about(&self, version: u64, people: PeopleRules, retention_days: Option<u32>) -> String {
-        let charter = Charter {
-            name: "Acme".into(),
-            version,
-            expires: 4_000_000_000,
-            lock: [Item::RetentionDays, Item::RequirePassphrase].into(),
-            forced_issuer: None,
-            retention_days,
-            escrow: None,
-        };
-        OrgPolicy { charter, rules: Ceiling { people, ..Ceiling::default() } }.sign(&self.key).unwrap()
-    }
-
-    fn publish(&self, document: &str) {
-        std::fs::write(self.folder.path().join("policy"), document).unwrap();
+        let lock = [Item::RetentionDays, Item::RequirePassphrase].into();
+        let charter = Charter { lock, retention_days, ..Self::charter(version) };
+        self.signs(charter, Ceiling { people, ..Ceiling::default() })
     }
 }
 

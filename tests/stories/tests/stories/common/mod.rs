@@ -4,6 +4,8 @@ use contract::ContactState;
 use lab::person::Setup;
 use lab::{Domain, Issuer, Person};
 use node::Wire;
+use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
+use runtime::OrganisationSource;
 
 /// Ana at `a` (WebSocket, its own issuer), Ben at `b` (Server-Sent Events, an independent issuer).
 pub struct Stage {
@@ -47,6 +49,50 @@ impl Stage {
         self.ben.close().await;
         self.a.stop().await;
         self.b.stop().await;
+    }
+}
+
+/// Acme's policy in a file.
+pub struct Acme {
+    folder: tempfile::TempDir,
+    key: keys::SigningKey,
+}
+
+impl Acme {
+    pub fn new() -> Self {
+        Self { folder: tempfile::TempDir::new().unwrap(), key: keys::SigningKey::generate() }
+    }
+
+    /// One that asks this of people, locks nothing and says nothing else.
+    pub fn asks(people: PeopleRules) -> Self {
+        let acme = Self::new();
+        acme.publish(&acme.signs(Self::charter(1), Ceiling { people, ..Ceiling::default() }));
+        acme
+    }
+
+    pub fn source(&self) -> OrganisationSource {
+        OrganisationSource { document: self.folder.path().join("policy"), key: self.key.verifying_key() }
+    }
+
+    /// What it says of itself.
+    pub fn charter(version: u64) -> Charter {
+        Charter {
+            name: "Acme".into(),
+            version,
+            expires: 4_000_000_000,
+            lock: Default::default(),
+            forced_issuer: None,
+            retention_days: None,
+            escrow: None,
+        }
+    }
+
+    pub fn signs(&self, charter: Charter, rules: Ceiling) -> String {
+        OrgPolicy { charter, rules }.sign(&self.key).unwrap()
+    }
+
+    pub fn publish(&self, document: &str) {
+        std::fs::write(self.folder.path().join("policy"), document).unwrap();
     }
 }
 

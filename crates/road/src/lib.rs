@@ -1,4 +1,5 @@
-//! A road between two peers on this machine that loses, delays and limits packets, each direction by itself.
+//! A road between two peers on this machine that loses, delays and limits packets, each direction by itself: for benchmarks
+//! and for tests of the media.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -9,8 +10,6 @@ use call::Candidate;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until};
 
-use crate::Failed;
-
 /// What waits in front of a narrow road before more is dropped.
 const QUEUE: Duration = Duration::from_millis(300);
 /// Headers under each datagram: IPv4 and UDP.
@@ -18,17 +17,17 @@ const HEADERS: usize = 28;
 
 /// How bad a road is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Quality {
+pub struct Quality {
     /// Percent of the packets that are lost, at random.
-    pub(crate) loss: u32,
+    pub loss: u32,
     /// Packets take up to so many milliseconds longer, at random.
-    pub(crate) jitter_ms: u32,
+    pub jitter_ms: u32,
     /// What passes in a second.
-    pub(crate) mbit: f64,
+    pub mbit: f64,
 }
 
 /// Two sockets: each peer believes that the other listens there.
-pub(crate) struct Road {
+pub struct Road {
     for_ana: RoadPort,
     for_ben: RoadPort,
     lanes: [Arc<Mutex<Lane>>; 2],
@@ -37,7 +36,7 @@ pub(crate) struct Road {
 
 /// One end of it.
 #[derive(Clone)]
-pub(crate) struct RoadPort {
+pub struct RoadPort {
     /// Where a peer is told that the other is.
     port: u16,
     /// Where the other truly is, once it said so.
@@ -46,7 +45,7 @@ pub(crate) struct RoadPort {
 
 impl RoadPort {
     /// The candidate with the road's port in place of the true one; nothing for other kinds.
-    pub(crate) fn instead_of(&self, candidate: &str) -> Option<String> {
+    pub fn instead_of(&self, candidate: &str) -> Option<String> {
         let mut candidate = Candidate::parse(candidate).ok()??;
         if !candidate.is_loopback() || candidate.address.is_ipv6() {
             return None;
@@ -62,9 +61,9 @@ impl RoadPort {
 
 impl Road {
     /// Builds it; must be called on a tokio runtime.
-    pub(crate) async fn build(quality: Quality, seed: u64) -> Result<Self, Failed> {
+    pub async fn build(quality: Quality, seed: u64) -> std::io::Result<Self> {
         let (at_ana, at_ben) = (Arc::new(bind().await?), Arc::new(bind().await?));
-        let port = |socket: &UdpSocket| -> Result<RoadPort, Failed> {
+        let port = |socket: &UdpSocket| -> std::io::Result<RoadPort> {
             Ok(RoadPort { port: socket.local_addr()?.port(), truly: Arc::default() })
         };
         // Ana sends to `at_ana` what is for Ben, who sees it come from `at_ben`.
@@ -81,20 +80,19 @@ impl Road {
     }
 
     /// Becomes better or worse, from the next packet on.
-    #[allow(dead_code, reason = "a test of the media room uses it")]
-    pub(crate) fn becomes(&self, quality: Quality) {
+    pub fn becomes(&self, quality: Quality) {
         for lane in &self.lanes {
             lane.lock().expect("no holder of this lock can panic").quality = quality;
         }
     }
 
     /// What Ana is told of Ben.
-    pub(crate) fn for_ana(&self) -> RoadPort {
+    pub fn for_ana(&self) -> RoadPort {
         self.for_ana.clone()
     }
 
     /// What Ben is told of Ana.
-    pub(crate) fn for_ben(&self) -> RoadPort {
+    pub fn for_ben(&self) -> RoadPort {
         self.for_ben.clone()
     }
 }
