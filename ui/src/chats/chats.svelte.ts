@@ -1,5 +1,6 @@
 /** Keeps the list of conversations in order. */
 import type { ChatMessage, ChatSummary, PersonCard, Shell } from '../shell/shell';
+import { matching } from '../shared/matching';
 import { Waiting } from '../shared/waiting.svelte';
 
 export class Chats {
@@ -13,13 +14,9 @@ export class Chats {
   constructor(private readonly shell: Shell) {}
 
   /** What the list shows: not the blocked, only what matches, newest first. */
-  shown = $derived.by(() => {
-    const wanted = this.filter.trim().toLocaleLowerCase();
-    return this.list
-      .filter((chat) => chat.contact !== 'blocked')
-      .filter((chat) => `${chat.name} ${chat.user}`.toLocaleLowerCase().includes(wanted))
-      .toSorted((a, b) => b.at - a.at);
-  });
+  shown = $derived(
+    this.list.filter((chat) => chat.contact !== 'blocked').filter(matching(this.filter)).toSorted((a, b) => b.at - a.at),
+  );
 
   unread = $derived(
     this.list.reduce((sum, chat) => (chat.contact === 'blocked' ? sum : sum + chat.unread), 0),

@@ -1,5 +1,6 @@
 /** Keeps the group that is open, and what a person does with it: begin one, name it, take people in and out. */
 import type { Announcer } from '../shared/announcer.svelte';
+import { matching } from '../shared/matching';
 import type { Toasts } from '../shared/toasts.svelte';
 import { Waiting } from '../shared/waiting.svelte';
 import type { ChatSummary, GroupDone, GroupMember, GroupReach, GroupRole, GroupView, PersonCard, Shell } from '../shell/shell';
@@ -46,10 +47,9 @@ export class Groups {
   /** Who can be chosen: contacts who are not in it yet. */
   candidates = $derived.by(() => {
     const there = this.choosing?.for === 'more' ? this.choosing.there : [];
-    const wanted = this.filter.trim().toLocaleLowerCase();
     return this.contacts()
       .filter(({ contact, user }) => contact === 'accepted' && !there.includes(user))
-      .filter((card) => `${card.name} ${card.user}`.toLocaleLowerCase().includes(wanted))
+      .filter(matching(this.filter))
       .toSorted((a, b) => a.name.localeCompare(b.name));
   });
 

@@ -1,6 +1,7 @@
 /** Keeps everyone known and the person card that is open. */
 import type { PersonCard, Shell } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
+import { matching } from '../shared/matching';
 import type { Toasts } from '../shared/toasts.svelte';
 import { Waiting } from '../shared/waiting.svelte';
 import { say } from '../words/words.svelte';
@@ -25,12 +26,7 @@ export class People {
     private readonly onchange: (card: PersonCard) => void,
   ) {}
 
-  shown = $derived.by(() => {
-    const wanted = this.filter.trim().toLocaleLowerCase();
-    return this.list
-      .filter((card) => `${card.name} ${card.user}`.toLocaleLowerCase().includes(wanted))
-      .toSorted((a, b) => a.name.localeCompare(b.name));
-  });
+  shown = $derived(this.list.filter(matching(this.filter)).toSorted((a, b) => a.name.localeCompare(b.name)));
 
   async load(): Promise<void> {
     const list = await this.waiting.run(() => this.shell.ask({ ask: 'person.list' }));

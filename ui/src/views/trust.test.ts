@@ -210,3 +210,23 @@ describe('the own contact link', () => {
     expect(shell.times('contact.link.renew')).toBe(1);
   });
 });
+
+describe('choosing a contact', () => {
+  it('to introduce somebody to offers people, and no group they are in', async () => {
+    const { user } = await show('group', person('ben@b.localhost'));
+    await user.click(await shown('person-introduce'));
+    const dialog = await shown('introduce-dialog');
+    expect(dialog).toHaveTextContent('Chiara Conti');
+    expect(dialog).not.toHaveTextContent('Sunday choir');
+  });
+
+  it('to forward to offers a group as one', async () => {
+    const { user } = await show('group', chat(CHIARA));
+    const line = (await screen.findAllByTestId('message'))[0]!;
+    await user.pointer({ keys: '[MouseRight]', target: line });
+    await user.click(await shown('message-forward'));
+    const choir = (await screen.findAllByTestId('forward-to')).find((one) => one.textContent?.includes('Sunday choir'))!;
+    expect(choir).toHaveTextContent('4 people');
+    expect(choir).not.toHaveTextContent('@');
+  });
+});
