@@ -154,6 +154,16 @@ describe("the caller", () => {
     expect(bus.events()).toEqual([]);
   });
 
+  it("takes the candidates that come with the answer, and no more than a call may have", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    const candidates = ["c".repeat(5_000), ...Array.from({ length: 100 }, (_, number) => `candidate ${number}`)];
+    await child(MINE, { type: "answer", sdp: "his answer", candidates });
+    await settle();
+    expect(media("addCandidate")).toHaveLength(63);
+    expect(media("addCandidate")[0]?.params).toEqual({ call: MINE, candidate: "candidate 0" });
+  });
+
   it("ends the call when media refuses the other side's fingerprint", async () => {
     bus.when(({ to, body }) => (to === MEDIA && body["method"] === "acceptAnswer" ? { code: 403 } : undefined));
     await start();
@@ -174,6 +184,17 @@ describe("the callee", () => {
     expect(written(HIS)).toEqual([{ type: "ringing" }, { type: "answer", sdp: "my answer" }]);
     expect(states()).toEqual(["incoming", "connecting"]);
     expect((await ask("answer", { call: HIS })).code).toBe(409);
+  });
+
+  it("sends what was found while it rang with the answer", async () => {
+    const found = { sdp: "my answer", candidates: ["one", "two"] };
+    bus.when(({ to, body }) => (to === MEDIA && body["method"] === "acceptOffer" ? { code: 200, value: found } : undefined));
+    await start();
+    await ringsHere();
+    await child(HIS, { type: "candidate", candidate: "his" });
+    await ask("answer", { call: HIS });
+    expect(media("addCandidate")[0]?.params).toEqual({ call: HIS, candidate: "his" });
+    expect(written(HIS)[1]).toEqual({ type: "answer", ...found });
   });
 
   it("declines", async () => {

@@ -36,8 +36,8 @@ impl MediaEngine {
         };
         let (far_events, far_told) = channel(EVENTS);
         let (near_events, near_told) = channel(EVENTS);
-        let far = self.open_with(theirs, "echo", far_events).await?;
-        let near = self.open_with(ours, id, near_events).await?;
+        let far = self.open_with(theirs, None, "echo", far_events).await?;
+        let near = self.open_with(ours, None, id, near_events).await?;
         let answer = far.accept_offer(&near.create_offer().await?).await?;
         tokio::spawn(carry_candidates(far_told, near.downgrade()));
         tokio::spawn(tell(near_told, far, events));

@@ -68,14 +68,30 @@ impl MediaEngine {
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
     pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
+        self.open_with(self.config_of_call(), None, id, events).await
+    }
+
+    /// Opens the media of a call that rings here, all but the microphone: that is heard when the offer is accepted.
+    pub async fn open_ringing(
+        &self,
+        id: impl Into<String>,
+        events: Sender<MediaEvent>,
+    ) -> Result<CallMedia, MediaError> {
+        let mut config = self.config_of_call();
+        let microphone = std::mem::replace(&mut config.microphone, Microphone::Silence);
+        self.open_with(config, Some(microphone), id, events).await
+    }
+
+    fn config_of_call(&self) -> AudioConfig {
         let mut config = self.config();
         config.network.relays.extend(self.relays.lock().expect("no holder of this lock can panic").iter().cloned());
-        self.open_with(config, id, events).await
+        config
     }
 
     pub(crate) async fn open_with(
         &self,
         config: AudioConfig,
+        held_microphone: Option<Microphone>,
         id: impl Into<String>,
         events: Sender<MediaEvent>,
     ) -> Result<CallMedia, MediaError> {
@@ -130,7 +146,19 @@ impl MediaEngine {
         };
         tokio::spawn(supervisor.run());
         let id = id.into();
-        Ok(CallMedia::new(Parts { id, peer, shared, video, vouched, loopback, signals, orders, stop, closed }))
+        Ok(CallMedia::new(Parts {
+            id,
+            peer,
+            shared,
+            video,
+            held_microphone,
+            vouched,
+            loopback,
+            signals,
+            orders,
+            stop,
+            closed,
+        }))
     }
 
     fn start_voice(

@@ -15,8 +15,16 @@ pub(crate) struct Negotiation {
     we_offered: bool,
     certificates: Vec<Fingerprint>,
     known: Option<Known>,
+    prepared: Option<Prepared>,
     early: Vec<Candidate>,
     taken: usize,
+}
+
+/// The answer to an offer that nobody accepted yet.
+#[derive(Debug)]
+struct Prepared {
+    offer: String,
+    answer: String,
 }
 
 /// What the peer's last description said, and the next may not say again, or must.
@@ -33,6 +41,8 @@ enum Phase {
     #[default]
     Fresh,
     Offered,
+    /// The peer's offer was read and nobody accepted it yet.
+    Prepared,
     /// The peer's description is being read or was read.
     Settled,
 }
@@ -58,9 +68,28 @@ impl Negotiation {
         if self.we_offered {
             return Err(MediaError::OutOfOrder("an offer was made already"));
         }
+        if self.phase == Phase::Prepared {
+            return Err(MediaError::OutOfOrder("the offer that was read waits to be accepted"));
+        }
         self.settle(&sdp)?;
         self.phase = Phase::Settled;
         Ok(sdp)
+    }
+
+    /// Keeps the answer to the offer that was read until somebody accepts; the peer's candidates wait so long.
+    pub(crate) fn prepared(&mut self, offer: &str, answer: String) {
+        self.prepared = Some(Prepared { offer: offer.to_owned(), answer });
+        self.phase = Phase::Prepared;
+    }
+
+    /// The offer that was read and its answer, if it is this one.
+    pub(crate) fn take_prepared(&mut self, offer: &str) -> Result<Option<(Sdp, String)>, MediaError> {
+        let Some(prepared) = self.prepared.take() else { return Ok(None) };
+        if prepared.offer != offer {
+            return Err(MediaError::OutOfOrder("another offer was read already"));
+        }
+        self.phase = Phase::Settled;
+        Ok(Some((Sdp::parse(offer)?, prepared.answer)))
     }
 
     pub(crate) fn read_answer(&mut self, text: &str) -> Result<Sdp, MediaError> {
@@ -204,6 +233,30 @@ mod tests {
         assert!(matches!(negotiation.read_answer(&description("actpass")), Err(MediaError::OutOfOrder(_))));
         assert!(negotiation.read_answer(&description("passive")).is_ok());
         assert!(negotiation.read_answer(&description("passive")).is_err(), "an answer is given once");
+    }
+
+    #[test]
+    fn what_was_prepared_waits_for_whoever_accepts() {
+        let mut negotiation = Negotiation::default();
+        let offer = description("actpass");
+        assert!(negotiation.take_prepared(&offer).unwrap().is_none(), "nothing was prepared");
+        negotiation.read_offer(&offer).unwrap();
+        negotiation.prepared(&offer, "answer".to_owned());
+        assert_eq!(negotiation.candidate(CANDIDATE).unwrap(), None, "the peer is not looked for yet");
+        assert!(matches!(negotiation.read_offer(&offer), Err(MediaError::OutOfOrder(_))));
+        assert!(matches!(negotiation.offer(), Err(MediaError::OutOfOrder(_))));
+        let (sdp, answer) = negotiation.take_prepared(&offer).unwrap().unwrap();
+        assert_eq!((negotiation.waiting(&sdp).len(), answer.as_str()), (1, "answer"));
+        assert!(negotiation.candidate(CANDIDATE).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_answer_is_not_given_to_another_offer_than_it_was_made_for() {
+        let mut negotiation = Negotiation::default();
+        negotiation.read_offer(&description("actpass")).unwrap();
+        negotiation.prepared(&description("actpass"), "answer".to_owned());
+        let other = again("actpass", 1);
+        assert!(matches!(negotiation.take_prepared(&other), Err(MediaError::OutOfOrder(_))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
 
 use call::{Candidate, Fingerprint, MediaKind, Sdp};
 use rtc::peer_connection::configuration::RTCOfferOptions;
@@ -34,6 +34,8 @@ struct Inner {
     shared: Arc<Shared>,
     video: Arc<VideoPart>,
     negotiation: tokio::sync::Mutex<Negotiation>,
+    /// The microphone of a call that is not accepted yet.
+    held_microphone: Mutex<Option<Microphone>>,
     vouched: Vouched,
     loopback: bool,
     signals: tokio::sync::mpsc::Sender<Signal>,
@@ -60,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) peer: Peer,
     pub(crate) shared: Arc<Shared>,
     pub(crate) video: Arc<VideoPart>,
+    pub(crate) held_microphone: Option<Microphone>,
     pub(crate) vouched: Vouched,
     pub(crate) loopback: bool,
     pub(crate) signals: tokio::sync::mpsc::Sender<Signal>,
@@ -70,8 +73,10 @@ pub(crate) struct Parts {
 
 impl CallMedia {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, peer, shared, video, vouched, loopback, signals, orders, stop, closed } = parts;
+        let Parts { id, peer, shared, video, held_microphone, vouched, loopback, signals, orders, stop, closed } =
+            parts;
         let negotiation = tokio::sync::Mutex::default();
+        let held_microphone = Mutex::new(held_microphone);
         Self {
             inner: Arc::new(Inner {
                 id,
@@ -79,6 +84,7 @@ impl CallMedia {
                 shared,
                 video,
                 negotiation,
+                held_microphone,
                 vouched,
                 loopback,
                 signals,
@@ -131,24 +137,54 @@ impl CallMedia {
         .await
     }
 
-    /// Reads the offer of a call that came in (out of the sealed object!) and makes the answer.
+    /// Makes the answer to the offer of a call that rings (out of the sealed object!), so that it is there when
+    /// somebody accepts. Nothing is sent to the peer before that: its candidates wait, and ours are the owner's to hold.
+    pub async fn prepare_answer(&self, sdp: &str) -> Result<(), MediaError> {
+        self.check_open()?;
+        let mut negotiation = self.inner.negotiation.lock().await;
+        let offer = negotiation.read_offer(sdp)?;
+        let answer = self.answer(&offer).await?;
+        negotiation.prepared(sdp, answer);
+        Ok(())
+    }
+
+    /// Reads the offer of a call that came in (out of the sealed object!) and makes the answer, or gives the
+    /// one that was prepared. From here on the microphone is heard.
     pub async fn accept_offer(&self, sdp: &str) -> Result<String, MediaError> {
         self.check_open()?;
         let mut negotiation = self.inner.negotiation.lock().await;
-        let sdp = negotiation.read_offer(sdp)?;
-        self.trust(&sdp);
+        let (offer, answer) = match negotiation.take_prepared(sdp)? {
+            Some(prepared) => prepared,
+            None => {
+                let offer = negotiation.read_offer(sdp)?;
+                let answer = self.answer(&offer).await?;
+                (offer, answer)
+            }
+        };
+        if let Some(microphone) = self.held_microphone().take() {
+            let _ = self.inner.orders.send(VoiceOrder::Microphone(microphone));
+        }
+        self.settle(negotiation.waiting(&offer)).await;
+        Ok(answer)
+    }
+
+    /// The answer to an offer whose candidates are not used yet.
+    async fn answer(&self, offer: &Sdp) -> Result<String, MediaError> {
+        self.trust(offer);
         let connection = Arc::clone(&self.inner.peer.connection);
-        let text = sdp.text().to_owned();
-        let answer = contained("read the offer", async move {
+        let text = bare(offer.text());
+        contained("read the offer", async move {
             connection.set_remote_description(RTCSessionDescription::offer(text)?).await?;
             let answer = connection.create_answer(None).await?;
             let text = bare(&answer.sdp);
             connection.set_local_description(answer).await?;
             Ok(text)
         })
-        .await?;
-        self.settle(negotiation.waiting(&sdp)).await;
-        Ok(answer)
+        .await
+    }
+
+    fn held_microphone(&self) -> MutexGuard<'_, Option<Microphone>> {
+        self.inner.held_microphone.lock().expect("no holder of this lock can panic")
     }
 
     /// Reads the answer to our offer (out of the sealed object!).
@@ -189,6 +225,10 @@ impl CallMedia {
 
     /// Takes another microphone, in the middle of the call.
     pub fn set_microphone(&self, microphone: Microphone) {
+        if let Some(held) = self.held_microphone().as_mut() {
+            *held = microphone;
+            return;
+        }
         let _ = self.inner.orders.send(VoiceOrder::Microphone(microphone));
     }
 

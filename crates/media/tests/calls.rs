@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::{Person, connect, files, introduce, likeness, quiet, read, seconds_of, seconds_of_sound, speech, tone};
 use media::{
-    DeviceState, Direction, FailReason, InUse, MediaEngine, MediaError, MediaEvent, Microphone, OPEN_CALLS, Speaker,
+    AudioConfig, DeviceState, Direction, FailReason, InUse, MediaEngine, MediaError, MediaEvent, Microphone,
+    OPEN_CALLS, Speaker,
 };
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -48,6 +49,30 @@ fn two_people_hear_each_other() {
             assert!(whole >= 3.6, "{person} heard for {whole} s");
             assert!(right >= 0.9 * (whole - 0.3), "{person} heard {hz} Hz for {right} s of {whole} s");
         }
+    });
+}
+
+#[test]
+fn a_call_that_rings_is_ready_but_neither_heard_nor_found_before_somebody_accepts() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = Microphone::Wav { path: folder.path().join("gone.wav"), looped: true };
+        let mut ana = Person::with(quiet()).await;
+        let mut ben = Person::ringing(AudioConfig { microphone: gone, ..quiet() }).await;
+        let offer = ana.media.create_offer().await.unwrap();
+        ana.tell_candidates_to(&ben);
+        ben.media.prepare_answer(&offer).await.unwrap();
+        ben.tell_candidates_to(&ana);
+        sleep(Duration::from_millis(500)).await;
+        assert_eq!((ana.events(), ben.events()), (vec![], vec![]), "no microphone was tried, and no path");
+        let answer = ben.media.accept_offer(&offer).await.unwrap();
+        let input = MediaEvent::Device { direction: Direction::Input, state: DeviceState::Unreadable };
+        ben.until(|event| *event == input).await;
+        ana.media.accept_answer(&answer).await.unwrap();
+        ana.until(|event| *event == MediaEvent::Connected).await;
+        ben.until(|event| *event == MediaEvent::Connected).await;
+        ana.media.close().await;
+        ben.media.close().await;
     });
 }
 

@@ -15,6 +15,7 @@ use crate::glare::GLARE;
 use crate::home::{Home, State, body, now_ms, now_u64};
 use crate::objects::refusal;
 use crate::persons::{CALL_MISSED, name_of};
+use crate::preparing::Preparing;
 use crate::records::{Object, ObjectUse, Person, Side};
 use crate::sending::{get_object, get_person};
 use crate::trouble::{Failure, Outcome};
@@ -63,6 +64,8 @@ pub(crate) struct Call {
     pub(crate) echo: bool,
     /// The searches for another path.
     pub(crate) searches: Searches,
+    /// What is made ready while it rings here.
+    pub(crate) preparing: Preparing,
 }
 
 impl Call {
@@ -80,6 +83,7 @@ impl Call {
             spoken: Default::default(),
             echo: false,
             searches: Default::default(),
+            preparing: Default::default(),
         }
     }
 }
@@ -275,15 +279,16 @@ impl Home {
                 Ok(Value::Null)
             }
             "acceptOffer" => {
-                self.must_be_sealed(&name, &sdp()?)?;
-                let media = self.media_of(&name).await?;
-                let answer = media.accept_offer(&sdp()?).await.map_err(media_failure)?;
                 let offer = sdp()?;
+                self.must_be_accepted(&name)?;
+                self.must_be_sealed(&name, &offer)?;
+                let media = self.media_of(&name).await?;
+                let answer = media.accept_offer(&offer).await.map_err(media_failure)?;
                 self.note_spoken(&name, |spoken| {
                     spoken.note_own(&answer);
                     spoken.note_theirs(&offer);
                 });
-                Ok(json!({ "sdp": answer }))
+                Ok(json!({ "sdp": answer, "candidates": self.show_candidates(&name) }))
             }
             "acceptAnswer" => {
                 self.must_be_sealed(&name, &sdp()?)?;
@@ -351,18 +356,25 @@ impl Home {
     }
 
     /// The media of a call, opened with the first request for it.
-    async fn media_of(&self, name: &str) -> Outcome<CallMedia> {
-        let (id, round) = {
+    pub(crate) async fn media_of(&self, name: &str) -> Outcome<CallMedia> {
+        let opening = self.state().calls.named(name).map(|call| call.preparing.opening());
+        let _turn = opening.ok_or_else(|| Failure::unknown("call"))?.lock_owned().await;
+        let (id, round, rings) = {
             let mut state = self.state();
             let call = state.calls.named(name).ok_or_else(|| Failure::unknown("call"))?;
             if let Some(media) = &call.media {
                 return Ok(media.clone());
             }
-            (call.view.call.clone(), call.round)
+            (call.view.call.clone(), call.round, call.rings_here())
         };
         self.renew_relays().await;
         let (sender, receiver) = tokio::sync::mpsc::channel(MEDIA_EVENTS_LIMIT);
-        let media = self.rooms.media.open_call(id.clone(), sender).await.map_err(media_failure)?;
+        let engine = &self.rooms.media;
+        let opened = match rings {
+            true => engine.open_ringing(id.clone(), sender).await,
+            false => engine.open_call(id.clone(), sender).await,
+        };
+        let media = opened.map_err(media_failure)?;
         let kept = {
             let mut state = self.state();
             let call = state.calls.named(name).filter(|call| call.media.is_none() && call.round == round);
@@ -399,6 +411,7 @@ impl Home {
 
     fn on_media_event(&self, url: &Address, event: MediaEvent) {
         match event {
+            MediaEvent::Candidate(candidate) if self.holds_candidate(url, &candidate) => {}
             MediaEvent::Candidate(candidate) => {
                 self.media_event_to_connector(
                     json!({ "event": "candidate", "call": self.guest_name(url), "candidate": candidate }),
@@ -489,12 +502,10 @@ impl Home {
             return;
         }
         self.use_sound_soon();
-        // Asked for while it rings, so that whoever accepts does not wait for it.
-        let home = self.clone();
-        self.rooms.tasks.start("relays", async move { home.renew_relays().await });
         let view = new_view(&event.call, &person, true, CallStage::Ringing);
         let (machine, actions) = CallMachine::callee(now_u64());
         state.calls.list.push(Call::new(view, &user, Some(event.call.clone()), machine));
+        self.prepare_answer_soon(&event.call);
         self.perform(state, &event.call, actions);
     }
 
@@ -702,7 +713,7 @@ impl Calls {
     }
 
     /// By what the connector calls it; a name that is new is that of our own call that has none yet.
-    fn named(&mut self, name: &str) -> Option<&mut Call> {
+    pub(crate) fn named(&mut self, name: &str) -> Option<&mut Call> {
         let at = match self.position(name) {
             Some(at) => at,
             None => {

@@ -54,6 +54,7 @@ mod patience;
 mod personas;
 mod persons;
 mod pictures;
+mod preparing;
 mod proxies;
 mod rechecks;
 mod records;

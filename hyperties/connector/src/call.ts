@@ -23,7 +23,7 @@ interface Hooks {
 /** What the other side writes; everything in it is a stranger's until it is checked. */
 type Signal =
   | { type: "ringing" }
-  | { type: "answer"; sdp: string }
+  | { type: "answer"; sdp: string; candidates?: Json[] }
   | { type: "candidate"; candidate: Json }
   | { type: "path" }
   | { type: "restart" | "restarted"; round: number; sdp: string }
@@ -83,10 +83,11 @@ export class Call {
     this.#show("connecting");
     this.#stopRinging();
     try {
-      const sdp = await this.media.acceptOffer(this.mediaName, this.#offer);
+      const { sdp, candidates } = await this.media.acceptOffer(this.mediaName, this.#offer);
       if (this.#isOver()) return;
-      await this.object.addChild({ type: "answer", sdp });
       this.#flush();
+      this.#localCount += candidates.length;
+      await this.object.addChild(candidates.length > 0 ? { type: "answer", sdp, candidates } : { type: "answer", sdp });
     } catch (error) {
       await this.leave("failed-media");
       throw error;
@@ -178,10 +179,12 @@ export class Call {
         if (!this.incoming && this.state === "calling") this.#show("ringing");
         return;
       case "answer":
-        if (!this.incoming && (this.state === "calling" || this.state === "ringing")) void this.#answered(signal.sdp);
+        if (this.incoming || (this.state !== "calling" && this.state !== "ringing")) return;
+        for (const candidate of signal.candidates ?? []) this.#remote(candidate);
+        void this.#answered(signal.sdp);
         return;
       case "candidate":
-        if (this.#remoteCount++ < CANDIDATE_LIMIT) this.#candidate(signal.candidate);
+        this.#remote(signal.candidate);
         return;
       case "path":
         if (!this.incoming && this.state === "connecting" && Date.now() - this.#searchedAt >= SEARCH_TIME) void this.#search();
@@ -212,6 +215,10 @@ export class Call {
       const code = error instanceof Refusal ? error.code : 500;
       await this.leave(code === 403 ? "fingerprint-mismatch" : "failed-media");
     }
+  }
+
+  #remote(candidate: Json): void {
+    if (this.#remoteCount++ < CANDIDATE_LIMIT) this.#candidate(candidate);
   }
 
   #candidate(candidate: Json): void {
@@ -252,18 +259,22 @@ function read(value: unknown): Signal | undefined {
     case "path":
       return { type };
     case "answer":
-      return isDescription(sdp) ? { type, sdp } : undefined;
+      return isDescription(sdp) ? { type, sdp, candidates: list(value["candidates"]) } : undefined;
     case "restart":
     case "restarted":
       return isDescription(sdp) && Number.isSafeInteger(round) ? { type, round: round as number, sdp } : undefined;
     case "candidate":
-      return JSON.stringify(candidate ?? null).length <= CANDIDATE_SIZE ? { type, candidate: (candidate ?? null) as Json } : undefined;
+      return isCandidate(candidate ?? null) ? { type, candidate: (candidate ?? null) as Json } : undefined;
     case "bye":
       return { type, reason: reason(value["reason"], "hung-up") };
     default:
       return undefined;
   }
 }
+
+const isCandidate = (value: unknown): value is Json => JSON.stringify(value).length <= CANDIDATE_SIZE;
+
+const list = (value: unknown): Json[] => (Array.isArray(value) ? value.slice(0, CANDIDATE_LIMIT).filter(isCandidate) : []);
 
 const isDescription = (value: unknown): value is string => typeof value === "string" && value.length > 0 && value.length <= SDP_LIMIT;
 

@@ -23,7 +23,11 @@ export class Media {
   }
 
   createOffer = (call: string) => this.#sdp("createOffer", { call });
-  acceptOffer = (call: string, sdp: string) => this.#sdp("acceptOffer", { call, sdp });
+  /** Our answer, and the candidates that were found while it rang. */
+  async acceptOffer(call: string, offer: string): Promise<{ sdp: string; candidates: Json[] }> {
+    const { sdp, candidates } = await this.#described("acceptOffer", { call, sdp: offer });
+    return { sdp, candidates: Array.isArray(candidates) ? candidates : [] };
+  }
   acceptAnswer = (call: string, sdp: string) => this.#execute("acceptAnswer", { call, sdp });
   addCandidate = (call: string, candidate: Json) => this.#execute("addCandidate", { call, candidate });
   /** Another path for a call that lost its own: an offer, its answer, and what comes of it. */
@@ -36,9 +40,13 @@ export class Media {
   bind = (call: string, object: Address) => this.#execute("bind", { call, object });
 
   async #sdp(method: string, params: Record<string, unknown>): Promise<string> {
+    return (await this.#described(method, params)).sdp;
+  }
+
+  async #described(method: string, params: Record<string, unknown>): Promise<{ sdp: string; candidates?: unknown }> {
     const value = await this.#execute(method, params);
     if (!isObject(value) || typeof value["sdp"] !== "string") throw new Refusal(500, "the media service gave no description");
-    return value["sdp"];
+    return { sdp: value["sdp"], candidates: value["candidates"] };
   }
 
   async #execute(method: string, params: Record<string, unknown>): Promise<unknown> {

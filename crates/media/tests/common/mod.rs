@@ -31,8 +31,20 @@ impl Person {
     }
 
     pub async fn on(engine: Arc<MediaEngine>) -> Self {
-        let (sender, mut receiver) = mpsc::channel(64);
+        let (sender, receiver) = mpsc::channel(64);
         let media = engine.open_call("call-1", sender).await.unwrap();
+        Self::hearing(engine, media, receiver)
+    }
+
+    /// Somebody whose phone rings.
+    pub async fn ringing(config: AudioConfig) -> Self {
+        let engine = MediaEngine::new(config);
+        let (sender, receiver) = mpsc::channel(64);
+        let media = engine.open_ringing("call-1", sender).await.unwrap();
+        Self::hearing(engine, media, receiver)
+    }
+
+    fn hearing(engine: Arc<MediaEngine>, media: CallMedia, mut receiver: mpsc::Receiver<MediaEvent>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (seen_out, seen) = watch::channel(0);
         let (candidates_out, candidates) = mpsc::channel(64);
@@ -129,7 +141,7 @@ impl Person {
     }
 
     /// Carries this person's candidates to the other.
-    fn tell_candidates_to(&mut self, other: &Person) {
+    pub fn tell_candidates_to(&mut self, other: &Person) {
         let (mut candidates, media) = (self.candidates.take().unwrap(), other.media.clone());
         tokio::spawn(async move {
             while let Some(candidate) = candidates.recv().await {
