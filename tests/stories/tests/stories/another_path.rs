@@ -21,19 +21,25 @@ fn ip(arguments: &str) {
 
 /// Tells a story in a process whose network has nothing but itself, as root of nothing but that.
 fn story(name: &str, work: impl Future<Output = ()>) {
+    /// Names the file in which the story says that it was told to its end.
     const INSIDE: &str = "STORY_HAS_A_NETWORK";
-    if std::env::var_os(INSIDE).is_some() {
+    if let Some(told) = std::env::var_os(INSIDE) {
         ip("link set lo up");
-        return tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work);
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work);
+        return std::fs::write(told, name).unwrap();
     }
-    let told = Command::new("unshare")
+    let folder = TempDir::new().unwrap();
+    let told = folder.path().join("told");
+    let (_, module) = module_path!().split_once("::").expect("stories are modules of one program");
+    let ended = Command::new("unshare")
         .args(["--user", "--map-root-user", "--net"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
+        .args(["--exact", &format!("{module}::{name}"), "--nocapture"])
+        .env(INSIDE, &told)
         .status();
-    let told = told.expect("util-linux is installed");
-    assert!(told.success(), "the story failed, or this machine lets nobody make a network namespace (see above)");
+    let ended = ended.expect("util-linux is installed");
+    assert!(ended.success(), "the story failed, or this machine lets nobody make a network namespace (see above)");
+    assert_eq!(std::fs::read_to_string(told).ok().as_deref(), Some(name), "the story was not told");
 }
 
 /// A cable with an address; the other end of it is nowhere.
