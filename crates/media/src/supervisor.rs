@@ -138,6 +138,7 @@ impl Supervisor {
             Signal::Ice(RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) => {
                 if let Stage::Searching { until } = self.stage {
                     self.stage = Stage::Securing { until };
+                    tracing::debug!("a path was found");
                     self.tell(MediaEvent::PathFound).await;
                 }
             }
@@ -167,6 +168,7 @@ impl Supervisor {
 
     /// The handshake is complete. Nothing was played or sent yet; now it is decided whether it may.
     async fn on_secured(&mut self) -> Verdict {
+        tracing::debug!("the handshake is complete");
         let shown = self.shown_certificates().await.ok_or(FailReason::NotSecured)?;
         let vouched = self.vouched.lock().expect("no holder of this lock can panic").clone();
         let fingerprint = binding::verify(&shown, &vouched).map_err(|_| FailReason::FingerprintMismatch)?;
@@ -176,6 +178,7 @@ impl Supervisor {
             return Err(FailReason::Engine);
         }
         self.stage = Stage::Live;
+        tracing::debug!("the gate is open");
         self.paths.begin(Instant::now());
         self.tell(MediaEvent::SecuredBy { fingerprint }).await;
         self.tell(MediaEvent::Connected).await;
@@ -189,7 +192,10 @@ impl Supervisor {
 
     async fn on_news(&mut self, news: VoiceNews) {
         let event = match news {
-            VoiceNews::FirstAudio { after_ms } => MediaEvent::FirstAudio { after_ms },
+            VoiceNews::FirstAudio { after_ms } => {
+                tracing::debug!(after_ms, "the first sound was played");
+                MediaEvent::FirstAudio { after_ms }
+            }
             VoiceNews::Device(direction, state) => MediaEvent::Device { direction, state },
         };
         self.tell(event).await;

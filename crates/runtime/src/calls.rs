@@ -173,6 +173,9 @@ impl Home {
             let mut state = self.state();
             let user = state.calls.find(url).map(|call| call.user.clone()).ok_or_else(|| Failure::unknown("call"))?;
             state.store()?.read(|tx| comparing::may_send_to(tx, &user))?;
+            if let Some(call) = state.calls.find(url) {
+                call.preparing.accept();
+            }
         }
         self.happened(url, Input::Accepted);
         let connector = self.state().me()?.record.connector.clone();
@@ -474,6 +477,8 @@ impl Home {
         match event.state.as_str() {
             "ringing" => self.drive(state, &event.call, Input::RemoteRinging),
             "incoming" => self.incoming(state, event),
+            // Whether a call is accepted here is not the connector's to say.
+            "connecting" if state.calls.find(&event.call).is_some_and(|call| call.rings_here()) => {}
             "connecting" => self.drive(state, &event.call, Input::AnswerReceived),
             "ended" => {
                 let bye = ByeReason::parse(event.reason.as_deref().unwrap_or_default());

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use call::Stage;
 use message::Address;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -26,18 +25,24 @@ pub(crate) struct Preparing {
     opening: Arc<Mutex<()>>,
     /// Our candidates, until the answer is given.
     held: Vec<String>,
+    /// The person said so; what the connector says of it does not count.
+    accepted: bool,
 }
 
 impl Preparing {
     pub(crate) fn opening(&self) -> Arc<Mutex<()>> {
         Arc::clone(&self.opening)
     }
+
+    pub(crate) fn accept(&mut self) {
+        self.accepted = true;
+    }
 }
 
 impl Call {
-    /// It rings here and nobody accepted it yet.
+    /// It came here and its person did not accept it yet.
     pub(crate) fn rings_here(&self) -> bool {
-        self.view.incoming && self.machine.state().stage() == Stage::Ringing
+        self.view.incoming && !self.preparing.accepted
     }
 }
 
