@@ -16,6 +16,7 @@ mod machine;
 mod node;
 mod process;
 mod report;
+mod seen;
 mod soak;
 mod sound;
 mod trust;
@@ -44,13 +45,13 @@ struct Benchmark {
 /// All there are.
 const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "bus", about: "messages through the bus and between guests", run: bus::run },
-    Benchmark { name: "call", about: "a voice call: set-up, mouth to ear, beside Chromium", run: call::run },
+    Benchmark { name: "call", about: "a call: set-up, mouth to ear, glass to glass, beside Chromium", run: call::run },
     Benchmark {
         name: "first-contact",
         about: "from an unknown domain to the first message delivered there",
         run: first_contact::run,
     },
-    Benchmark { name: "impaired", about: "a voice over bad roads", run: impaired::run },
+    Benchmark { name: "impaired", about: "voice and picture over bad roads", run: impaired::run },
     Benchmark { name: "soak", about: "a call that is left running", run: soak::run },
     Benchmark {
         name: "history",
@@ -70,6 +71,11 @@ const BENCHMARKS: &[Benchmark] = &[
 ];
 
 fn main() -> ExitCode {
+    // Silent unless `RUST_LOG` asks: what is measured does not write.
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let names: Vec<String> = std::env::args().skip(1).collect();
     let known = |name: &String| BENCHMARKS.iter().find(|benchmark| benchmark.name == name);
     if names.is_empty() || names.iter().any(|name| known(name).is_none()) {

@@ -25,6 +25,8 @@ const LONGEST_MS: f64 = 600.0;
 /// PulseAudio with a mouth, a microphone and ears for each of two people. Ends with its owner.
 pub(crate) struct SoundServer {
     server: Child,
+    /// Silence on each device.
+    awake: Vec<Child>,
     folder: tempfile::TempDir,
 }
 
@@ -58,7 +60,7 @@ impl SoundServer {
             std::env::set_var("PULSE_SERVER", format!("unix:{}", socket.display()));
             std::env::set_var("XDG_RUNTIME_DIR", &run);
         }
-        let this = Self { server, folder };
+        let mut this = Self { server, awake: Vec::new(), folder };
         let begun = Instant::now();
         while control(&["info"]).is_err() {
             if begun.elapsed() > Duration::from_secs(20) {
@@ -68,6 +70,13 @@ impl SoundServer {
         }
         control(&["set-default-source", "ana_mic"])?;
         control(&["set-default-sink", "ben_ears"])?;
+        // A virtual device that nobody uses renders half a second ahead and begins the next stream only after that.
+        // A sound card begins within its period, so these are kept awake.
+        for device in ["ana_mouth", "ana_ears", "ben_mouth", "ben_ears"] {
+            let mut silence = Command::new("pacat");
+            silence.args(["--playback", "--raw", "--latency-msec=10", &format!("--device={device}"), "/dev/zero"]);
+            this.awake.push(silence.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        }
         Ok(this)
     }
 
@@ -118,8 +127,10 @@ impl SoundServer {
 
 impl Drop for SoundServer {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        for process in self.awake.iter_mut().chain([&mut self.server]) {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
@@ -237,4 +248,14 @@ pub(crate) fn percent_of_gaps(samples: &[f32], longest_ms: usize, floor: f32) ->
         run = 0;
     }
     gaps as f64 * 100.0 / pieces.len().max(1) as f64
+}
+
+/// A voice that never pauses.
+pub(crate) fn hum(seconds: usize) -> impl Iterator<Item = f32> {
+    let mut phase = 0.0f32;
+    (0..seconds * RATE).map(move |n| {
+        let hz = 140.0 + 20.0 * (n as f32 / RATE as f32 * 3.0).sin();
+        phase = (phase + hz / RATE as f32).fract();
+        (1..8).map(|k| (phase * k as f32 * std::f32::consts::TAU).sin() / k as f32).sum::<f32>() * 0.2
+    })
 }

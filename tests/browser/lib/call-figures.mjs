@@ -39,6 +39,64 @@ async function call(stream) {
     await new Promise((done) => setTimeout(done, 2));
   }
 }
+/** The same with a picture of 1,280 × 720 and 30 a second, one way; it ends with the page. */
+async function see(source) {
+  const stream = source === 'camera'
+    ? await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 1280, height: 720, frameRate: 30 } })
+    : painted();
+  const a = new RTCPeerConnection(), b = new RTCPeerConnection();
+  a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
+  b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
+  stream.getTracks().forEach((track) => a.addTrack(track, stream));
+  const video = document.createElement('video');
+  Object.assign(video, { autoplay: true, muted: true });
+  document.body.append(video);
+  b.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
+  await a.setLocalDescription();
+  await b.setRemoteDescription(a.localDescription);
+  await b.setLocalDescription();
+  await a.setRemoteDescription(b.localDescription);
+  const until = performance.now() + 60000;
+  while (video.videoWidth < 1280 && performance.now() < until) await new Promise((done) => setTimeout(done, 50));
+  window.seeing = { a, b, video, stream };
+  return video.videoWidth;
+}
+/** A canvas whose brightness stripes spell the time at which it was painted, as milliseconds. */
+function painted() {
+  const canvas = document.createElement('canvas');
+  Object.assign(canvas, { width: 1280, height: 720 });
+  const pen = canvas.getContext('2d');
+  const paint = () => {
+    const now = Math.round(performance.now()) & 0xffff;
+    for (let bit = 0; bit < 16; bit += 1) {
+      pen.fillStyle = (now >> bit) & 1 ? 'white' : 'black';
+      pen.fillRect(bit * 80, 0, 80, 720);
+    }
+  };
+  setInterval(paint, 33);
+  return canvas.captureStream(30);
+}
+/** From the painting of a picture until it is there decoded, so many times. */
+async function glass(count) {
+  const { video } = window.seeing, took = [];
+  const canvas = document.createElement('canvas');
+  Object.assign(canvas, { width: 1280, height: 8 });
+  const pen = canvas.getContext('2d', { willReadFrequently: true });
+  await new Promise((done) => {
+    const look = (now) => {
+      pen.drawImage(video, 0, 356, 1280, 8, 0, 0, 1280, 8);
+      const { data } = pen.getImageData(0, 0, 1280, 8);
+      let painted = 0;
+      for (let bit = 0; bit < 16; bit += 1) painted |= Number(data[(4 * 1280 + bit * 80 + 40) * 4] > 128) << bit;
+      const ms = (Math.round(now) - painted) & 0xffff;
+      // A stripe that was read in the middle of a change is no time.
+      if (ms < 2000) took.push(ms);
+      if (took.length >= count) done(); else video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  });
+  return took;
+}
 async function calls(count) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const took = [];
@@ -65,6 +123,59 @@ function memory(profile) {
   return kilobytes / 1024;
 }
 
+/** Seconds of a core that all processes of a browser used so far. */
+function cpu(profile) {
+  let ticks = 0;
+  for (const pid of family(profile)) {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).trim().split(/\s+/);
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch { /* it ended meanwhile */ }
+  }
+  return ticks / 100;
+}
+
+/** A renderer's command line does not name the profile; its ancestors' do. */
+function family(profile) {
+  const parents = new Map(), named = new Set();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      parents.set(pid, readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).trim().split(/\s+/)[1]);
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)) named.add(pid);
+    } catch { /* it ended meanwhile */ }
+  }
+  const descends = (pid) => named.has(pid) || (parents.has(pid) && pid !== '1' && descends(parents.get(pid)));
+  return new Set([...parents.keys()].filter(descends));
+}
+
+/** What a picture takes: from the fake camera for the cost, painted for the time. */
+async function pictures() {
+  const own = mkdtempSync(join(tmpdir(), 'parlance-see-'));
+  const seeing = await chromium.launchPersistentContext(own, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required'],
+  });
+  try {
+    const watch = async (source) => {
+      const tab = await seeing.newPage();
+      await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+      const width = await tab.evaluate((source) => see(source), source);
+      if (width < 1280) throw new Error(`no more than ${width} pixels in a row came`);
+      return tab;
+    };
+    const tab = await watch('camera');
+    const [before, begun] = [cpu(own), Date.now()];
+    await new Promise((done) => setTimeout(done, 10_000));
+    const used = ((cpu(own) - before) * 100_000) / (Date.now() - begun);
+    await tab.close();
+    const glass = await (await watch('painted')).evaluate(() => glass(200));
+    return { cpu: used, glass };
+  } finally {
+    await seeing.close();
+    rmSync(own, { recursive: true, force: true });
+  }
+}
+
 const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end(page));
 await new Promise((done) => server.listen(0, '127.0.0.1', done));
 const profile = mkdtempSync(join(tmpdir(), 'parlance-call-'));
@@ -82,6 +193,8 @@ try {
   console.log(JSON.stringify({ setup }));
   await new Promise((done) => process.stdin.on('end', done).on('close', done).resume());
   console.log(JSON.stringify({ memory: memory(profile) }));
+  await context.close();
+  console.log(JSON.stringify(await pictures()));
 } finally {
   await context.close();
   server.close();
