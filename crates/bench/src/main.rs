@@ -25,6 +25,8 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use report::Report;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Why a benchmark could not be run.
 pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -73,7 +75,7 @@ const BENCHMARKS: &[Benchmark] = &[
 fn main() -> ExitCode {
     // Silent unless `RUST_LOG` asks: what is measured does not write.
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy())
         .with_writer(std::io::stderr)
         .init();
     let names: Vec<String> = std::env::args().skip(1).collect();
