@@ -3,6 +3,7 @@
 //! It is a true call (codec, handshake, jitter buffer, devices) over the loopback interface; the
 //! far end says again what it heard, a moment later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -36,8 +37,8 @@ impl MediaEngine {
         };
         let (far_events, far_told) = channel(EVENTS);
         let (near_events, near_told) = channel(EVENTS);
-        let far = self.open_with(theirs, None, "echo", far_events).await?;
-        let near = self.open_with(ours, None, id, near_events).await?;
+        let far = self.open_with(&Arc::default(), theirs, None, "echo", far_events).await?;
+        let near = self.open_with(&self.desk, ours, None, id, near_events).await?;
         let answer = far.accept_offer(&near.create_offer().await?).await?;
         tokio::spawn(carry_candidates(far_told, near.downgrade()));
         tokio::spawn(tell(near_told, far, events));

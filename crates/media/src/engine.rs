@@ -11,8 +11,10 @@ use video::CameraInfo;
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
 use crate::config::{Microphone, Speaker};
+use crate::desk::Desk;
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
+use crate::leg::{INBOUND, Leg, Queues};
 use crate::net::CallRuntime;
 use crate::note::Recorder;
 use crate::paths::Paths;
@@ -22,13 +24,12 @@ use crate::session::{CallMedia, Parts, Vouched};
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
 use crate::tone::{Sound, TonePlayer};
-use crate::usage::{Held, Hold, InUse, Usage};
+use crate::usage::{Held, InUse, Usage};
 use crate::video_feedback::Feedback;
 use crate::video_track::VideoPart;
-use crate::voice::{INBOUND, Queues, Voice};
 
-/// Calls that may be open at once: one that is spoken in, one that knocks, and those that are closing.
-pub const OPEN_CALLS: usize = 4;
+/// Calls that may be open at once: the five legs of a joint call and of one that is on hold, and those that are closing.
+pub const OPEN_CALLS: usize = 12;
 /// What the engine may tell us before we look.
 const SIGNALS: usize = 256;
 /// Device news and first sounds.
@@ -41,12 +42,19 @@ pub struct MediaEngine {
     config: Mutex<AudioConfig>,
     relays: Mutex<Vec<RelayServer>>,
     usage: Arc<Usage>,
+    /// One microphone and one speaker for all calls.
+    pub(crate) desk: Arc<Desk>,
 }
 
 impl MediaEngine {
     /// Makes an engine; nothing is opened yet.
     pub fn new(config: AudioConfig) -> Arc<Self> {
-        Arc::new(Self { config: Mutex::new(config), relays: Mutex::default(), usage: Arc::default() })
+        Arc::new(Self {
+            config: Mutex::new(config),
+            relays: Mutex::default(),
+            usage: Arc::default(),
+            desk: Arc::default(),
+        })
     }
 
     /// What the next call will use.
@@ -68,7 +76,7 @@ impl MediaEngine {
     ///
     /// Must be called on a tokio runtime. The last event is always [`MediaEvent::Closed`].
     pub async fn open_call(&self, id: impl Into<String>, events: Sender<MediaEvent>) -> Result<CallMedia, MediaError> {
-        self.open_with(self.config_of_call(), None, id, events).await
+        self.open_with(&self.desk, self.config_of_call(), None, id, events).await
     }
 
     /// Opens the media of a call that rings here, all but the microphone: that is heard when the offer is accepted.
@@ -79,7 +87,7 @@ impl MediaEngine {
     ) -> Result<CallMedia, MediaError> {
         let mut config = self.config_of_call();
         let microphone = std::mem::replace(&mut config.microphone, Microphone::Silence);
-        self.open_with(config, Some(microphone), id, events).await
+        self.open_with(&self.desk, config, Some(microphone), id, events).await
     }
 
     fn config_of_call(&self) -> AudioConfig {
@@ -90,6 +98,7 @@ impl MediaEngine {
 
     pub(crate) async fn open_with(
         &self,
+        desk: &Arc<Desk>,
         config: AudioConfig,
         held_microphone: Option<Microphone>,
         id: impl Into<String>,
@@ -113,13 +122,13 @@ impl MediaEngine {
         let (inbound, inbound_in) = mpsc::sync_channel(INBOUND);
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
         let (news, news_in) = tokio::sync::mpsc::channel(NEWS);
-        let (orders, orders_in) = mpsc::channel();
         let (video_news, video_news_in) = tokio::sync::mpsc::channel(NEWS);
         let (video, frames) =
             VideoPart::new(Arc::clone(&shared), feedback, video_news, Arc::clone(&self.usage), opened);
-        let queues = Queues { inbound: inbound_in, outbound, news, orders: orders_in };
+        let queues = Queues { inbound: inbound_in, outbound, news };
         let loopback = config.network.include_loopback;
-        let voice = self.start_voice(config, queues, &shared, opened)?;
+        let leg = Leg::new(queues, Arc::clone(&shared), opened).map_err(|_| MediaError::Engine("open its codec"))?;
+        let (seat, orders) = desk.sit(config, held_microphone.is_some(), leg, &self.usage)?;
 
         let stop = CancellationToken::new();
         let (closed_out, closed) = tokio::sync::watch::channel(false);
@@ -133,7 +142,7 @@ impl MediaEngine {
             news: news_in,
             outbound: Some(outbound_in),
             inbound,
-            voice: Some(voice),
+            voice: Some(seat),
             video: Arc::clone(&video),
             video_news: video_news_in,
             frames: Some(frames),
@@ -159,24 +168,6 @@ impl MediaEngine {
             stop,
             closed,
         }))
-    }
-
-    fn start_voice(
-        &self,
-        config: AudioConfig,
-        queues: Queues,
-        shared: &Arc<Shared>,
-        opened: Instant,
-    ) -> Result<std::thread::JoinHandle<()>, MediaError> {
-        let (shared, usage) = (Arc::clone(shared), Arc::clone(&self.usage));
-        let hold: Hold = usage.hold(Held::Thread);
-        let work = move || {
-            if Voice::run(&config, queues, shared, usage, opened, hold).is_err() {
-                tracing::error!("the voice codec could not be opened");
-            }
-        };
-        let thread = std::thread::Builder::new().name("voice".to_owned());
-        thread.spawn(work).map_err(|_| MediaError::Engine("start its voice thread"))
     }
 
     /// Plays a tone until the result is dropped: ringing on the ring device, all else on the speaker.

@@ -8,7 +8,7 @@
 //! the fingerprints in there. Until then the gate is closed: nothing received is decoded or
 //! played, nothing recorded is sent. On a mismatch it stays closed for ever and the call fails.
 //!
-//! Threads: one voice thread for each open call (it must not wait for anything else), one for each
+//! Threads: one voice thread while a call is open, for all of them (it must not wait for anything else), one for each
 //! sound device in use, one for a camera that is on and one for a picture that comes. Sockets and timers run on the caller's tokio runtime.
 
 mod binding;
@@ -16,6 +16,7 @@ mod check;
 mod choice;
 mod codec;
 mod config;
+mod desk;
 mod device;
 mod echo;
 mod engine;
@@ -24,7 +25,9 @@ mod gate;
 #[cfg(test)]
 mod hearing;
 mod jitter;
+mod leg;
 mod level;
+mod mix;
 mod negotiation;
 mod net;
 mod note;

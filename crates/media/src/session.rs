@@ -223,6 +223,11 @@ impl CallMedia {
         self.inner.shared.muted.load(Ordering::Relaxed)
     }
 
+    /// Rests: sends silence, plays nothing and keeps the path alive; or speaks and hears again.
+    pub fn set_held(&self, held: bool) {
+        self.inner.shared.held.store(held, Ordering::Relaxed);
+    }
+
     /// Takes another microphone, in the middle of the call.
     pub fn set_microphone(&self, microphone: Microphone) {
         if let Some(held) = self.held_microphone().as_mut() {

@@ -35,6 +35,8 @@ pub struct CallStats {
     pub output_level: f32,
     /// Our microphone is muted.
     pub muted: bool,
+    /// The call is on hold: neither side is heard.
+    pub held: bool,
     /// The certificate was verified.
     pub secured: bool,
     /// Milliseconds from opening to the first sound, once it came.
@@ -55,6 +57,8 @@ impl CallStats {
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) muted: AtomicBool,
+    /// On hold: neither side is heard.
+    pub(crate) held: AtomicBool,
     /// The peer wishes that we send nothing while nobody speaks.
     pub(crate) rests: AtomicBool,
     pub(crate) stopping: AtomicBool,
@@ -103,6 +107,7 @@ impl Shared {
             input_level: f32::from_bits(self.input_level.load(Ordering::Relaxed)),
             output_level: f32::from_bits(self.output_level.load(Ordering::Relaxed)),
             muted: self.muted.load(Ordering::Relaxed),
+            held: self.held.load(Ordering::Relaxed),
             secured: self.gate.is_open(),
             first_audio_ms: count(&self.first_audio).checked_sub(1),
         }

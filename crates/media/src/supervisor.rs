@@ -16,7 +16,9 @@ use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState, Sta
 
 use crate::FRAME;
 use crate::binding;
+use crate::desk::Seat;
 use crate::error::{FailReason, MediaEvent};
+use crate::leg::{Inbound, Outbound, VoiceNews};
 use crate::paths::{Paths, own_addresses};
 use crate::peer::Peer;
 use crate::session::Vouched;
@@ -25,7 +27,6 @@ use crate::usage::{Held, Hold, Usage};
 use crate::video_camera::VideoOut;
 use crate::video_packets;
 use crate::video_track::{VideoNews, VideoPart};
-use crate::voice::{Inbound, Outbound, VoiceNews};
 
 /// How often levels are told.
 const LEVELS: Duration = Duration::from_millis(200);
@@ -62,7 +63,7 @@ pub(crate) struct Supervisor {
     pub(crate) news: mpsc::Receiver<VoiceNews>,
     pub(crate) outbound: Option<mpsc::Receiver<Outbound>>,
     pub(crate) inbound: std_mpsc::SyncSender<Inbound>,
-    pub(crate) voice: Option<std::thread::JoinHandle<()>>,
+    pub(crate) voice: Option<Seat>,
     pub(crate) video: Arc<VideoPart>,
     pub(crate) video_news: mpsc::Receiver<VideoNews>,
     pub(crate) frames: Option<mpsc::Receiver<VideoOut>>,
@@ -351,7 +352,7 @@ impl Supervisor {
             let video = Arc::clone(&self.video);
             let joined = tokio::task::spawn_blocking(move || {
                 video.end();
-                voice.join()
+                voice.leave();
             });
             if tokio::time::timeout(RELEASING, joined).await.is_err() {
                 tracing::warn!("a sound device does not let go");
