@@ -9,6 +9,7 @@ mod candidate;
 mod end;
 mod fingerprint;
 mod machine;
+mod roster;
 mod sdp;
 mod searches;
 mod stage;
@@ -18,6 +19,7 @@ pub use candidate::{CANDIDATE_BYTES, Candidate, CandidateError, CandidateKind, T
 pub use end::{ByeReason, EndReason, FailureCode};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use machine::{Action, CallMachine, Input, Role, Tone, WakeReason};
+pub use roster::{JOINT_LIMIT, JointId, Place, Roster, RosterError, calls_first};
 pub use sdp::{
     MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp, SdpError,
     Setup,

@@ -45,6 +45,8 @@ pub struct Brought {
     pub contact_code: bool,
     /// A contact whose code was compared vouches for them.
     pub known_to_verified: bool,
+    /// They are on the roster of a joint call that the user has taken.
+    pub joint_call: bool,
 }
 
 /// Why somebody's keys are others than before.

@@ -67,6 +67,7 @@ reasons! {
     CONTACT, "contact", "this contact is accepted";
     STRANGER, "stranger", "nothing was said about this person yet";
     MAY, "may", "your settings let this person do that";
+    JOINT_CALL, "joint-call", "this person is in a joint call that you took";
     WE_REACH, "we-reach", "you reach for this person yourself";
     ASK_ABOUT_STRANGER, "stranger-asks", "a stranger who writes is asked about";
     PROVEN, "proven", "who is speaking was verified";

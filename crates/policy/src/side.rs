@@ -75,13 +75,13 @@ impl Side<'_> {
         });
         match denial {
             Some(because) => Step { layer: self.layer, word: Word::Denies, because },
-            None if self.layer == Layer::User => self.consent(contact, wish),
+            None if self.layer == Layer::User => self.consent(peer, contact, wish),
             None => reasons::NO_OBJECTION.said(self.layer, Word::Passes, "people"),
         }
     }
 
     /// What the user says when nothing speaks against it.
-    fn consent(&self, contact: Option<Contact>, wish: Wish) -> Step {
+    fn consent(&self, peer: &Peer, contact: Option<Contact>, wish: Wish) -> Step {
         let item = self.who(wish).map_or("people", |(_, item)| item.as_str());
         match (contact, wish) {
             (Some(Contact::Blocked), _) => reasons::NO_OBJECTION.said(self.layer, Word::Passes, "people"),
@@ -89,6 +89,9 @@ impl Side<'_> {
             (None, Wish::Reach | Wish::Send) => reasons::WE_REACH.said(self.layer, Word::Allows, "people"),
             (None, Wish::Write) => reasons::ASK_ABOUT_STRANGER.said(self.layer, Word::Asks, item),
             (None, Wish::Call | Wish::Screen) => reasons::MAY.said(self.layer, Word::Allows, item),
+            (None, Wish::Continue | Wish::ReachCall) if peer.brought.joint_call => {
+                reasons::JOINT_CALL.said(self.layer, Word::Allows, "people")
+            }
             // Only `who_may` lets these through, and it lets contacts through alone.
             (None, Wish::Continue | Wish::ReachCall) => {
                 reasons::NOT_A_CONTACT_TO_WRITE.said(self.layer, Word::Denies, "contacts")
@@ -111,7 +114,7 @@ impl Side<'_> {
     fn who_may(&self, peer: &Peer, contact: Option<Contact>, wish: Wish) -> Option<Because> {
         // Content flows between contacts only, and calls are made to contacts only.
         if matches!(wish, Wish::Continue | Wish::ReachCall) {
-            let stranger = contact.is_none() && self.layer == Layer::User;
+            let stranger = contact.is_none() && self.layer == Layer::User && !peer.brought.joint_call;
             let reason = if wish == Wish::ReachCall { reasons::NOT_A_CONTACT } else { reasons::NOT_A_CONTACT_TO_WRITE };
             return stranger.then(|| reason.of(Layer::BuiltIn, "contacts"));
         }
@@ -119,6 +122,10 @@ impl Side<'_> {
         let refused = |reason: Reason| Some(reason.of(layer, item.as_str()));
         if rule == WhoMay::Nobody {
             return refused(reasons::NOBODY);
+        }
+        // Whoever takes a joint call takes it with all who are in it; an organisation's own rule stands.
+        if wish == Wish::Call && peer.brought.joint_call && self.layer == Layer::User {
+            return None;
         }
         if contact.is_some() || (wish == Wish::Write && self.has_link(&rule, peer.brought)) {
             return None;

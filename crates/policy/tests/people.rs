@@ -231,3 +231,25 @@ fn an_explanation_lists_every_layer_in_order_and_costs_no_question() {
     let json = serde_json::to_value(&explained).unwrap();
     assert_eq!(json["steps"][1]["because"]["rule"], serde_json::json!({"layer": "user", "item": "whoMayWrite"}));
 }
+
+#[test]
+fn whoever_is_in_a_joint_call_with_ben_may_reach_him_by_a_call_and_by_nothing_else() {
+    let stranger = ana(vouched(&[ISSUER]));
+    let joined = Peer { brought: Brought { joint_call: true, ..Brought::default() }, ..stranger.clone() };
+    let mut ben = bens(PeopleRules::default());
+    assert_eq!(why(&mut ben, &stranger, Wish::Call).0, "not-a-contact");
+    for wish in [Wish::Call, Wish::ReachCall, Wish::Continue] {
+        assert_eq!(why(&mut ben, &joined, wish).0, "allow", "{wish:?}");
+    }
+    assert_eq!(why(&mut ben, &joined, Wish::Write).0, "ask", "a message is asked about as ever");
+    assert_eq!(why(&mut ben, &joined, Wish::Screen).0, "not-a-contact");
+    let mut nobody = bens(PeopleRules { who_may_call: Some(WhoMay::Nobody), ..PeopleRules::default() });
+    assert_eq!(why(&mut nobody, &joined, Wish::Call).0, "nobody");
+    ben.set_contact(&anas(), Some(Contact::Blocked));
+    for wish in [Wish::Call, Wish::ReachCall, Wish::Continue] {
+        assert_eq!(why(&mut ben, &joined, wish).0, "blocked", "{wish:?}");
+    }
+    let organisation = saying(PeopleRules { who_may_call: Some(WhoMay::Contacts), ..PeopleRules::default() });
+    let mut acme = Policy::new(domain("b.example"), Rules { organisation, ..Rules::default() });
+    assert_eq!(why(&mut acme, &joined, Wish::Call).0, "not-a-contact", "an organisation's own rule stands");
+}
