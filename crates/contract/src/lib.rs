@@ -9,6 +9,7 @@ use ts_rs::TS;
 mod chat;
 mod files;
 mod group;
+mod joint;
 mod picture;
 mod sound;
 mod trust;
@@ -16,6 +17,7 @@ mod trust;
 pub use chat::*;
 pub use files::*;
 pub use group::*;
+pub use joint::*;
 pub use picture::*;
 pub use sound::*;
 pub use trust::*;
@@ -515,6 +517,28 @@ pub enum Question {
         call: String,
         /// On.
         on: bool,
+    },
+    /// Puts a call on hold, or goes on with it; another one is put on hold then. → `null`
+    #[serde(rename = "call.hold")]
+    CallHold {
+        /// Which call.
+        call: String,
+        /// On hold.
+        on: bool,
+    },
+    /// Asks one more person into a call, which becomes a joint one. → [`CallView`]
+    #[serde(rename = "call.add")]
+    CallAdd {
+        /// Which call.
+        call: String,
+        /// The person's address.
+        user: String,
+    },
+    /// Begins a joint call with everybody of a group whom one may call. → [`CallView`] of one of its calls
+    #[serde(rename = "call.group")]
+    CallGroup {
+        /// The group's conversation.
+        chat: String,
     },
     /// Calls the echo: a contact inside this app that says again what it hears. → [`CallView`]
     #[serde(rename = "call.echo")]
@@ -1250,6 +1274,8 @@ pub struct CallView {
     pub connected_at: Option<i64>,
     /// Whether the microphone is off.
     pub muted: bool,
+    /// Whether they say that theirs is off.
+    pub their_muted: bool,
     /// Level of my microphone, 0 to 100.
     pub input_level: i32,
     /// Level of the other side, 0 to 100.
@@ -1258,6 +1284,10 @@ pub struct CallView {
     pub microphone: Option<String>,
     /// Our camera and their picture.
     pub pictures: CallPictures,
+    /// Whether it rests.
+    pub hold: CallHold,
+    /// The joint call it is a part of.
+    pub joint: Option<JointView>,
 }
 
 /// Stages of a call, each with a limit (ux, rule 2).

@@ -115,6 +115,7 @@ impl Words {
             proof_of_work_bits: self.work.as_ref().map_or(0, |work| work.bits(url)),
             contact_code: self.tag.as_ref().is_some_and(known),
             known_to_verified: is_vouched_for(tx, from, persona)?,
+            joint_call: false,
         })
     }
 }

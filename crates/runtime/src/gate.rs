@@ -36,7 +36,14 @@ pub(crate) fn admit_sealed(policy: &mut Policy, now: u64, object: &Object) -> Ou
         Standing::Invited => (Identity::Unproven, Wish::Reach),
         _ => (Identity::Unproven, Wish::Write),
     };
-    worth_checking(policy.judge_peer(now, &Peer::new(object.peer.clone(), identity), wish))
+    let brought = in_joint_call(policy, &object.peer, object.purpose, Brought::default());
+    let peer = Peer { brought, ..Peer::new(object.peer.clone(), identity) };
+    worth_checking(policy.judge_peer(now, &peer, wish))
+}
+
+/// What somebody brings along, and whether they are in a joint call with us: that lets them call, and nothing else.
+fn in_joint_call(policy: &Policy, user: &UserAddress, purpose: ObjectUse, brought: Brought) -> Brought {
+    Brought { joint_call: purpose == ObjectUse::Call && policy.is_in_joint_call(user), ..brought }
 }
 
 /// Somebody introduces themselves, and is not checked yet. Says only whether a check is worth its cost.
@@ -49,6 +56,7 @@ pub(crate) fn admit_claim(
 ) -> Outcome<()> {
     let wish = wish_to_come(purpose);
     let contact = policy.rules().contacts.get(user) == Some(&Contact::Accepted);
+    let brought = in_joint_call(policy, user, purpose, brought);
     let peer = Peer { brought, ..Peer::new(user.clone(), Identity::Unproven) };
     match worth_checking(policy.judge_peer(now, &peer, wish)) {
         Err(failure) if contact && purpose == ObjectUse::Call && is_about_calling(&failure.code) => Ok(()),
@@ -83,7 +91,7 @@ pub(crate) fn admit_verified(
     let wish = if came.is_some() { wish_to_come(purpose) } else { Wish::Reach };
     let assurance = assurance(verified, i64::try_from(now / 1000).unwrap_or(i64::MAX));
     let mut peer = Peer::new(verified.user().clone(), Identity::Verified(assurance));
-    peer.brought = came.unwrap_or_default();
+    peer.brought = in_joint_call(policy, verified.user(), purpose, came.unwrap_or_default());
     if purpose == ObjectUse::Call {
         // Messages under keys that wait for a decision are held, not refused; a call cannot be held.
         peer.keys = keys;
@@ -142,11 +150,11 @@ pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpo
         ObjectUse::Call => Identity::Verified(Assurance::default()),
         ObjectUse::Chat | ObjectUse::Own => Identity::Unproven,
     };
-    worth_checking(policy.judge_peer(now, &Peer::new(user.clone(), identity), wish)).map_err(|failure| {
-        match failure.code.as_str() {
-            "not-a-contact" => Failure::new("not-permitted", "calls only to accepted contacts"),
-            _ => failure,
-        }
+    let brought = in_joint_call(policy, user, purpose, Brought::default());
+    let peer = Peer { brought, ..Peer::new(user.clone(), identity) };
+    worth_checking(policy.judge_peer(now, &peer, wish)).map_err(|failure| match failure.code.as_str() {
+        "not-a-contact" => Failure::new("not-permitted", "calls only to accepted contacts"),
+        _ => failure,
     })
 }
 

@@ -77,6 +77,8 @@ pub(crate) enum Follow {
     Recheck(Box<identity::Evidence>),
     /// What the two read to each other in a call comes nearer.
     Spoken { url: Address, word: crate::spoken::Word },
+    /// The other side of a call rests, or says who takes part.
+    CallWord { url: Address, word: crate::calls::CallWord },
     /// Our own record in the store changed: history, devices or tokens.
     MyselfChanged,
     /// The linking of a device goes on.
@@ -134,7 +136,7 @@ impl Home {
     }
 
     /// Creates an object, invites the other person and returns its address.
-    async fn create_object(&self, hyperty: &Address, wish: CreateObject) -> Outcome<Address> {
+    async fn create_object(&self, hyperty: &Address, mut wish: CreateObject) -> Outcome<Address> {
         let [user] = wish.authorise.as_slice() else {
             return Err(Failure::new("one-person", "an object is shared with one person for now"));
         };
@@ -150,6 +152,13 @@ impl Home {
             }
         };
         gate::may_reach(&mut self.state().policy, now_u64(), user, purpose)?;
+        if purpose == ObjectUse::Call
+            && let Value::Object(value) = &mut wish.value
+        {
+            // Who takes part is the core's to say.
+            value.remove("joint");
+            value.extend(self.joint_offer(&self.state(), user).map(|joint| ("joint".to_owned(), joint)));
+        }
         let (url, persona, code) = {
             let state = self.state();
             let me = state.me()?;
@@ -181,8 +190,12 @@ impl Home {
             if person.persona.as_ref().is_some_and(|known| *known != entry.persona) {
                 return Err(Failure::new("key-change", "the registry names another persona than the one we know"));
             }
+            if person.persona.is_none() && purpose == ObjectUse::Call {
+                // Somebody in a joint call with us; nobody asked for contact.
+                person.contact = ContactState::Met;
+            }
             person.persona.get_or_insert_with(|| entry.persona.clone());
-            if person.contact == ContactState::Met {
+            if person.contact == ContactState::Met && purpose == ObjectUse::Chat {
                 person.contact = ContactState::Asked;
             }
             histories::saw_chain(&mut person, &entry.chain)?;
@@ -371,6 +384,7 @@ impl Home {
                 Follow::RefreshChain { users, url } => self.refresh_chains_later(users, url),
                 Follow::Recheck(evidence) => self.recheck_later(*evidence),
                 Follow::Spoken { url, word } => self.on_spoken(state, &url, word),
+                Follow::CallWord { url, word } => self.on_call_word(state, &url, word),
                 Follow::MyselfChanged => self.myself_changed(state),
                 Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),

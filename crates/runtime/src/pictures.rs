@@ -17,20 +17,29 @@ const WAIT: Duration = Duration::from_secs(1);
 const HEAD: usize = 8;
 
 impl Home {
-    /// Question `call.camera`. Before a call has media, it is noted and done when they open.
+    /// Question `call.camera`; of a joint call, for everybody in it. Before a call has media, it is noted and done when they open.
     pub(crate) fn call_camera(&self, url: &Address, on: bool) -> Outcome<()> {
-        self.change_pictures(url, |call| {
-            call.view.pictures.camera = if on { CameraView::Opening } else { CameraView::Off };
-            if let Some(media) = &call.media {
-                media.set_camera(on.then(|| self.rooms.media.config().camera));
-            }
-        })
+        let names = {
+            let mut state = self.state();
+            let talk = state.calls.find(url).map(|call| call.talk()).ok_or_else(|| Failure::unknown("call"))?;
+            state.calls.names(|call| call.talk() == talk)
+        };
+        for name in names {
+            self.change_pictures(&name, |call| {
+                call.view.pictures.camera = if on { CameraView::Opening } else { CameraView::Off };
+                if let Some(media) = call.media.as_ref().filter(|_| !call.is_held()) {
+                    media.set_camera(on.then(|| self.rooms.media.config().camera));
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Gives new media what was switched before they opened.
     pub(crate) fn take_switches(&self, call: &Call, media: &CallMedia) {
         media.set_muted(call.view.muted);
-        if call.view.pictures.camera != CameraView::Off {
+        media.set_held(call.is_held());
+        if !call.is_held() && call.view.pictures.camera != CameraView::Off {
             media.set_camera(Some(self.rooms.media.config().camera));
         }
     }
@@ -39,7 +48,9 @@ impl Home {
     pub(crate) fn change_cameras(&self) {
         let choice = self.rooms.media.config().camera;
         let mut state = self.state();
-        for call in state.calls.list.iter_mut().filter(|call| call.view.pictures.camera != CameraView::Off) {
+        for call in
+            state.calls.list.iter_mut().filter(|call| call.view.pictures.camera != CameraView::Off && !call.is_held())
+        {
             if let Some(media) = &call.media {
                 media.set_camera(Some(choice.clone()));
             }

@@ -1,9 +1,9 @@
 //! The policy, and what it said: every verdict about a person, a module or a rule waits here for the trail.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
 
-use message::{Domain, Verdict};
+use message::{Domain, UserAddress, Verdict};
 use policy::{Judgement, ModuleWish, Peer, Rules, Wish};
 use trail::{Entry, Kind, Word};
 
@@ -15,6 +15,8 @@ pub(crate) struct Policy {
     inner: policy::Policy,
     said: VecDeque<(u64, Entry)>,
     lost: u64,
+    /// Who is in a joint call that was taken here.
+    joint: BTreeSet<UserAddress>,
 }
 
 /// Verdicts that go into the trail now.
@@ -40,12 +42,23 @@ impl DerefMut for Policy {
 
 impl Policy {
     pub(crate) fn new(own: Domain, rules: Rules) -> Self {
-        Self { inner: policy::Policy::new(own, rules), said: VecDeque::new(), lost: 0 }
+        Self { inner: policy::Policy::new(own, rules), said: VecDeque::new(), lost: 0, joint: BTreeSet::new() }
     }
 
     /// Begins anew with the rules of a profile; what was said before stays said.
     pub(crate) fn begin(&mut self, own: Domain, rules: Rules) {
         self.inner = policy::Policy::new(own, rules);
+        self.joint.clear();
+    }
+
+    /// These people are in joint calls with us now.
+    pub(crate) fn in_joint_calls(&mut self, people: BTreeSet<UserAddress>) {
+        self.joint = people;
+    }
+
+    /// Whether somebody is in a joint call with us.
+    pub(crate) fn is_in_joint_call(&self, user: &UserAddress) -> bool {
+        self.joint.contains(user)
     }
 
     /// Whether something may be exchanged with a person.

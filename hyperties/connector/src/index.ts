@@ -17,7 +17,7 @@ export default class Connector {
   #bus!: Bus;
   #syncher!: Syncher;
   #media!: Media;
-  /** Calls that are not over, by the person on the other side: one at a time. */
+  /** Calls that are not over, by the person on the other side: one with each. */
   readonly #calls = new Map<Address, Call>();
   readonly #beginning = new Map<Address, Beginning>();
   #count = 0;
@@ -30,7 +30,7 @@ export default class Connector {
     this.#media.onEvent((event) => this.#mediaTold(event));
     this.#syncher.onNotification((event) => this.#notified(event));
     serve(bus, url, {
-      call: (params) => this.#call(user(params)),
+      call: (params) => this.#call(user(params), params["name"]),
       answer: async (params) => this.#find(params).answer(),
       decline: async (params) => this.#find(params).leave(reason(params["reason"], "declined")),
       hangup: async (params) => this.#find(params).leave("hung-up"),
@@ -39,9 +39,11 @@ export default class Connector {
   }
 
   /** The caller's side. The offer stands in the object from the beginning, which saves a round trip. */
-  async #call(user: Address) {
+  async #call(user: Address, name: unknown) {
     if (this.#calls.has(user) || this.#beginning.has(user)) throw new Refusal(409, "there is a call with this person");
-    const beginning = { mediaName: `call-${++this.#count}-${Date.now().toString(36)}`, early: [] };
+    // Several may begin at once; the core says which one it means.
+    const mediaName = typeof name === "string" && name.length <= 512 ? name : `call-${++this.#count}-${Date.now().toString(36)}`;
+    const beginning = { mediaName, early: [] };
     this.#beginning.set(user, beginning);
     try {
       const sdp = await this.#media.createOffer(beginning.mediaName);

@@ -4,6 +4,7 @@ import type { AppState } from './generated/AppState';
 import type { BackupState } from './generated/BackupState';
 import type { CallFigures } from './generated/CallFigures';
 import type { CallView } from './generated/CallView';
+import type { JointPerson } from './generated/JointPerson';
 import type { ChatMessage } from './generated/ChatMessage';
 import type { ChatPage } from './generated/ChatPage';
 import type { ChatSummary } from './generated/ChatSummary';
@@ -44,7 +45,7 @@ import type { Upload } from './generated/Upload';
 import type { VoiceState } from './generated/VoiceState';
 import type { WrittenFile } from './generated/WrittenFile';
 
-export type { ApiError, AppState, BackupState, CallFigures, CallView, ChatMessage, ChatPage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
+export type { ApiError, AppState, BackupState, CallFigures, CallView, JointPerson, ChatMessage, ChatPage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
 export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
 export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { FileBytes, FileState, FileTicket, Gallery, GroupDone, GroupReach, GroupView, SavedFile, Upload, VoiceState };
@@ -168,6 +169,9 @@ export interface Answers {
   'call.hangup': null;
   'call.mute': null;
   'call.camera': null;
+  'call.hold': null;
+  'call.add': CallView;
+  'call.group': CallView;
   'call.echo': CallView;
   'call.figures': CallFigures;
   'call.list': CallView[];

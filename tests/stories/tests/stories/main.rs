@@ -28,6 +28,8 @@ mod quiet_logs;
 mod recovery;
 mod resetting;
 mod seeing;
+mod several_calls;
 mod trapezoid;
 mod two_domains;
 mod unchecked;
+mod voices;

@@ -423,7 +423,27 @@ call: string,
 /**
  * On.
  */
-on: boolean, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": { 
+on: boolean, } } | { "ask": "call.hold", "input": { 
+/**
+ * Which call.
+ */
+call: string, 
+/**
+ * On hold.
+ */
+on: boolean, } } | { "ask": "call.add", "input": { 
+/**
+ * Which call.
+ */
+call: string, 
+/**
+ * The person's address.
+ */
+user: string, } } | { "ask": "call.group", "input": { 
+/**
+ * The group's conversation.
+ */
+chat: string, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": { 
 /**
  * Which call.
  */

@@ -18,6 +18,7 @@ mod consent;
 mod devices;
 mod fetched;
 mod issuer;
+mod joint_calls;
 mod linking;
 mod node;
 mod people;
