@@ -31,6 +31,12 @@ const call = (part) => async (page) => {
   await page.getByTestId('app').waitFor();
   await demo(page, '(d, s, part) => { d.callGoes("demo-call", s.sampleCall({ call: "demo-call", ...part })); location.hash = "#/call"; }', part);
 };
+/** The calls that the scene has, once they are there. */
+const calls = (then) => async (page) => {
+  await page.getByTestId('call-bar').waitFor();
+  await click(page, 'call-return');
+  await then?.(page);
+};
 const ended = (reason, seconds = 0) => async (page) => {
   await call({ stage: { at: 'connecting' } })(page);
   await page.getByTestId('call-hangup').waitFor();
@@ -359,6 +365,14 @@ export const scenes = [
   { name: 's14-seen', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on' } }), shows: 'call-view-theirs' },
   { name: 's14-camera-off', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'off' } }), shows: 'call-view-off' },
   { name: 's14-no-camera', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, pictures: { camera: { at: 'failed', code: 'no-camera' }, theirs: 'frozen' } }), shows: 'call-no-camera' },
+  { name: 's13-second', demo: 'second', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 }), shows: 'incoming-second' },
+  { name: 's14-on-hold', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, hold: 'us' }), shows: 'call-held' },
+  { name: 's14-held-by-them', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, hold: 'them' }), shows: 'call-held', brief: true },
+  { name: 's14-one-rests', demo: 'holding', act: calls(), shows: 'call-resting' },
+  { name: 's14-add', demo: 'holding', act: calls((page) => click(page, 'call-add')), shows: 'call-add-people' },
+  { name: 's15-alone', demo: 'joint:2', act: calls((page) => demo(page, '(d) => d.world.calls.slice().forEach((one) => d.callGoes(one.call, { stage: { at: "ringing" } }))', null)), shows: 'group-call-alone', brief: true },
+  { name: 's15-grid', demo: 'joint:5', act: calls(), shows: 'group-call' },
+  { name: 's15-spotlight', demo: 'joint:5', act: calls((page) => click(page, 'call-layout')), shows: 'group-call' },
   { name: 's14-call-bar', act: async (page) => {
     await call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 })(page);
     await page.getByTestId('call-minimise').waitFor();

@@ -18,6 +18,12 @@ export const LIMITS: Record<Exclude<StageName, 'connected' | 'reconnecting' | 'e
 /** Whether the two have begun to speak: what was lost for a moment is looked for meanwhile. */
 export const isSpeaking = (stage: CallStage): boolean => stage.at === 'connected' || stage.at === 'reconnecting';
 
+/** What a call is a part of: all calls of a joint one are one talk. */
+export const talkOf = (call: CallView): string => call.joint?.id ?? call.call;
+
+/** Whether the person here put it on hold. */
+export const restsHere = ({ hold }: CallView): boolean => hold === 'us' || hold === 'both';
+
 /** The address of a call that has been asked for and has none yet. */
 export const STARTING = 'starting';
 
@@ -34,6 +40,8 @@ export class Calls {
   all = $state<CallView[]>([]);
   startTrouble = $state<{ trouble: Trouble; user: string; name: string } | null>(null);
   actTrouble = $state<Trouble | null>(null);
+  /** In a call of several: who speaks is shown large, or all alike. */
+  spotlight = $state(false);
   #since = $state<Record<string, number>>({});
   #dismissed = new Set<string>();
   #givenUp = false;
@@ -52,11 +60,28 @@ export class Calls {
   /** The call the person is in, makes, or has just left. */
   active = $derived.by(() => {
     const mine = this.all.filter((call) => !(call.incoming && call.stage.at === 'ringing'));
-    return mine.find((call) => call.stage.at !== 'ended') ?? mine.at(-1) ?? null;
+    const going = mine.filter((call) => call.stage.at !== 'ended');
+    const here = going.filter((call) => !restsHere(call));
+    return here.find((call) => isSpeaking(call.stage)) ?? here[0] ?? going[0] ?? mine.at(-1) ?? null;
   });
+
+  /** Another call, which rests while one speaks in the active one. */
+  resting = $derived.by(() => {
+    const { active } = this;
+    const others = this.all.filter((call) => call.stage.at !== 'ended' && restsHere(call));
+    return others.find((call) => !active || talkOf(call) !== talkOf(active)) ?? null;
+  });
+
+  /** Whether one more call may begin: the one there is can rest meanwhile. */
+  free = $derived.by(() => this.going === null || (isSpeaking(this.going.stage) && this.going.user !== ECHO && this.resting === null));
 
   /** A call that is not over. */
   going = $derived.by(() => (this.active && this.active.stage.at !== 'ended' ? this.active : null));
+
+  /** The calls of a joint one, and those of it that were lost. */
+  legs(call: CallView): CallView[] {
+    return this.all.filter((one) => talkOf(one) === talkOf(call));
+  }
 
   find(call: string): CallView | undefined {
     return this.all.find((one) => one.call === call);
@@ -77,7 +102,7 @@ export class Calls {
 
   /** Shows the call at once, before the app has answered. */
   async start(user: string, name: string, seen = false): Promise<void> {
-    if (this.going) return;
+    if (!this.free) return;
     this.all = this.all.filter((call) => call.stage.at !== 'ended');
     this.startTrouble = null;
     this.#givenUp = false;
@@ -94,8 +119,9 @@ export class Calls {
     }
   }
 
-  async accept(call: string, seen = false): Promise<void> {
-    const other = this.going;
+  /** The app puts the other call on hold, unless it is to end. */
+  async accept(call: string, seen = false, ending = false): Promise<void> {
+    const other = ending ? this.going : null;
     const view = this.find(call);
     // Shown at once; the app's own word about the stage follows.
     this.#accepted.add(call);
@@ -139,6 +165,29 @@ export class Calls {
     await this.#act(() => this.shell.ask({ ask: 'call.camera', input: { call, on } }));
   }
 
+  /** Puts a call on hold, or goes on with it; the app lets the other one rest then. */
+  async hold(call: string, on: boolean): Promise<void> {
+    if (!this.find(call)) return;
+    await this.#act(() => this.shell.ask({ ask: 'call.hold', input: { call, on } }));
+  }
+
+  /** Asks somebody into a call. */
+  async add(call: string, user: string): Promise<void> {
+    await this.#act(async () => this.take(await this.shell.ask({ ask: 'call.add', input: { call, user } })));
+  }
+
+  /** Calls everybody of a group. */
+  async startGroup(chat: string, name: string): Promise<void> {
+    if (!this.free) return;
+    this.all = this.all.filter((call) => call.stage.at !== 'ended');
+    this.startTrouble = null;
+    try {
+      this.take(await this.shell.ask({ ask: 'call.group', input: { chat } }));
+    } catch (error) {
+      this.startTrouble = { trouble: troubleOf(error), user: '', name };
+    }
+  }
+
   /** The newest picture of a call. */
   picture(call: string, whose: PictureOf, after: number): Promise<ArrayBuffer> {
     return this.shell.picture({ call, whose, after });
@@ -177,6 +226,8 @@ export class Calls {
     if (starting && !call.incoming && starting.user === call.user) this.#drop(STARTING);
     if (call.stage.at === 'ended') return this.#takeEnd(call, before);
     if (this.#declined.has(call.call)) return;
+    // Who comes again was lost before.
+    if (call.joint) this.all = this.all.filter((one) => !(one.stage.at === 'ended' && one.user === call.user && talkOf(one) === talkOf(call)));
     if (call.stage.at === 'ringing' && this.#accepted.has(call.call)) return;
     this.#keep(call);
     if (before?.stage.at !== call.stage.at) this.#tell(call);
@@ -191,8 +242,20 @@ export class Calls {
       this.toasts.say(elsewhere ? say('end.elsewhere') : say('end.missed', { name: call.name }));
       return;
     }
+    const others = this.legs(call).some((one) => one.call !== call.call && one.stage.at !== 'ended');
+    if (call.joint && others) return this.#takeLeft(call, before);
     if (before.stage.at !== 'ended') this.#tell(call);
+    this.all = this.all.filter((one) => one.call === call.call || talkOf(one) !== talkOf(call));
     this.#keep(call);
+  }
+
+  /** One of several is gone. Whoever was lost stays to be seen, so that they can be asked again. */
+  #takeLeft(call: CallView, before: CallView): void {
+    const spoke = isSpeaking(before.stage);
+    if (spoke) this.announcer.say(say('call.left', { name: call.name }));
+    const reason = call.stage.at === 'ended' ? endOf(call.stage.reason) : 'failed';
+    if (LOST.has(reason)) this.#keep(call);
+    else this.#drop(call.call);
   }
 
   #keep(call: CallView): void {
@@ -209,7 +272,8 @@ export class Calls {
   #tell(call: CallView): void {
     const { name, stage } = call;
     if (stage.at === 'ended') this.announcer.call(endTitle(stage.reason, name));
-    else if (call.incoming && stage.at === 'ringing') this.announcer.call(say('call.incoming', { name }));
+    else if (call.incoming && stage.at === 'ringing') this.announcer.call(say(call.joint ? 'call.incoming-group' : 'call.incoming', { name }));
+    else if (call.joint && stage.at === 'connected') this.announcer.say(say('call.joined', { name }));
     else this.announcer.say(say(`call.stage-${stage.at}`));
   }
 
@@ -229,6 +293,9 @@ const KNOWN_ENDS = [
 ] as const;
 type End = (typeof KNOWN_ENDS)[number];
 
+/** The path to them is lost, and they may still be there for others. */
+const LOST = new Set<End | 'failed'>(['dropped', 'fingerprint-mismatch', 'failed', 'failed-finding', 'failed-ringing', 'failed-securing', 'failed-connecting', 'not-permitted', 'offline']);
+
 /** The reason as the catalogue knows it; `failed-<stage>-<why>` is known by its stage. */
 export const endOf = (reason: string): End | 'failed' => {
   const exact = KNOWN_ENDS.find((known) => known === reason);
@@ -245,7 +312,7 @@ export function endHint(reason: string, name: string): string | null {
 function blank(user: string, name: string): CallView {
   return {
     call: STARTING, user, name, identity: null, code: null, incoming: false, stage: { at: 'finding' },
-    connectedAt: null, muted: false, inputLevel: 0, outputLevel: 0, microphone: '',
-    pictures: { camera: { at: 'off' }, theirs: 'off' },
+    connectedAt: null, muted: false, theirMuted: false, inputLevel: 0, outputLevel: 0, microphone: '',
+    pictures: { camera: { at: 'off' }, theirs: 'off' }, hold: 'no', joint: null,
   };
 }

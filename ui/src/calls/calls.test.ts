@@ -103,11 +103,11 @@ describe('a call from somebody', () => {
     expect(toasts.shown[0]?.text).toBe('Missed call from Ben Okafor');
   });
 
-  it('accepted during another ends the other', async () => {
+  it('accepted in the place of another ends that one', async () => {
     shell.callGoes('first', { stage: { at: 'connected' }, connectedAt: 1 });
     ring('second');
     expect(calls.going?.call).toBe('first');
-    await calls.accept('second');
+    await calls.accept('second', false, true);
     expect(shell.asked).toContainEqual({ ask: 'call.hangup', input: { call: 'first' } });
     expect(calls.going?.call).toBe('second');
   });

@@ -47,6 +47,8 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
       { words: 'shortcuts.hangup', keys: ['Alt Shift E'] },
       { words: 'shortcuts.mute', keys: ['M'] },
       { words: 'shortcuts.camera', keys: ['V'] },
+      { words: 'shortcuts.hold', keys: ['H'] },
+      { words: 'shortcuts.layout', keys: ['G'] },
     ],
   },
 ];

@@ -5,6 +5,28 @@ import { addChoir } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
 
+/** One call goes on, and Chiara waits. */
+function addHolding(world: DemoWorld): void {
+  const minutes = (count: number) => Date.now() - count * 60_000;
+  world.calls.push(sampleCall({ call: 'call-ben', stage: { at: 'connected' }, connectedAt: minutes(3) }));
+  world.calls.push(sampleCall({ call: 'call-chiara', user: 'chiara.conti@studio.example', name: 'Chiara Conti', stage: { at: 'connected' }, connectedAt: minutes(12), hold: 'us' }));
+}
+
+/** A call of so many, in which each is in another way. */
+function addJoint(world: DemoWorld, count: number): void {
+  const others = [
+    { user: 'ben@b.localhost', name: 'Ben Okafor', outputLevel: 72 },
+    { user: 'chiara.conti@studio.example', name: 'Chiara Conti', outputLevel: 3, theirMuted: true },
+    { user: 'dan@c.localhost', name: 'Dan Weiss', outputLevel: 0, stage: { at: 'ringing' as const } },
+    { user: 'eve@c.localhost', name: 'Eve Lang', outputLevel: 0, stage: { at: 'ended' as const, reason: 'dropped', seconds: 40 } },
+    { user: 'mallory@c.localhost', name: 'mallory@c.localhost', outputLevel: 0, blocked: true },
+  ].slice(0, count);
+  const people = others.map(({ user, name, stage, blocked }) => ({ user, name, place: stage?.at === 'ringing' ? ('asked' as const) : ('here' as const), blocked: blocked ?? false, known: !user.endsWith('@c.localhost') }));
+  for (const { blocked, ...leg } of others) {
+    if (!blocked) world.calls.push(sampleCall({ stage: { at: 'connected' }, connectedAt: Date.now() - 260_000, ...leg, call: `leg-${leg.user}`, code: null, joint: { id: 'joint-1', people } }));
+  }
+}
+
 const DAY = 24 * 60 * 60_000;
 
 /** Sets the world of a scene by its name; `name:value` gives details. */
@@ -48,6 +70,9 @@ export function sceneOf(scene: string): DemoWorld {
     if (name === 'unprotected') world.app.protection = 'unprotected';
     if (name === 'hang') world.hang.push(value as Question['ask']);
     if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
+    if (name === 'holding') addHolding(world);
+    if (name === 'joint') addJoint(world, Number(value || '5'));
+    if (name === 'second') world.calls.push(sampleCall({ call: 'ring-2', user: 'chiara.conti@studio.example', name: 'Chiara Conti', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'protection') world.app.protection = value as Protection;
     if (name === 'too-soon') world.refuse['app.unlock'] = { code: 'too-soon', detail: value };

@@ -179,6 +179,6 @@ export function sampleCall(part: Partial<CallView> = {}): CallView {
   return {
     call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
     identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
-    connectedAt: null, muted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', pictures: { camera: { at: 'off' }, theirs: 'off' }, ...part,
+    connectedAt: null, muted: false, theirMuted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', pictures: { camera: { at: 'off' }, theirs: 'off' }, hold: 'no', joint: null, ...part,
   };
 }

@@ -7,9 +7,9 @@ import { answerFiles, type FilesHost } from './demo-files';
 import { samplePicture } from './demo-picture';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
 import { Listeners } from './listeners';
-import { ECHO } from '../calls/calls.svelte';
+import { ECHO, talkOf } from '../calls/calls.svelte';
 import type {
-  Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, KeyChangeKind, LinkState, News, PersonCard, PictureWish, Question, Shell, SignInState, Trouble,
+  Answers, AppState, CallView, ChatDevice, ChatMessage, ChatSummary, JointPerson, KeyChangeKind, LinkState, News, PersonCard, PictureWish, Question, Shell, SignInState, Trouble,
 } from './shell';
 
 export { sceneOf } from './demo-scenes';
@@ -257,6 +257,20 @@ export class DemoShell implements Shell {
         const { pictures } = world.calls.find((one) => one.call === call)!;
         return this.callGoes(call, { pictures: { ...pictures, camera: on ? { at: 'on', name: 'Built-in camera' } : { at: 'off' } } }), null;
       }
+      case 'call.hold': {
+        const { call, on } = question.input;
+        const talk = talkOf(world.calls.find((one) => one.call === call)!);
+        for (const one of world.calls) {
+          if (one.stage.at !== 'connected') continue;
+          if (talkOf(one) === talk) this.callGoes(one.call, { hold: on ? 'us' : 'no' });
+          else if (!on) this.callGoes(one.call, { hold: 'us' });
+        }
+        return null;
+      }
+      case 'call.add':
+        return this.#add(question.input.call, question.input.user);
+      case 'call.group':
+        return this.#add(this.#call('ben@b.localhost').call, 'chiara.conti@studio.example');
       case 'call.echo':
         return this.#echo();
       case 'call.figures':
@@ -375,6 +389,17 @@ export class DemoShell implements Shell {
     const call = sampleCall({ call: `connection://a.localhost/${this.world.calls.length + 1}`, user, name: card?.name ?? user, stage: { at: 'finding' } });
     this.world.calls.push(call);
     return call;
+  }
+
+  /** The call becomes a joint one, and it rings at one more. */
+  #add(call: string, user: string): CallView {
+    const first = this.world.calls.find((one) => one.call === call)!;
+    const person = (one: { user: string; name: string }, place: JointPerson['place']): JointPerson => ({ user: one.user, name: one.name, place, blocked: false, known: true });
+    const leg = this.#call(user);
+    const joint = { id: 'joint-1', people: [...(first.joint?.people ?? [person(first, 'here')]), person(leg, 'asked')] };
+    for (const one of this.world.calls.filter((one) => one.call === call || one.call === leg.call || one.joint?.id === joint.id)) this.callGoes(one.call, { joint });
+    this.callGoes(leg.call, { stage: { at: 'ringing' } });
+    return { ...leg, joint, stage: { at: 'ringing' } };
   }
 
   #echo(): CallView {

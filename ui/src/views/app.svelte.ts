@@ -143,13 +143,19 @@ export class App {
     if (!this.calls.active) this.leaveCall();
   }
 
+  /** Calls everybody of a group. */
+  async callGroup(chat: string, name: string): Promise<void> {
+    await this.calls.startGroup(chat, name);
+    if (this.calls.going?.joint) this.showCall();
+  }
+
   /** Calls the echo, to hear oneself as others do. */
   async callEcho(): Promise<void> {
     if (!this.calls.going) await this.call(ECHO, say('echo.name'));
   }
 
-  async accept(call: string, seen = false): Promise<void> {
-    const accepted = this.calls.accept(call, seen);
+  async accept(call: string, seen = false, ending = false): Promise<void> {
+    const accepted = this.calls.accept(call, seen, ending);
     this.showCall();
     await accepted;
   }

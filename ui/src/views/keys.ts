@@ -1,5 +1,6 @@
 /** Acts on the keys that hold everywhere. */
-import { isFilming, isSpeaking } from '../calls/calls.svelte';
+import { isFilming, isSpeaking, restsHere } from '../calls/calls.svelte';
+import type { CallView } from '../shell/shell';
 import { takesText, walkRegions } from '../shared/focus';
 import type { App } from './app.svelte';
 
@@ -72,8 +73,9 @@ function callKey(app: App, event: KeyboardEvent): boolean {
   switch (event.code) {
     case 'KeyC': {
       const chat = app.conversation.summary;
-      if (chat?.contact !== 'accepted' || going) return false;
-      void app.call(chat.user, chat.name);
+      if (chat?.contact !== 'accepted' || !app.calls.free) return false;
+      if (chat.group) void app.callGroup(chat.chat, chat.name);
+      else void app.call(chat.user, chat.name);
       return true;
     }
     case 'KeyA':
@@ -118,13 +120,21 @@ function closeLayer(app: App): boolean {
   return false;
 }
 
+/** H goes back to who waits, or lets the call rest, or goes on with it. */
+function holdKey(app: App, going: CallView): Promise<void> {
+  const { resting } = app.calls;
+  return resting ? app.calls.hold(resting.call, false) : app.calls.hold(going.call, !restsHere(going));
+}
+
 function plainKey(app: App, event: KeyboardEvent): boolean {
   if (takesText(event.target) || event.key.length !== 1) return false;
   const { going } = app.calls;
   if (app.route.place.section === 'call') {
     const key = event.key.toLowerCase();
-    if (!going || (key === 'm' && !isSpeaking(going.stage)) || !['m', 'v'].includes(key)) return false;
-    if (key === 'm') void app.calls.mute(going.call, !going.muted);
+    if (!going || (key !== 'v' && !isSpeaking(going.stage)) || !['m', 'v', 'h', 'g'].includes(key)) return false;
+    if (key === 'h') void holdKey(app, going);
+    else if (key === 'g') app.calls.spotlight = !app.calls.spotlight;
+    else if (key === 'm') void app.calls.mute(going.call, !going.muted);
     else void app.calls.camera(going.call, !isFilming(going));
     return true;
   }
