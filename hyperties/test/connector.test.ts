@@ -154,6 +154,13 @@ describe("the caller", () => {
     expect(bus.events()).toEqual([]);
   });
 
+  it("makes the offer under the name that the core gave the call, since several may begin at once", async () => {
+    await start();
+    await ask("call", { user: BEN, name: "runtime://a.localhost/call/7" });
+    expect(media("createOffer")[0]?.params).toEqual({ call: "runtime://a.localhost/call/7" });
+    expect(media("bind")[0]?.params).toEqual({ call: "runtime://a.localhost/call/7", object: MINE });
+  });
+
   it("takes the candidates that come with the answer, and no more than a call may have", async () => {
     await start();
     await ask("call", { user: BEN });
