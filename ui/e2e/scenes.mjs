@@ -33,8 +33,8 @@ const call = (part) => async (page) => {
 };
 /** The calls that the scene has, once they are there. */
 const calls = (then) => async (page) => {
-  await page.getByTestId('call-bar').waitFor();
-  await click(page, 'call-return');
+  await page.getByTestId('app').waitFor();
+  await demo(page, '(d) => { d.world.calls.slice().forEach((one) => d.callGoes(one.call, {})); location.hash = "#/call"; }', null);
   await then?.(page);
 };
 const ended = (reason, seconds = 0) => async (page) => {
