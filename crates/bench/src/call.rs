@@ -71,17 +71,22 @@ pub(crate) fn run() -> Result<Report, Failed> {
 
     let device = crate::soak::median(&loop_ms);
     let over = |values: &[f64]| values.iter().map(|value| value - device).collect::<Vec<_>>();
+    let peer = chromium.as_ref().ok();
+    let peer_over = peer.map(|peer| over(&peer.mouth_to_ear));
     let mut figures = vec![
         Figure::new("finding_ms", "ms", ours.finding),
-        Figure::new("setup_to_audio_ms", "ms", ours.setup).with_goal(Goal::AtMost(300.0), "promised, on loopback"),
-        Figure::new("engine_setup_to_audio_ms", "ms", engine_setup),
+        Figure::new("setup_to_audio_ms", "ms", ours.setup)
+            .with_goal(Goal::AtMost(300.0), "promised, on loopback")
+            .with_peer(peer.map(|peer| &*peer.setup)),
+        Figure::new("engine_setup_to_audio_ms", "ms", engine_setup).with_peer(peer.map(|peer| &*peer.setup)),
         Figure::new("mouth_to_ear_over_device_ms", "ms", over(&ours.mouth_to_ear))
-            .with_goal(Goal::AtMost(60.0), "promised, above the devices' own loop in the same run"),
-        Figure::new("mouth_to_ear_ms", "ms", ours.mouth_to_ear),
+            .with_goal(Goal::AtMost(60.0), "promised, above the devices' own loop in the same run")
+            .with_peer(peer_over.as_deref()),
+        Figure::new("mouth_to_ear_ms", "ms", ours.mouth_to_ear).with_peer(peer.map(|peer| &*peer.mouth_to_ear)),
         Figure::new("device_loop_ms", "ms", loop_ms),
         Figure::new("cpu_percent", "%", vec![ours.cpu]).with_reference("of one core, for both ends of a voice call"),
         Figure::new("call_memory_mb", "MB", vec![ours.memory]),
-        Figure::new("glass_to_glass_ms", "ms", seen.glass_to_glass),
+        Figure::new("glass_to_glass_ms", "ms", seen.glass_to_glass).with_peer(peer.map(|peer| &*peer.glass_to_glass)),
         Figure::new("frames_per_s_720p30", "/s", vec![seen.frames_per_s]),
         Figure::new("climb_to_720p_s", "s", vec![seen.climbed_s]),
     ];
@@ -91,7 +96,8 @@ pub(crate) fn run() -> Result<Report, Failed> {
     let most = chromium.as_ref().map_or(Goal::None, |peer| Goal::AtMost(peer.video_cpu * 1.5));
     figures.push(
         Figure::new("cpu_720p30_percent", "%", vec![seen.cpu_percent])
-            .with_goal(most, "1.5 times the peer, of one core, both ends"),
+            .with_goal(most, "1.5 times the peer, of one core, both ends")
+            .with_peer(peer.map(|peer| std::slice::from_ref(&peer.video_cpu))),
     );
     if let Ok(peer) = chromium {
         figures.push(

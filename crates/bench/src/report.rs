@@ -54,6 +54,8 @@ pub(crate) struct Figure {
     unit: &'static str,
     goal: Goal,
     reference: &'static str,
+    /// The median of another program that did the same in the same run.
+    peer: Option<f64>,
     /// Sorted, never empty.
     values: Vec<f64>,
 }
@@ -63,12 +65,18 @@ impl Figure {
     pub(crate) fn new(key: &'static str, unit: &'static str, mut values: Vec<f64>) -> Self {
         assert!(!values.is_empty(), "{key} was never measured");
         values.sort_by(f64::total_cmp);
-        Self { key, unit, goal: Goal::None, reference: "", values }
+        Self { key, unit, goal: Goal::None, reference: "", peer: None, values }
     }
 
     /// The same with a goal; `reference` says where the goal comes from, or how a peer did in the same run.
     pub(crate) fn with_goal(mut self, goal: Goal, reference: &'static str) -> Self {
         (self.goal, self.reference) = (goal, reference);
+        self
+    }
+
+    /// The same with what another program took in the same run.
+    pub(crate) fn with_peer(mut self, values: Option<&[f64]>) -> Self {
+        self.peer = values.map(|values| Self::new(self.key, self.unit, values.to_vec()).median());
         self
     }
 
@@ -115,6 +123,7 @@ impl Figure {
             "unit": self.unit,
             "goal": self.goal.number(),
             "reference": self.reference,
+            "peer": self.peer,
         })
     }
 }
