@@ -458,6 +458,6 @@ fn the_desktop_speaks_the_persons_language() {
     let settings = Settings { language: "ar".into(), ..Settings::default() };
     evening.hears(News::Settings(settings));
     evening.gets(ben(3, 5, "مرحبا"));
-    assert_eq!(evening.of(BEN).title, "Ben · ٣ رسائل جديدة");
+    assert_eq!(evening.of(BEN).title, "Ben · 3 رسائل جديدة");
     assert_eq!(evening.of(BEN).buttons[0].1, "رد");
 }

@@ -23,12 +23,11 @@ impl Language {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Words(pub Language);
 
-/// How Arabic counts (Unicode CLDR, plural rules); English knows the first and the last.
+/// How Arabic counts (Unicode CLDR, plural rules), as far as the forms differ; English knows the first and the last.
 enum Count {
     One,
     Two,
     Few,
-    Many,
     Other,
 }
 
@@ -37,7 +36,6 @@ fn count(n: u32) -> Count {
         (1, _) => Count::One,
         (2, _) => Count::Two,
         (_, 3..=10) => Count::Few,
-        (_, 11..=99) => Count::Many,
         _ => Count::Other,
     }
 }
@@ -100,9 +98,8 @@ impl Words {
             (_, Count::One) => self.new_message().to_owned(),
             (Language::English, _) => format!("{n} new messages"),
             (Language::Arabic, Count::Two) => "رسالتان جديدتان".to_owned(),
-            (Language::Arabic, Count::Few) => format!("{} رسائل جديدة", digits(n)),
-            (Language::Arabic, Count::Many) => format!("{} رسالة جديدة", digits(n)),
-            (Language::Arabic, Count::Other) => format!("{} رسالة جديدة", digits(n)),
+            (Language::Arabic, Count::Few) => format!("{n} رسائل جديدة"),
+            (Language::Arabic, _) => format!("{n} رسالة جديدة"),
         }
     }
 
@@ -112,15 +109,10 @@ impl Words {
             (_, Count::One) => self.missed_call().to_owned(),
             (Language::English, _) => format!("{n} missed calls"),
             (Language::Arabic, Count::Two) => "مكالمتان فائتتان".to_owned(),
-            (Language::Arabic, Count::Few) => format!("{} مكالمات فائتة", digits(n)),
-            (Language::Arabic, _) => format!("{} مكالمة فائتة", digits(n)),
+            (Language::Arabic, Count::Few) => format!("{n} مكالمات فائتة"),
+            (Language::Arabic, _) => format!("{n} مكالمة فائتة"),
         }
     }
-}
-
-/// A number in the digits that the interface writes in Arabic.
-fn digits(n: u32) -> String {
-    n.to_string().bytes().filter_map(|digit| char::from_u32(u32::from('٠') + u32::from(digit - b'0'))).collect()
 }
 
 #[cfg(test)]
@@ -140,8 +132,8 @@ mod tests {
         let arabic = Words(Language::Arabic);
         assert_eq!(arabic.new_messages(1), "رسالة جديدة");
         assert_eq!(arabic.new_messages(2), "رسالتان جديدتان");
-        assert_eq!(arabic.new_messages(3), "٣ رسائل جديدة");
-        assert_eq!(arabic.new_messages(11), "١١ رسالة جديدة");
+        assert_eq!(arabic.new_messages(3), "3 رسائل جديدة");
+        assert_eq!(arabic.new_messages(11), "11 رسالة جديدة");
         assert_eq!(Words(Language::English).new_messages(2), "2 new messages");
     }
 }
