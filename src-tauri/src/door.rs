@@ -8,8 +8,9 @@ use api::{Api, Profile};
 use serde_json::Value;
 use tauri::ipc::Response;
 use tauri::{AppHandle, Emitter, State};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::desktop::{self, Wish};
 use crate::windows;
 
 /// The event that carries news to the windows.
@@ -24,12 +25,13 @@ pub struct Door {
 
 impl Door {
     /// Opens the profile behind the window.
-    pub fn open(app: AppHandle, profile: Profile) -> Self {
+    pub fn open(app: AppHandle, profile: Profile, wishes: mpsc::Receiver<Wish>) -> Self {
         let (sender, opened) = watch::channel(None);
         tauri::async_runtime::spawn(async move {
             let result = Api::open(profile).await;
             if let Ok(api) = &result {
-                tauri::async_runtime::spawn(tell(app, api.hear()));
+                tauri::async_runtime::spawn(tell(app.clone(), api.hear()));
+                tauri::async_runtime::spawn(desktop::keep(app, api.clone(), wishes));
             }
             sender.send_replace(Some(result));
             // The sender lives as long as the profile, so that late questions still find it.

@@ -2,12 +2,15 @@
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod desktop;
 mod door;
+mod tray;
 mod windows;
 
 use api::Profile;
+use desktop::{Notices, Wish};
 use door::Door;
-use tauri::{Manager, RunEvent};
+use tauri::{Manager, RunEvent, WindowEvent};
 
 fn main() -> std::process::ExitCode {
     api::harden_process();
@@ -26,16 +29,23 @@ fn main() -> std::process::ExitCode {
         .setup(|app| {
             let name = profile_name();
             windows::open_main(app.handle(), &name)?;
-            app.manage(Door::open(app.handle().clone(), Profile { name }));
+            let (notices, wishes) = Notices::begin(app.handle());
+            app.manage(notices);
+            app.manage(Door::open(app.handle().clone(), Profile { name }, wishes));
             Ok(())
         })
         .build(tauri::generate_context!());
     match built {
         Ok(app) => {
-            app.run(|app, event| {
-                if let RunEvent::Exit = event {
+            app.run(|app, event| match event {
+                RunEvent::WindowEvent { label, event: WindowEvent::Focused(focused), .. } if label == "main" => {
+                    app.state::<Notices>().tell(Wish::Look(focused));
+                }
+                RunEvent::Exit => {
+                    app.state::<Notices>().leave();
                     app.state::<Door>().close();
                 }
+                _ => {}
             });
             std::process::ExitCode::SUCCESS
         }

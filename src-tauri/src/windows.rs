@@ -21,6 +21,15 @@ pub fn open_main(app: &AppHandle, profile: &str) -> tauri::Result<()> {
     Ok(())
 }
 
+/// Brings the main window before the person.
+pub fn show_main(app: &AppHandle) {
+    let Some(window) = app.get_webview_window("main") else { return };
+    let shown = window.show().and_then(|()| window.unminimize()).and_then(|()| window.set_focus());
+    if let Err(error) = shown {
+        tracing::warn!(%error, "the window did not come to the front");
+    }
+}
+
 /// Opens the window of an incoming call (screen S13), unless it is open.
 pub fn open_ring(app: &AppHandle, call: &str) {
     if app.get_webview_window("ring").is_some() {

@@ -9,6 +9,7 @@ mod candidate;
 mod end;
 mod fingerprint;
 mod machine;
+pub mod quality;
 mod roster;
 mod sdp;
 mod searches;

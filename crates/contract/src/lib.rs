@@ -6,18 +6,22 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod call_book;
 mod chat;
 mod files;
 mod group;
 mod joint;
+mod notices;
 mod picture;
 mod sound;
 mod trust;
 
+pub use call_book::*;
 pub use chat::*;
 pub use files::*;
 pub use group::*;
 pub use joint::*;
+pub use notices::*;
 pub use picture::*;
 pub use sound::*;
 pub use trust::*;
@@ -342,6 +346,14 @@ pub enum Question {
         /// Which conversation.
         chat: String,
     },
+    /// Makes a conversation quiet for a while, on all own devices. → [`ChatSummary`]
+    #[serde(rename = "chat.mute")]
+    ChatMute {
+        /// Which conversation.
+        chat: String,
+        /// For how long, from now on.
+        time: MuteTime,
+    },
     /// Begins a conversation of several people, all of them contacts. → [`ChatSummary`]
     #[serde(rename = "group.create")]
     GroupCreate {
@@ -552,6 +564,29 @@ pub enum Question {
     /// Calls that are not over. → `CallView[]`
     #[serde(rename = "call.list")]
     CallList,
+    /// Calls that are over, newest first. → [`PastCalls`]
+    #[serde(rename = "call.book")]
+    CallBook {
+        /// Only missed ones.
+        missed: bool,
+        /// Those before the one with this id.
+        before: Option<String>,
+    },
+    /// A call that is over, with its figures. → [`CallDetails`]
+    #[serde(rename = "call.look")]
+    CallLook {
+        /// Which one.
+        id: String,
+    },
+    /// Forgets a call that is over, on this device. → `null`
+    #[serde(rename = "call.forget")]
+    CallForget {
+        /// Which one.
+        id: String,
+    },
+    /// All missed calls were looked at; our other devices hear it. → `null`
+    #[serde(rename = "call.seen")]
+    CallSeen,
     /// Microphones, speakers and what is used of them. → [`SoundView`]
     #[serde(rename = "sound.get")]
     SoundGet,
@@ -998,6 +1033,9 @@ pub struct ChatSummary {
     /// Unix milliseconds of the last thing that happened.
     #[ts(type = "number")]
     pub at: i64,
+    /// Until when it is quiet, in Unix milliseconds; [`MUTED_FOR_EVER`] if nothing ends that.
+    #[ts(type = "number | null")]
+    pub muted_until: Option<i64>,
     /// Of a conversation of several people: then `user` is its owner, and `name` how it is called.
     pub group: Option<Box<GroupLine>>,
 }
@@ -1354,11 +1392,20 @@ pub struct Settings {
     pub read_receipts: bool,
     /// Whether others learn that we are typing.
     pub typing: bool,
+    /// What this device's desktop is shown.
+    pub notices: NoticeSettings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { theme: "system".into(), language: "system".into(), text_percent: 100, read_receipts: true, typing: true }
+        Self {
+            theme: "system".into(),
+            language: "system".into(),
+            text_percent: 100,
+            read_receipts: true,
+            typing: true,
+            notices: NoticeSettings::default(),
+        }
     }
 }
 
@@ -1426,9 +1473,27 @@ pub enum News {
     /// A call appeared or changed.
     #[serde(rename = "call")]
     Call(CallView),
+    /// A call is over, or what is known of it changed.
+    #[serde(rename = "past-call")]
+    PastCall(PastCall),
+    /// A call that was over is forgotten.
+    #[serde(rename = "past-call-gone")]
+    PastCallGone {
+        /// Which one.
+        id: String,
+    },
+    /// So many missed calls nobody looked at.
+    #[serde(rename = "calls-missed")]
+    CallsMissed {
+        /// How many.
+        count: u32,
+    },
     /// How the devices do that are being tried.
     #[serde(rename = "sound")]
     Sound(SoundTest),
+    /// The person set something, in whichever window.
+    #[serde(rename = "settings")]
+    Settings(Settings),
     /// A guest appeared or changed.
     #[serde(rename = "module")]
     Module(ModuleView),

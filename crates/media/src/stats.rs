@@ -29,6 +29,12 @@ pub struct CallStats {
     pub delay_ms: f32,
     /// Round trip on the path, once known.
     pub round_trip_ms: Option<f32>,
+    /// Bytes that came on the path, once known.
+    pub bytes_in: Option<u64>,
+    /// Bytes that left on it, once known.
+    pub bytes_out: Option<u64>,
+    /// The path goes through a relay, once known.
+    pub relayed: Option<bool>,
     /// How loud we were last, from 0 to 1.
     pub input_level: f32,
     /// How loud the peer was last, from 0 to 1.
@@ -86,6 +92,11 @@ pub(crate) struct Shared {
     pub(crate) delay_us: AtomicU32,
     /// Zero while it is not known.
     pub(crate) round_trip_us: AtomicU32,
+    /// Zero while it is not known.
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    /// Zero while it is not known, one for a direct path, two for a relayed one.
+    pub(crate) relayed: AtomicU32,
     /// Zero while there was none; else the time plus one.
     pub(crate) first_audio: AtomicU64,
 }
@@ -104,6 +115,9 @@ impl Shared {
             jitter_ms: ms(&self.jitter_us),
             delay_ms: ms(&self.delay_us),
             round_trip_ms: Some(ms(&self.round_trip_us)).filter(|ms| *ms > 0.0),
+            bytes_in: Some(count(&self.bytes_in)).filter(|bytes| *bytes > 0),
+            bytes_out: Some(count(&self.bytes_out)).filter(|bytes| *bytes > 0),
+            relayed: self.relayed.load(Ordering::Relaxed).checked_sub(1).map(|relayed| relayed > 0),
             input_level: f32::from_bits(self.input_level.load(Ordering::Relaxed)),
             output_level: f32::from_bits(self.output_level.load(Ordering::Relaxed)),
             muted: self.muted.load(Ordering::Relaxed),

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
-use rtc::peer_connection::transport::RTCDtlsTransportState;
+use rtc::peer_connection::transport::{RTCDtlsTransportState, RTCIceCandidateType};
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::statistics::report::RTCStatsReportEntry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -266,7 +267,18 @@ impl Supervisor {
             return Err(FailReason::PeerLeft);
         }
         let report = self.peer.connection.get_stats(now, StatsSelector::None).await;
-        let round_trip = report.candidate_pairs().find(|pair| pair.nominated).map(|pair| pair.current_round_trip_time);
+        let Some(pair) = report.candidate_pairs().find(|pair| pair.nominated) else { return Ok(()) };
+        self.shared.bytes_in.store(pair.bytes_received, Ordering::Relaxed);
+        self.shared.bytes_out.store(pair.bytes_sent, Ordering::Relaxed);
+        let ends = [&pair.local_candidate_id, &pair.remote_candidate_id];
+        let is_relay = |entry: &RTCStatsReportEntry| match entry {
+            RTCStatsReportEntry::LocalCandidate(end) | RTCStatsReportEntry::RemoteCandidate(end) => {
+                end.candidate_type == RTCIceCandidateType::Relay && ends.contains(&&end.stats.id)
+            }
+            _ => false,
+        };
+        self.shared.relayed.store(1 + u32::from(report.iter().any(is_relay)), Ordering::Relaxed);
+        let round_trip = Some(pair.current_round_trip_time);
         if let Some(seconds) = round_trip.filter(|seconds| (0.0..60.0).contains(seconds)) {
             self.shared.round_trip_us.store((seconds * 1e6) as u32, Ordering::Relaxed);
         }

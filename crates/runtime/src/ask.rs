@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use contract::{AppState, Question, Settings, Stage};
+use contract::{AppState, News, Question, Settings, Stage};
 use message::UserAddress;
 use serde::Serialize;
 use serde_json::Value;
@@ -101,6 +101,7 @@ impl Home {
             Question::ChatDiscard { message } => json(self.chat_discard(&message)?),
             Question::ChatDraft { chat, text } => json(self.chat_draft(&address(&chat)?, &text)?),
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
+            Question::ChatMute { chat, time } => json(self.chat_mute(&address(&chat)?, time)?),
 
             // Groups.
             Question::GroupCreate { name, people } => json(self.group_create(&name, &people).await?),
@@ -147,6 +148,10 @@ impl Home {
             Question::CallMute { call, muted } => json(self.call_mute(&address(&call)?, muted)?),
             Question::CallCamera { call, on } => json(self.call_camera(&address(&call)?, on)?),
             Question::CallList => json(self.call_list()),
+            Question::CallBook { missed, before } => json(self.call_book(missed, before.as_deref())?),
+            Question::CallLook { id } => json(self.call_look(&id)?),
+            Question::CallForget { id } => json(self.call_forget(&id)?),
+            Question::CallSeen => json(self.call_seen()?),
             Question::CallEcho => json(self.call_echo().await?),
             Question::CallFigures { call } => json(self.call_figures(&address(&call)?)?),
 
@@ -270,6 +275,8 @@ impl Home {
         if let Some(store) = &state.store {
             store.write(|tx| tx.put(kind::SETTINGS, "settings", &settings)).map_err(Failure::store)?;
         }
+        drop(state);
+        self.tell(News::Settings(settings.clone()));
         Ok(settings)
     }
 }

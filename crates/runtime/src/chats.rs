@@ -354,6 +354,7 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         draft: object.draft.clone(),
         mark: comparing::mark_of(tx, object)?,
         change: if object.circle.is_some() { None } else { person.change },
+        muted_until: crate::muting::until(tx, &object.url, now_ms())?,
         group: circle::line(tx, object)?.map(Box::new),
     })
 }

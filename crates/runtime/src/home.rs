@@ -96,6 +96,8 @@ pub(crate) struct State {
     pub(crate) refusing: Refusing,
     pub(crate) consents: Consents,
     pub(crate) calls: Calls,
+    /// The figures of the calls that go on.
+    pub(crate) gathering: crate::call_book::Gathering,
     /// How often strangers made us ask issuers.
     pub(crate) asking: Asking,
     /// Who types where, and to whom we said so.
@@ -177,6 +179,7 @@ impl Home {
             refusing: Refusing::default(),
             consents: Consents::default(),
             calls: Calls::default(),
+            gathering: Default::default(),
             asking: Asking::default(),
             typing: Typing::default(),
             tried: Default::default(),
@@ -318,6 +321,7 @@ impl Home {
             beat.tick().await;
             self.tick();
             self.tick_calls();
+            self.gather_figures();
             self.keep_house(now_ms()).await;
         }
     }

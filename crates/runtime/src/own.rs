@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::chat::{self, Extra, Marks};
 use crate::home::{Home, Ready, State, now_ms};
 use crate::members::{Author, Chains, Named, persona_of};
+use crate::muting;
 use crate::objects::Follow;
 use crate::records::{Me, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::sending::{Introduced, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
@@ -48,6 +49,12 @@ pub(crate) enum OwnStep {
     Person(UserAddress),
     /// Our other devices hear of a new contact link.
     ContactCode,
+    /// Another device of ours looked at missed calls, up to this moment.
+    SeenThere { until: i64 },
+    /// Our other devices hear that missed calls were looked at, up to this moment.
+    CallsSeen { until: i64 },
+    /// Our other devices hear how long a conversation is quiet.
+    Mute(Address),
     /// Our other devices hear that we read a conversation.
     Read { chat: Address, have: Marks },
 }
@@ -143,6 +150,8 @@ struct Skeleton {
     #[serde(default)]
     extra: Extra,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    mute: Option<muting::Mute>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     circle: Option<crate::circle::Circle>,
 }
 
@@ -219,6 +228,10 @@ pub(crate) fn on_own(
             Ok(Vec::new())
         }
         (MessageType::Update, "person") => on_person(tx, &inner.body.parse().map_err(malformed)?),
+        (MessageType::Event, "calls-seen") => {
+            Ok(crate::call_book::seen_elsewhere(&inner.body.parse().map_err(malformed)?))
+        }
+        (MessageType::Update, "mute") => muting::hear_told(tx, &inner.body.parse().map_err(malformed)?),
         (MessageType::Event, "read") => {
             #[derive(Deserialize)]
             struct Read {
@@ -407,7 +420,8 @@ fn page_after(tx: &Tx<'_>, from: &Cursor) -> Outcome<Page> {
     if rows.is_empty() {
         // The conversation is through; its state goes with it, so that nothing is asked for again.
         if let Some(chat) = chats.iter().find(|chat| chat.url == *current) {
-            skeletons.push(Skeleton::of(chat, chat::extra_of(tx, &chat.url)?.told()));
+            let skeleton = Skeleton::of(chat, chat::extra_of(tx, &chat.url)?.told());
+            skeletons.push(Skeleton { mute: muting::mute_of(tx, &chat.url)?, ..skeleton });
         }
         let next = chats.iter().map(|chat| &chat.url).find(|url| url.as_str() > current.as_str());
         cursor.all = next.is_none();
@@ -470,6 +484,7 @@ impl Skeleton {
             draft: object.draft.clone(),
             at: object.at,
             extra,
+            mute: None,
             circle: object.circle.clone(),
         }
     }
@@ -479,6 +494,9 @@ impl Skeleton {
             return Ok(());
         }
         tx.put(kind::CHAT, self.url.as_str(), &self.extra).map_err(Failure::store)?;
+        if let Some(mute) = self.mute {
+            muting::hear(tx, &self.url, mute)?;
+        }
         let snapshot = sync::Snapshot { version: self.version, value: self.value };
         let observer =
             sync::Observer::new(self.url.clone(), &self.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
@@ -611,6 +629,13 @@ impl Home {
             }),
             OwnStep::ContactCode => self.tell_own(state, move |_, tx| {
                 Ok(crate::brought::own_code(tx)?.map(|code| ("contact-code", MessageType::Update, json!(code))))
+            }),
+            OwnStep::CallsSeen { until } => self
+                .tell_own(state, move |_, _| Ok(Some(("calls-seen", MessageType::Event, json!({ "until": until }))))),
+            OwnStep::SeenThere { until } => self.see_calls(state, until).map(|_| ()),
+            OwnStep::Mute(chat) => self.tell_own(state, move |_, tx| {
+                let told = muting::told(tx, &chat)?;
+                Ok(told.map(|told| ("mute", MessageType::Update, json!(told))))
             }),
             OwnStep::Read { chat, have } => self.tell_own(state, move |_, _| {
                 Ok(Some(("read", MessageType::Event, json!({ "chat": chat, "have": have }))))

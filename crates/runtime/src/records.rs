@@ -47,6 +47,12 @@ pub mod kind {
     pub const RESTART: &str = "restart/1";
     /// [`crate::chat::Extra`] by the conversation's address.
     pub const CHAT: &str = "chat/1";
+    /// [`crate::call_book::Kept`] by its id.
+    pub const PAST_CALL: &str = "past-call/1";
+    /// What was measured in a call that is over (`call::quality::Sample`, in order), by its id.
+    pub const CALL_FIGURES: &str = "call-figures/1";
+    /// [`crate::muting::Mute`] by the conversation's address.
+    pub const MUTE: &str = "mute/1";
     /// [`crate::files::Leaving`] by the name of its blob.
     pub const UPLOAD: &str = "upload/1";
     /// [`crate::files::Wanted`] by message.

@@ -1,7 +1,13 @@
 /** Keeps the list of conversations in order. */
-import type { ChatMessage, ChatSummary, PersonCard, Shell } from '../shell/shell';
+import type { ChatMessage, ChatSummary, MuteTime, PersonCard, Shell } from '../shell/shell';
+import { now } from '../shared/clock.svelte';
 import { matching } from '../shared/matching';
 import { Waiting } from '../shared/waiting.svelte';
+
+/** The end of a mute that has none; the Rust side has the same number. */
+export const MUTED_FOR_EVER = 8_640_000_000_000_000;
+
+export const isMuted = ({ mutedUntil }: ChatSummary, now: number): boolean => mutedUntil !== null && mutedUntil > now;
 
 export class Chats {
   list = $state<ChatSummary[]>([]);
@@ -19,7 +25,7 @@ export class Chats {
   );
 
   unread = $derived(
-    this.list.reduce((sum, chat) => (chat.contact === 'blocked' ? sum : sum + chat.unread), 0),
+    this.list.reduce((sum, chat) => (chat.contact === 'blocked' || isMuted(chat, now()) ? sum : sum + chat.unread), 0),
   );
 
   async load(): Promise<void> {
@@ -52,6 +58,11 @@ export class Chats {
     if (!chat || (chat.last && chat.last.ordinal > message.ordinal)) return;
     chat.last = message;
     chat.at = Math.max(chat.at, message.at);
+  }
+
+  /** Makes a conversation quiet; throws what the app refuses. */
+  async mute(chat: string, time: MuteTime): Promise<void> {
+    this.take(await this.shell.ask({ ask: 'chat.mute', input: { chat, time } }));
   }
 
   takePerson(card: PersonCard): void {

@@ -69,7 +69,7 @@ function put(world: DemoWorld, view: GroupView): ChatSummary {
   const names = Object.fromEntries(view.people.filter((one) => !one.me).map((one) => [one.user, one.name]));
   const summary: ChatSummary = {
     chat: view.chat, user: view.owner, name: view.name, domain: 'a.localhost', contact: view.standing.is === 'asked' ? 'request' : 'accepted',
-    last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(),
+    last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(), mutedUntil: known?.mutedUntil ?? null,
     group: { people: view.people.length, role: view.role, standing: view.standing, names: { ...known?.group?.names, ...names } },
   };
   if (known) return Object.assign(known, summary);

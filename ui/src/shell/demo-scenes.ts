@@ -51,7 +51,8 @@ export function sceneOf(scene: string): DemoWorld {
       const [role = 'owner', standing] = value.split('!') as [GroupMember['role'] | undefined, string | undefined];
       addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });
     }
-    if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [] });
+    if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [], book: [] });
+    if (name === 'muted') world.chats[0]!.mutedUntil = value === 'always' ? 8_640_000_000_000_000 : Date.now() + 8 * 60 * 60_000;
     if (name === 'offline') {
       world.app.online = false;
       const ben = world.chats[0]!;

@@ -1,7 +1,8 @@
 /** Holds the sample data the demo plays with. */
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
+import { sampleBook } from './demo-book';
 import { sampleNote, samplePaper, samplePicture } from './demo-files';
-import type { AppState, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
+import type { AppState, CallDetails, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -22,6 +23,8 @@ export interface DemoWorld {
   modules: ModuleView[];
   consents: Consent[];
   calls: CallView[];
+  /** Calls that are over. */
+  book: CallDetails[];
   sound: SoundView;
   trust: TrustWorld;
   /** After how many seconds messages end, by conversation. */
@@ -60,7 +63,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     people.push(card);
     messages[card.chat!] = [];
     const mark = state ?? 'introduced';
-    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now, group: null });
+    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now, mutedUntil: null, group: null });
     return card.chat!;
   };
 
@@ -132,7 +135,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       turn: 0, stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true, passphraseRequired: false,
       profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
     },
-    settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true },
+    settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true, notices: { on: true, detail: 'name-and-text', sound: true, requests: 'gentle', missedCalls: true } },
     chats, messages, people,
     modules: [
       moduleOf('a.localhost', 'protocolstub', 'running'),
@@ -140,7 +143,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
+    consents: [], calls: [], book: sampleBook(now), sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
   };
 }
 

@@ -1,6 +1,7 @@
 /** Plays the app in memory with sample data, so that every screen and state can be seen and tested. */
 import { sceneOf } from './demo-scenes';
 import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-trust';
+import { answerBook } from './demo-book';
 import { answerChat, type ChatHost } from './demo-chat';
 import { answerGroups } from './demo-groups';
 import { answerFiles, type FilesHost } from './demo-files';
@@ -141,6 +142,8 @@ export class DemoShell implements Shell {
     if (aboutFiles !== undefined) return aboutFiles;
     const aboutGroups = answerGroups({ world, tell: (news) => this.tell(news) }, question);
     if (aboutGroups !== undefined) return aboutGroups;
+    const aboutBook = answerBook({ world, tell: (news) => this.tell(news) }, question);
+    if (aboutBook !== undefined) return aboutBook;
     const aboutChat = answerChat(this.#chatHost, question);
     if (aboutChat !== undefined) return aboutChat;
     switch (question.ask) {
@@ -342,7 +345,7 @@ export class DemoShell implements Shell {
   #request(user: string): ChatSummary {
     const domain = user.split('@')[1]!;
     const chat = `comm://${domain}/${user.split('@')[0]}`;
-    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now(), group: null };
+    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now(), mutedUntil: null, group: null };
     this.world.chats.push(summary);
     this.world.messages[chat] = [];
     this.tell({ news: 'chat', data: summary });

@@ -2,6 +2,7 @@
 import type { ApiError } from './generated/ApiError';
 import type { AppState } from './generated/AppState';
 import type { BackupState } from './generated/BackupState';
+import type { CallDetails } from './generated/CallDetails';
 import type { CallFigures } from './generated/CallFigures';
 import type { CallView } from './generated/CallView';
 import type { JointPerson } from './generated/JointPerson';
@@ -26,6 +27,8 @@ import type { LinkState } from './generated/LinkState';
 import type { ModuleView } from './generated/ModuleView';
 import type { MyIssuer } from './generated/MyIssuer';
 import type { News } from './generated/News';
+import type { PastCall } from './generated/PastCall';
+import type { PastCalls } from './generated/PastCalls';
 import type { PersonaView } from './generated/PersonaView';
 import type { PersonCard } from './generated/PersonCard';
 import type { PictureWish } from './generated/PictureWish';
@@ -49,6 +52,12 @@ export type { ApiError, AppState, BackupState, CallFigures, CallView, JointPerso
 export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
 export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { FileBytes, FileState, FileTicket, Gallery, GroupDone, GroupReach, GroupView, SavedFile, Upload, VoiceState };
+export type { CallDetails, PastCall, PastCalls };
+export type { CallOutcome } from './generated/CallOutcome';
+export type { CallSample } from './generated/CallSample';
+export type { CallVerdict } from './generated/CallVerdict';
+export type { MuteTime } from './generated/MuteTime';
+export type { NoticeSettings } from './generated/NoticeSettings';
 export type { FileNews } from './generated/FileNews';
 export type { FileView } from './generated/FileView';
 export type { CallPictures } from './generated/CallPictures';
@@ -141,6 +150,7 @@ export interface Answers {
   'chat.discard': null;
   'chat.draft': null;
   'chat.read': null;
+  'chat.mute': ChatSummary;
   'group.create': ChatSummary;
   'group.look': GroupView;
   'group.rename': GroupDone;
@@ -175,6 +185,10 @@ export interface Answers {
   'call.echo': CallView;
   'call.figures': CallFigures;
   'call.list': CallView[];
+  'call.book': PastCalls;
+  'call.look': CallDetails;
+  'call.forget': null;
+  'call.seen': null;
   'sound.get': SoundView;
   'sound.choose': SoundView;
   'sound.switch': SoundView;

@@ -11,6 +11,10 @@ export const inDesktopApp = (): boolean => isTauri();
 export async function tauriShell(): Promise<Shell> {
   const listeners = new Listeners();
   await listen<News>('news', (event) => listeners.tell(event.payload));
+  // The app leads to a place of the interface, as when a notice is pressed.
+  await listen<string>('go', ({ payload }) => {
+    if (payload.startsWith('#/')) location.hash = payload;
+  });
   return {
     ask: <Q extends Question>(question: Q) => invoke<Answers[Q['ask']]>('ask', { question }),
     picture: (wish) => invoke<ArrayBuffer>('picture', { wish }),

@@ -1,5 +1,6 @@
 /** Puts all controllers together and hands each its news. */
 import { createContext } from 'svelte';
+import { Book } from '../calls/book.svelte';
 import { Calls, ECHO } from '../calls/calls.svelte';
 import { Chats } from '../chats/chats.svelte';
 import { Consents } from '../consent/consents.svelte';
@@ -25,7 +26,7 @@ import { Announcer } from '../shared/announcer.svelte';
 import { Toasts } from '../shared/toasts.svelte';
 import { sentence } from '../shared/trouble';
 import { Waiting } from '../shared/waiting.svelte';
-import type { AppState, ChatMessage, News, PersonCard, Shell } from '../shell/shell';
+import type { AppState, ChatMessage, MuteTime, News, PersonCard, Shell } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import { say } from '../words/words.svelte';
 import { Route, type Place } from './route.svelte';
@@ -34,7 +35,7 @@ import { Route, type Place } from './route.svelte';
 export type Layer = 'palette' | 'shortcuts' | 'protect' | 'search' | null;
 
 /** News that speak of people and conversations. */
-const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'person', 'consent', 'call', 'module', 'mine']);
+const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'person', 'consent', 'call', 'past-call', 'past-call-gone', 'calls-missed', 'module', 'mine']);
 
 export class App {
   state = $state<AppState | null>(null);
@@ -56,6 +57,7 @@ export class App {
   readonly groups: Groups;
   readonly find: Find;
   readonly calls: Calls;
+  readonly book: Book;
   readonly joining: Joining;
   readonly anew: Anew;
   /** Somebody begins anew as the person: their word is on its way. */
@@ -81,6 +83,7 @@ export class App {
     this.groups = new Groups(shell, this.toasts, this.announcer, () => this.people.list);
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
+    this.book = new Book(shell, this.toasts);
     this.joining = new Joining(shell, (state) => this.#takeState(state), () => this.#joined());
     this.anew = new Anew(shell, (state) => this.#takeState(state), (user) => this.toasts.say(say('anew.back', { user })));
     this.verify = new Verify(shell, this.toasts, (card) => this.#takePerson(card));
@@ -115,6 +118,16 @@ export class App {
 
   openChat(chat: string): void {
     this.route.go('chats', chat);
+  }
+
+  /** Makes a conversation quiet for a while. */
+  async mute(chat: string, time: MuteTime): Promise<void> {
+    try {
+      await this.chats.mute(chat, time);
+      this.toasts.say(say(time === 'off' ? 'mute.ended' : 'mute.begun'));
+    } catch (error) {
+      this.toasts.say(sentence(troubleOf(error)));
+    }
   }
 
   /** Opens the search for messages, in the open conversation or in all. */
@@ -246,7 +259,7 @@ export class App {
     this.announcer.clear();
     this.layer = null;
     this.context = false;
-    const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.calls, this.consents, this.modules];
+    const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.calls, this.book, this.consents, this.modules];
     const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
     for (const one of [...kept, ...mine]) one.clear();
     this.verify.close();
@@ -268,6 +281,7 @@ export class App {
     void this.settings.load();
     void this.chats.load();
     void this.calls.load();
+    void this.book.load();
     void this.consents.load();
     void this.people.load();
   }
@@ -322,6 +336,15 @@ export class App {
         return this.consents.closed(news.data.id);
       case 'call':
         return this.calls.take(news.data);
+      case 'past-call':
+        return this.book.take(news.data);
+      case 'past-call-gone':
+        return this.book.gone(news.data.id);
+      case 'calls-missed':
+        this.book.missed = news.data.count;
+        return;
+      case 'settings':
+        return this.settings.take(news.data);
       case 'sound':
         return this.sound.take(news.data);
       case 'module':

@@ -1,8 +1,8 @@
 /** Keeps the place the person is at in the address: `#/chats/<chat>`, `#/people/<user>`, `#/ring/<call>` …. */
 
-export type Section = 'chats' | 'people' | 'settings' | 'call' | 'ring';
+export type Section = 'chats' | 'people' | 'calls' | 'settings' | 'call' | 'ring';
 
-const SECTIONS: readonly string[] = ['chats', 'people', 'settings', 'call', 'ring'];
+const SECTIONS: readonly string[] = ['chats', 'people', 'calls', 'settings', 'call', 'ring'];
 
 export interface Place {
   section: Section;

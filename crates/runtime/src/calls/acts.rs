@@ -112,6 +112,7 @@ impl Home {
     fn show_ended(&self, state: &mut State, mut call: Call) {
         self.rooms.tasks.start("media close", close(call.media.take()));
         let CallState::Ended(ended) = call.machine.state() else { return };
+        self.note_past_call(state, &call, ended);
         let spoke = ended.spoke_ms.map(|ms| ms / 1000);
         let seconds = i32::try_from(spoke.unwrap_or(0)).unwrap_or(i32::MAX);
         call.view.stage = CallStage::Ended { reason: ended.code.clone(), seconds };

@@ -7,6 +7,7 @@ mod blocked;
 mod chatting;
 mod common;
 mod comparing;
+mod desktops;
 mod devices;
 #[cfg(unix)]
 mod file_kills;

@@ -54,6 +54,10 @@ mark: TrustMark,
  */
 at: number, 
 /**
+ * Until when it is quiet, in Unix milliseconds; [`MUTED_FOR_EVER`] if nothing ends that.
+ */
+mutedUntil: number | null, 
+/**
  * Of a conversation of several people: then `user` is its owner, and `name` how it is called.
  */
 group: GroupLine | null, };

@@ -8,7 +8,9 @@ import type { Consent } from "./Consent";
 import type { FileNews } from "./FileNews";
 import type { LinkState } from "./LinkState";
 import type { ModuleView } from "./ModuleView";
+import type { PastCall } from "./PastCall";
 import type { PersonCard } from "./PersonCard";
+import type { Settings } from "./Settings";
 import type { SignInState } from "./SignInState";
 import type { SoundTest } from "./SoundTest";
 import type { Trouble } from "./Trouble";
@@ -47,4 +49,12 @@ user: string, } } | { "news": "person", "data": PersonCard } | { "news": "consen
 /**
  * Which question.
  */
-id: string, } } | { "news": "call", "data": CallView } | { "news": "sound", "data": SoundTest } | { "news": "module", "data": ModuleView } | { "news": "link", "data": LinkState } | { "news": "backup", "data": BackupState } | { "news": "mine" } | { "news": "trouble", "data": Trouble };
+id: string, } } | { "news": "call", "data": CallView } | { "news": "past-call", "data": PastCall } | { "news": "past-call-gone", "data": { 
+/**
+ * Which one.
+ */
+id: string, } } | { "news": "calls-missed", "data": { 
+/**
+ * How many.
+ */
+count: number, } } | { "news": "sound", "data": SoundTest } | { "news": "settings", "data": Settings } | { "news": "module", "data": ModuleView } | { "news": "link", "data": LinkState } | { "news": "backup", "data": BackupState } | { "news": "mine" } | { "news": "trouble", "data": Trouble };

@@ -2,6 +2,7 @@
 import type { ConsentChoice } from "./ConsentChoice";
 import type { GroupRole } from "./GroupRole";
 import type { Keep } from "./Keep";
+import type { MuteTime } from "./MuteTime";
 import type { PolicySettings } from "./PolicySettings";
 import type { Protect } from "./Protect";
 import type { Settings } from "./Settings";
@@ -287,7 +288,15 @@ text: string, } } | { "ask": "chat.read", "input": {
 /**
  * Which conversation.
  */
-chat: string, } } | { "ask": "group.create", "input": { 
+chat: string, } } | { "ask": "chat.mute", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * For how long, from now on.
+ */
+time: MuteTime, } } | { "ask": "group.create", "input": { 
 /**
  * How it is called.
  */
@@ -447,7 +456,23 @@ chat: string, } } | { "ask": "call.echo" } | { "ask": "call.figures", "input": {
 /**
  * Which call.
  */
-call: string, } } | { "ask": "call.list" } | { "ask": "sound.get" } | { "ask": "sound.choose", "input": SoundChoice } | { "ask": "sound.switch", "input": VoiceSwitches } | { "ask": "sound.test", "input": { 
+call: string, } } | { "ask": "call.list" } | { "ask": "call.book", "input": { 
+/**
+ * Only missed ones.
+ */
+missed: boolean, 
+/**
+ * Those before the one with this id.
+ */
+before: string | null, } } | { "ask": "call.look", "input": { 
+/**
+ * Which one.
+ */
+id: string, } } | { "ask": "call.forget", "input": { 
+/**
+ * Which one.
+ */
+id: string, } } | { "ask": "call.seen" } | { "ask": "sound.get" } | { "ask": "sound.choose", "input": SoundChoice } | { "ask": "sound.switch", "input": VoiceSwitches } | { "ask": "sound.test", "input": { 
 /**
  * Listens to the microphone.
  */
