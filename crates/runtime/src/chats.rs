@@ -355,6 +355,7 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         mark: comparing::mark_of(tx, object)?,
         change: if object.circle.is_some() { None } else { person.change },
         group: circle::line(tx, object)?.map(Box::new),
+        mentions_me: object.circle.is_some() && !extra_of(tx, &object.url)?.named.is_empty(),
     })
 }
 
