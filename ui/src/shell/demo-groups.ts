@@ -69,7 +69,7 @@ function put(world: DemoWorld, view: GroupView): ChatSummary {
   const names = Object.fromEntries(view.people.filter((one) => !one.me).map((one) => [one.user, one.name]));
   const summary: ChatSummary = {
     chat: view.chat, user: view.owner, name: view.name, domain: 'a.localhost', contact: view.standing.is === 'asked' ? 'request' : 'accepted',
-    last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(),
+    mentionsMe: known?.mentionsMe ?? false, last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(),
     group: { people: view.people.length, role: view.role, standing: view.standing, names: { ...known?.group?.names, ...names } },
   };
   if (known) return Object.assign(known, summary);
@@ -115,6 +115,12 @@ export function answerGroups(host: GroupHost, question: Question): unknown {
       return group(question.input.chat);
     case 'group.leave':
       return changed(question.input.chat, { standing: { is: 'over', reason: 'left' } }), null;
+    case 'group.hand-over': {
+      const { chat, user, leave } = question.input;
+      const people = group(chat).people.map((one) => ({ ...one, role: one.user === user ? ('owner' as const) : one.me ? ('admin' as const) : one.role }));
+      if (!leave) return changed(chat, { people, owner: user, role: 'admin', writes: false });
+      return changed(chat, { people: people.filter((one) => !one.me), owner: user, standing: { is: 'over', reason: 'left' } });
+    }
     case 'group.end':
       return changed(question.input.chat, { standing: { is: 'over', reason: 'group-ended' } }), null;
     case 'group.reach':
