@@ -65,6 +65,15 @@ export class Groups {
     this.creating.reset();
   }
 
+  /** A new group with the name of this one and whom of it one knows: for when nobody who owned it is left. */
+  beginAnew(): void {
+    const { view } = this;
+    if (!view) return;
+    this.choose({ for: 'new' });
+    this.name = view.name;
+    this.chosen = view.people.filter(({ me, contact }) => !me && contact).map(({ user }) => user);
+  }
+
   toggle(user: string): void {
     this.chosen = this.chosen.includes(user) ? this.chosen.filter((one) => one !== user) : [...this.chosen, user];
   }

@@ -164,6 +164,17 @@ describe('the end of a group', () => {
     expect(await shown('group-hand-trouble')).toBeInTheDocument();
   });
 
+  it('of its owner is no end for the others, who begin it anew with whom they know', async () => {
+    const { user } = await show('group:member', at);
+    await user.click(await shown('conversation-info'));
+    await user.click(await shown('group-anew'));
+    expect(await shown('group-name')).toHaveValue('Sunday choir');
+    const candidates = await screen.findAllByTestId('group-candidate');
+    const chosen = candidates.filter((one) => within(one).getByRole<HTMLInputElement>('checkbox').checked).map((one) => one.dataset['user']);
+    expect(chosen).toContain('ben@b.localhost');
+    expect(chosen).not.toContain('cleo@c.localhost');
+  });
+
   it('is told to who was taken out', async () => {
     await show('group:member!group-removed', at);
     expect(await shown('conversation-over')).toHaveTextContent('You were taken out');

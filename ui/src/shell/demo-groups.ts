@@ -49,6 +49,21 @@ export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', 
   if (standing.is === 'over') line('group-removed-you', 'Ana Silva', 'Ben Okafor', 5);
 }
 
+/** Two polls in the choir, and a message that names the person. */
+export function addPolls(world: DemoWorld): void {
+  const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+  const options = [
+    { text: 'Saturday at half past ten', votes: 3, who: ['ben@b.localhost', 'chiara.conti@studio.example', ME], mine: true },
+    { text: 'Sunday after lunch', votes: 1, who: ['cleo@c.localhost'], mine: false },
+    { text: 'Not this week', votes: 0, who: [], mine: false },
+  ];
+  say(world, { content: { type: 'poll', poll: { question: 'When do we rehearse?', options, several: false, hidden: false, closed: false, voters: 4 } }, at: ago(30), mine: false, author: 'ben@b.localhost' });
+  const hidden = options.map(({ text, votes }, n) => ({ text, votes: votes + n, who: [], mine: n > 0 }));
+  say(world, { content: { type: 'poll', poll: { question: 'Who can bring cake, and when?', options: hidden, several: true, hidden: true, closed: true, voters: 4 } }, at: ago(20), mine: true, author: ME, state: 'read' });
+  say(world, { content: { type: 'text', text: 'Thank you, @Ana Silva! And *all of you*, too.' }, at: ago(10), mine: false, author: 'cleo@c.localhost', mentions: [{ user: ME, name: 'Ana Silva' }], mentionsMe: true });
+  world.chats.find((one) => one.chat === CHOIR)!.mentionsMe = true;
+}
+
 function say(world: DemoWorld, part: Pick<ChatMessage, 'content' | 'at' | 'mine' | 'author'> & Partial<ChatMessage>): ChatMessage {
   const list = world.messages[CHOIR]!;
   const message: ChatMessage = {

@@ -6,9 +6,7 @@ use contract::{
 use lab::Person;
 use serde_json::Value;
 
-use crate::group_chat::{
-    ANA, BEN, CLEO, DAN, Stage, allows_all, group, reads_all, sees, sees_group, sees_line, sees_people, view,
-};
+use crate::group_chat::{ANA, BEN, CLEO, DAN, Stage, group, reads_all, sees, sees_group, sees_line, sees_people, view};
 
 fn hand_over(chat: &str, user: &str, leave: bool) -> Question {
     Question::GroupHandOver { chat: chat.to_owned(), user: user.to_owned(), leave }
@@ -85,10 +83,11 @@ async fn an_owner_hands_the_group_over_and_goes_and_the_new_owner_takes_in_and_p
     assert_eq!(stage.dan.texts(&chat).await.iter().filter(|text| *text == "before").count(), 0);
 
     // A restart changes nothing of whose it is; and Ben can give it on, and stay.
+    agreeing.iter().for_each(tokio::task::JoinHandle::abort);
     stage.ben.close().await;
     stage.ben.open().await;
     stage.ben.waits_until_online().await;
-    let more = tokio::spawn(allows_all(stage.ben.app()));
+    let agreeing = stage.agree();
     let remove = Question::GroupRemove { chat: chat.clone(), user: CLEO.into() };
     assert_eq!(stage.ben.ask::<GroupDone>(remove).await.unwrap(), GroupDone::Done);
     sees(&stage.cleo, &chat, "the end", |view| matches!(view.standing, GroupStanding::Over { .. })).await;
@@ -100,7 +99,6 @@ async fn an_owner_hands_the_group_over_and_goes_and_the_new_owner_takes_in_and_p
     assert_eq!(stage.ben.ask::<GroupDone>(rename).await.unwrap(), GroupDone::Asked);
     sees_group(&stage.dan, "Dans choir").await;
     sees_group(&stage.ben, "Dans choir").await;
-    more.abort();
     agreeing.iter().for_each(tokio::task::JoinHandle::abort);
     stage.close().await;
 }
