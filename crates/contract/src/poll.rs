@@ -31,7 +31,7 @@ pub struct PollOption {
     pub text: String,
     /// How many chose it.
     pub votes: u32,
-    /// Who chose it, by address; nobody if names are hidden.
+    /// Who else chose it, by address; nobody if names are hidden.
     pub who: Vec<String>,
     /// Whether we did.
     pub mine: bool,

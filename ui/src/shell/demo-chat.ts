@@ -97,8 +97,7 @@ function voted(poll: PollView, choices: number[]): PollView {
   const before = poll.options.some((option) => option.mine) ? 1 : 0;
   const options = poll.options.map((option, at) => {
     const mine = choices.includes(at);
-    const who = [...option.who.filter((one) => one !== ME), ...(mine && !poll.hidden ? [ME] : [])];
-    return { ...option, mine, who, votes: option.votes - Number(option.mine) + Number(mine) };
+    return { ...option, mine, votes: option.votes - Number(option.mine) + Number(mine) };
   });
   return { ...poll, options, voters: poll.voters - before + (choices.length > 0 ? 1 : 0) };
 }

@@ -53,7 +53,7 @@ export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', 
 export function addPolls(world: DemoWorld): void {
   const ago = (minutes: number) => Date.now() - minutes * MINUTE;
   const options = [
-    { text: 'Saturday at half past ten', votes: 3, who: ['ben@b.localhost', 'chiara.conti@studio.example', ME], mine: true },
+    { text: 'Saturday at half past ten', votes: 3, who: ['ben@b.localhost', 'chiara.conti@studio.example'], mine: true },
     { text: 'Sunday after lunch', votes: 1, who: ['cleo@c.localhost'], mine: false },
     { text: 'Not this week', votes: 0, who: [], mine: false },
   ];

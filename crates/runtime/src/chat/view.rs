@@ -116,7 +116,7 @@ fn poll_view(poll: &Poll, after: &After, me: &dyn Fn(&str) -> bool) -> PollView 
             text: text.clone(),
             votes: u32::try_from(who.len()).unwrap_or(u32::MAX),
             mine: who.iter().any(|who| me(who)),
-            who: if poll.hidden { Vec::new() } else { who.into_iter().map(handle).collect() },
+            who: if poll.hidden { Vec::new() } else { who.into_iter().filter(|who| !me(who)).map(handle).collect() },
         }
     });
     PollView {

@@ -13,7 +13,7 @@ text: string,
  */
 votes: number, 
 /**
- * Who chose it, by address; nobody if names are hidden.
+ * Who else chose it, by address; nobody if names are hidden.
  */
 who: Array<string>, 
 /**
