@@ -6,7 +6,9 @@ use contract::{
 use lab::Person;
 use serde_json::Value;
 
-use crate::group_chat::{ANA, BEN, CLEO, DAN, Stage, group, reads_all, sees, sees_group, sees_line, sees_people, view};
+use crate::group_chat::{
+    ANA, BEN, CLEO, DAN, Stage, allows_all, group, reads_all, sees, sees_group, sees_line, sees_people, view,
+};
 
 fn hand_over(chat: &str, user: &str, leave: bool) -> Question {
     Question::GroupHandOver { chat: chat.to_owned(), user: user.to_owned(), leave }
@@ -100,6 +102,78 @@ async fn an_owner_hands_the_group_over_and_goes_and_the_new_owner_takes_in_and_p
     sees_group(&stage.dan, "Dans choir").await;
     sees_group(&stage.ben, "Dans choir").await;
     agreeing.iter().for_each(tokio::task::JoinHandle::abort);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_hears_of_the_new_owner_before_of_what_that_one_did() {
+    let mut stage = Stage::friends_of_ana().await;
+    let agreeing = stage.agree();
+    let chat = stage.choir().await;
+    for person in [&stage.ana, &stage.ben, &stage.cleo] {
+        sees_people(person, &chat, &[ANA, BEN, CLEO]).await;
+    }
+    agreeing.iter().for_each(tokio::task::JoinHandle::abort);
+    stage.cleo.close().await;
+    assert_eq!(stage.ana.ask::<GroupDone>(hand_over(&chat, BEN, true)).await.unwrap(), GroupDone::Done);
+    sees(&stage.ben, &chat, "the group as his", |view| view.writes && view.people.len() == 2).await;
+    stage.ana.close().await;
+    let rename = Question::GroupRename { chat: chat.clone(), name: "Bens choir".into() };
+    assert_eq!(stage.ben.ask::<GroupDone>(rename).await.unwrap(), GroupDone::Done);
+    stage.ben.writes(&chat, "only the two of us").await;
+
+    stage.cleo.open().await;
+    stage.cleo.waits_until_online().await;
+    let agreeing = stage.agree();
+    reads_all(&stage.cleo, &chat, &["only the two of us"]).await;
+    assert_eq!(sees_group(&stage.cleo, "Bens choir").await, chat);
+    let seen = sees_people(&stage.cleo, &chat, &[BEN, CLEO]).await;
+    assert_eq!(seen.owner, BEN);
+    let refusals = view(&stage.cleo, &chat).await.refusals;
+    assert!(refusals.is_empty(), "nothing of it looked like a theft: {refusals:?}");
+    stage.cleo.writes(&chat, "here I am").await;
+    reads_all(&stage.ben, &chat, &["here I am"]).await;
+    agreeing.iter().for_each(tokio::task::JoinHandle::abort);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_hands_over_from_a_device_that_does_not_write_the_group_and_is_out_on_all() {
+    let mut stage = Stage::friends_of_ana().await;
+    let agreeing = stage.agree();
+    let chat = stage.choir().await;
+    for person in [&stage.ana, &stage.ben, &stage.cleo] {
+        sees_people(person, &chat, &[ANA, BEN, CLEO]).await;
+    }
+    let mut phone = Person::new("anas-phone", stage.setup.clone()).await;
+    phone.becomes_a_device_of(&mut stage.ana, true).await;
+    let phones = tokio::spawn(allows_all(phone.app()));
+    sees(&stage.ben, &chat, "Ana's other device", |view| {
+        view.people.iter().any(|one| one.user == ANA && one.devices == 2)
+    })
+    .await;
+    phone
+        .until("its place in the group", async |phone| {
+            let said = Question::ChatSend { chat: chat.clone(), text: "from the phone".into() };
+            phone.ask::<Value>(said).await.is_ok().then_some(())
+        })
+        .await;
+    reads_all(&stage.ben, &chat, &["from the phone"]).await;
+    assert!(!group(&phone, &chat).await.writes);
+    assert_eq!(phone.ask::<GroupDone>(hand_over(&chat, BEN, true)).await.unwrap(), GroupDone::Asked);
+    for person in [&stage.ben, &stage.cleo] {
+        sees_people(person, &chat, &[BEN, CLEO]).await;
+    }
+    for person in [&phone, &stage.ana] {
+        let out = sees(person, &chat, "the end", |view| matches!(view.standing, GroupStanding::Over { .. })).await;
+        assert_eq!(out.standing, GroupStanding::Over { reason: "left".into() });
+    }
+    stage.cleo.writes(&chat, "without Ana").await;
+    reads_all(&stage.ben, &chat, &["without Ana"]).await;
+    assert!(phone.texts(&chat).await.iter().all(|text| text != "without Ana"));
+    phones.abort();
+    agreeing.iter().for_each(tokio::task::JoinHandle::abort);
+    phone.close().await;
     stage.close().await;
 }
 
