@@ -169,10 +169,10 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
         return Ok(Applied::Void(Void::NotAMessage));
     }
     let mut child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-    if !child.after.is_deleted() {
-        if let Some(why) = misplaced(&Body::parse(&child.value, &object.url), act) {
-            return Ok(Applied::Void(why));
-        }
+    if !child.after.is_deleted()
+        && let Some(why) = misplaced(&Body::parse(&child.value, &object.url), act)
+    {
+        return Ok(Applied::Void(why));
     }
     match child.after.take(author_user(&row.author), who, act, stamp) {
         Err(why) => return Ok(Applied::Void(why)),
