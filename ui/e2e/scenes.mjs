@@ -290,10 +290,27 @@ export const scenes = [
     await click(page, 'group-create');
   }, shows: 'group-trouble', brief: true },
   { name: 's4-group', demo: 'group', at: CHOIR, shows: 'message-author' },
+  { name: 's4-group-polls', demo: 'group,polls', at: CHOIR, shows: 'poll' },
+  { name: 's4-group-poll-new', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'composer-poll');
+    await page.getByTestId('poll-question').fill('When do we rehearse?');
+    await page.getByTestId('poll-answer').first().fill('Saturday');
+    await page.getByTestId('poll-answer').nth(1).fill('Sunday');
+    await click(page, 'poll-hidden');
+  }, shows: 'poll-hidden-means' },
+  { name: 's5-group-mention', demo: 'group', at: CHOIR, act: async (page) => {
+    await page.getByTestId('composer').fill('');
+    await page.getByTestId('composer').pressSequentially('Hello @');
+    await page.getByTestId('composer').press('ArrowDown');
+  }, shows: 'mention-list' },
   { name: 's4-group-asked', demo: 'group:member!asked', at: CHOIR, shows: 'group-request' },
   { name: 's4-group-removed', demo: 'group:member!group-removed', at: CHOIR, shows: 'conversation-over' },
   { name: 's6-group', demo: 'group', at: CHOIR, act: (page) => click(page, 'conversation-info'), shows: 'group-member' },
   { name: 's6-group-member', demo: 'group:member', at: CHOIR, act: (page) => click(page, 'conversation-info'), shows: 'group-leave', brief: true },
+  { name: 's6-group-hand', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'group-hand-over');
+  }, shows: 'group-hand-to' },
   { name: 's6-group-rename', demo: 'group', at: CHOIR, act: async (page) => {
     await click(page, 'conversation-info');
     await click(page, 'group-rename');

@@ -13,6 +13,7 @@ mod group;
 mod joint;
 mod notices;
 mod picture;
+mod poll;
 mod sound;
 mod trust;
 
@@ -23,6 +24,7 @@ pub use group::*;
 pub use joint::*;
 pub use notices::*;
 pub use picture::*;
+pub use poll::*;
 pub use sound::*;
 pub use trust::*;
 
@@ -354,6 +356,34 @@ pub enum Question {
         /// For how long, from now on.
         time: MuteTime,
     },
+    /// Asks something with answers to choose from. → [`ChatMessage`]
+    #[serde(rename = "poll.create")]
+    PollCreate {
+        /// Where.
+        chat: String,
+        /// What is asked; up to 300 characters.
+        question: String,
+        /// 2 to 12 answers of up to 100 characters, each once.
+        options: Vec<String>,
+        /// Whether one may choose more than one.
+        several: bool,
+        /// Whether apps do not show who chose what.
+        hidden: bool,
+    },
+    /// Votes, votes otherwise, or takes the vote back. → [`ChatMessage`]
+    #[serde(rename = "poll.vote")]
+    PollVote {
+        /// The message that asks.
+        message: String,
+        /// The answers, counted from 0; none takes a vote back.
+        choices: Vec<u8>,
+    },
+    /// Takes no more votes; only who asked can. → [`ChatMessage`]
+    #[serde(rename = "poll.close")]
+    PollClose {
+        /// The message that asks.
+        message: String,
+    },
     /// Begins a conversation of several people, all of them contacts. → [`ChatSummary`]
     #[serde(rename = "group.create")]
     GroupCreate {
@@ -408,11 +438,21 @@ pub enum Question {
         /// Which conversation.
         chat: String,
     },
-    /// Leaves a group, or says no to it. Its owner ends it instead. → `null`
+    /// Leaves a group, or says no to it. Its owner hands it over first, or ends it. → `null`
     #[serde(rename = "group.leave")]
     GroupLeave {
         /// Which conversation.
         chat: String,
+    },
+    /// Hands a group over to somebody in it; only its owner can. → [`GroupDone`]
+    #[serde(rename = "group.hand-over")]
+    GroupHandOver {
+        /// Which conversation.
+        chat: String,
+        /// Who owns and writes it from now on, by address.
+        user: String,
+        /// Whether we leave it once that is done.
+        leave: bool,
     },
     /// Ends a group for everybody; only its owner can. → `null`
     #[serde(rename = "group.end")]
@@ -1038,6 +1078,8 @@ pub struct ChatSummary {
     pub muted_until: Option<i64>,
     /// Of a conversation of several people: then `user` is its owner, and `name` how it is called.
     pub group: Option<Box<GroupLine>>,
+    /// Whether something unread names us.
+    pub mentions_me: bool,
 }
 
 /// Where a contact stands.
@@ -1157,6 +1199,10 @@ pub struct ChatMessage {
     pub ends: Option<i64>,
     /// In a group, of a message of ours: how many have it and how many read it.
     pub reach: Option<GroupCount>,
+    /// In a group: whom it names.
+    pub mentions: Vec<MentionView>,
+    /// Whether it names us: then one wants to know of it even where all else is quiet.
+    pub mentions_me: bool,
 }
 
 /// What a message is.
@@ -1175,6 +1221,11 @@ pub enum Content {
         file: FileView,
         /// What is said with it; may be empty.
         text: String,
+    },
+    /// A question with answers to choose from.
+    Poll {
+        /// How it stands.
+        poll: PollView,
     },
     /// A line about the conversation; its words come from the UI's catalogue.
     System {

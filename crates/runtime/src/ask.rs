@@ -7,6 +7,7 @@ use message::UserAddress;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::chat::Poll;
 use crate::chats::address;
 use crate::home::{Home, State, now_ms};
 use crate::records::kind;
@@ -103,6 +104,13 @@ impl Home {
             Question::ChatRead { chat } => json(self.chat_read(&address(&chat)?)?),
             Question::ChatMute { chat, time } => json(self.chat_mute(&address(&chat)?, time)?),
 
+            Question::PollCreate { chat, question, options, several, hidden } => {
+                let poll = Poll { question, options, several, hidden };
+                json(self.poll_create(&address(&chat)?, &poll).await?)
+            }
+            Question::PollVote { message, choices } => json(self.poll_vote(&message, &choices).await?),
+            Question::PollClose { message } => json(self.poll_close(&message).await?),
+
             // Groups.
             Question::GroupCreate { name, people } => json(self.group_create(&name, &people).await?),
             Question::GroupLook { chat } => json(self.group_look(&address(&chat)?)?),
@@ -114,6 +122,9 @@ impl Home {
             }
             Question::GroupJoin { chat } => json(self.group_join(&address(&chat)?)?),
             Question::GroupLeave { chat } => json(self.group_leave(&address(&chat)?)?),
+            Question::GroupHandOver { chat, user, leave } => {
+                json(self.group_hand_over(&address(&chat)?, &person(&user)?, leave)?)
+            }
             Question::GroupEnd { chat } => json(self.group_end(&address(&chat)?)?),
             Question::GroupReach { message } => json(self.group_reach(&message)?),
 

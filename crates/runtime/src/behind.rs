@@ -113,6 +113,14 @@ pub(crate) fn heard(tx: &Tx<'_>, url: &Address, device: &str, epoch: u64) -> Out
     keep(tx, url, &heard)
 }
 
+/// The device of somebody in the group that said something last, as far as is known here.
+pub(crate) fn heard_last(tx: &Tx<'_>, object: &Object, user: &UserAddress) -> Outcome<Option<String>> {
+    let heard = heard_of(tx, &object.url)?;
+    let theirs = object.members.iter().filter(|member| member.user == *user && member.inbox.is_some());
+    let last = theirs.max_by_key(|member| heard.devices.get(&member.device).map_or(0, |device| device.epoch));
+    Ok(last.map(|member| member.device.clone()))
+}
+
 /// Another device let these in.
 pub(crate) fn let_in(tx: &Tx<'_>, object: &Object, devices: impl Iterator<Item = String>) -> Outcome<()> {
     let mut heard = heard_of(tx, &object.url)?;

@@ -356,6 +356,7 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         change: if object.circle.is_some() { None } else { person.change },
         muted_until: crate::muting::until(tx, &object.url, now_ms())?,
         group: circle::line(tx, object)?.map(Box::new),
+        mentions_me: object.circle.is_some() && !extra_of(tx, &object.url)?.named.is_empty(),
     })
 }
 

@@ -286,6 +286,7 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
     if inner.to.base() != url {
         return Err(Failure::new("malformed", "the message is for another object than its group"));
     }
+    let hands_over = leases::is_hand_over(&inner);
     let mut follow = match known {
         Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &inner) => {
             first_word(tx, me, policy, Some(object), &url, &author, &inner, now)?
@@ -293,6 +294,9 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         Some(_) => on_inner(tx, me, &url, &author, inner, now)?,
         None => first_word(tx, me, policy, None, &url, &author, &inner, now)?,
     };
+    if hands_over {
+        follow.extend(circle::pass_on(tx, me, &url, epoch, bytes)?);
+    }
     follow.extend(commits::author_is_behind(tx, me, &url, &author, epoch, now)?);
     Ok(follow)
 }
@@ -442,14 +446,16 @@ fn first_word(
     }
     let user = evidence.user.clone();
     let inbox_domain = evidence.inbox.as_ref().map(Address::domain);
-    let foreign_object = url.domain() != user.domain() && url.domain() != me.domain();
+    // A group keeps its address when it is handed over: its domain is where it began, and says nothing of who writes it.
+    let wanders = circle.is_some();
+    let foreign_object = !wanders && url.domain() != user.domain() && url.domain() != me.domain();
     if inbox_domain != Some(user.domain())
         || foreign_object
         || said.with.is_some_and(|with| with != me.record.user && with != user)
     {
         return Err(Failure::new("wrong-domain", "the address, the inbox and the object are of one domain"));
     }
-    if url.domain() != user.domain() && copied.is_none() {
+    if url.domain() != user.domain() && copied.is_none() && !wanders {
         return Err(Failure::new("wrong-domain", "the object is of another domain than its Reporter"));
     }
     // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.

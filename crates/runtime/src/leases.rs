@@ -5,6 +5,7 @@ use serde_json::Value;
 use store::Tx;
 
 use crate::behind::{catch_up, stand_by};
+use crate::circle;
 use crate::commits;
 use crate::home::{Home, Ready, now_ms};
 use crate::members::{Author, Chains, persona_of, said};
@@ -43,6 +44,9 @@ pub(crate) fn on_lease(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let step: seal::LeaseMove = said(inner)?;
+    if step.hand_over {
+        return circle::handed_over(tx, me, object, author, inner, now);
+    }
     let moved = move_lease(tx, me, object, &step, &author.key()?, now)?;
     let url = object.url.clone();
     if moved.outranked {
@@ -76,8 +80,15 @@ pub(crate) fn on_lease(
     Ok(follow)
 }
 
+/// Whether a message says that an object goes to another person.
+pub(crate) fn is_hand_over(inner: &Message) -> bool {
+    inner.kind == MessageType::Update
+        && inner.to.as_str().ends_with("/lease")
+        && said::<seal::LeaseMove>(inner).is_ok_and(|step| step.hand_over)
+}
+
 /// Commits were taken back: who came with them is not there, and what was said after them is said again.
-fn went_back(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
+pub(crate) fn went_back(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
     let (group, failed) = (object.group()?, |e: seal::GroupError| Failure::new(e.code(), e));
     commits::forget_from(tx, &object.url, seal::epoch(tx, &group).map_err(failed)?)?;
     let leaves = seal::members(tx, &group).map_err(failed)?;
@@ -85,7 +96,7 @@ fn went_back(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
     catch_up(tx, me, object)
 }
 
-fn move_lease(
+pub(crate) fn move_lease(
     tx: &Tx<'_>,
     me: &Ready,
     object: &Object,

@@ -86,6 +86,7 @@ function answered(params: Record<string, unknown>): JsonObject {
   return {
     ...(params["reply"] === undefined ? {} : { reply: text(params, "reply", ID_LIMIT) }),
     ...(params["forwarded"] === true ? { forwarded: true } : {}),
+    ...(Array.isArray(params["mentions"]) ? { mentions: params["mentions"].filter(isObject).map((one) => ({ user: text(one, "user"), name: text(one, "name") })) } : {}),
     ...(params["ends"] === undefined ? {} : { ends: seconds(params, "ends") }),
   };
 }

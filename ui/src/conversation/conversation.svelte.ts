@@ -7,6 +7,7 @@ import type { Toasts } from '../shared/toasts.svelte';
 import { Files } from '../files/files.svelte';
 import { Voice } from '../files/voice.svelte';
 import { Waiting } from '../shared/waiting.svelte';
+import { Polls } from './polls.svelte';
 import { nameIn } from '../groups/names';
 import { say } from '../words/words.svelte';
 
@@ -46,6 +47,7 @@ export class Conversation {
   /** The files of this conversation. */
   readonly files: Files;
   readonly voice: Voice;
+  readonly polls: Polls;
   waiting = new Waiting();
   older = new Waiting();
   sending = new Waiting();
@@ -71,6 +73,7 @@ export class Conversation {
   ) {
     this.files = new Files(shell);
     this.voice = new Voice(shell);
+    this.polls = new Polls(shell, (message) => this.take(message));
   }
 
   summary = $derived.by((): ChatSummary | null => {
@@ -132,6 +135,7 @@ export class Conversation {
     this.typing = false;
     this.#typingTold = 0;
     this.files.clear();
+    this.polls.clear();
     if (this.voice.on) void this.voice.end(false, null);
     clearTimeout(this.#typingTimer);
   }

@@ -10,7 +10,8 @@ export type Inline =
   | { kind: 'strong' | 'soft' | 'struck'; inside: Inline[] }
   | { kind: 'code'; text: string }
   | { kind: 'link'; text: string; url: string }
-  | { kind: 'mention'; user: string };
+  /** Somebody who is named; by their address, or as they are called. */
+  | { kind: 'mention'; user: string; text?: string };
 
 export type Block =
   | { kind: 'paragraph'; inside: Inline[] }
@@ -217,7 +218,7 @@ const SIGNS = /[*_~`[>\\]/;
 export function plainOf(text: string): string {
   if (!SIGNS.test(text)) return text;
   const words = (inlines: Inline[]): string =>
-    inlines.map((one) => ('inside' in one ? words(one.inside) : one.kind === 'mention' ? one.user : one.text)).join('');
+    inlines.map((one) => ('inside' in one ? words(one.inside) : one.kind === 'mention' ? (one.text ?? one.user) : one.text)).join('');
   const lines = (block: Block): string =>
     block.kind === 'list' ? block.items.map(words).join('\n') : block.kind === 'code' ? block.text : words(block.inside);
   return blocksOf(text).map(lines).join('\n');

@@ -9,6 +9,7 @@ export function textOf(message: ChatMessage, name: string): string {
   const { content } = message;
   if (content.type === 'text') return plainOf(content.text);
   if (content.type === 'file') return fileText(content.file, content.text);
+  if (content.type === 'poll') return say('poll.sentence', { question: content.poll.question });
   if (content.type === 'unsupported') return say('conversation.unsupported');
   if (content.type === 'deleted') return say(message.mine ? 'conversation.you-deleted' : 'conversation.they-deleted', { name });
   if (content.code === 'timer-set') return timerText(Number(content.detail), message.mine, name);
@@ -38,6 +39,7 @@ function besides(message: ChatMessage, name: string): string[] {
   if (forwarded) told.push(say('conversation.is-forwarded'));
   if (edited) told.push(say('conversation.edited'));
   if (pinned) told.push(say('conversation.is-pinned'));
+  if (message.mentionsMe) told.push(say('mention.me'));
   if (reactions.length > 0) told.push(say('conversation.reactions', { all: reactions.map((one) => one.emoji).join(' ') }));
   return told;
 }

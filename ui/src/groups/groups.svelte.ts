@@ -29,6 +29,8 @@ export class Groups {
   filter = $state('');
   chosen = $state<string[]>([]);
   asking = $state<Asking | null>(null);
+  /** To whom the group is to go, and whether one leaves it then. */
+  handing = $state<{ to: string; leave: boolean } | null>(null);
   /** The name that is being changed; `null` while none is. */
   naming = $state<string | null>(null);
   /** Who has the message that is looked at. */
@@ -61,6 +63,15 @@ export class Groups {
     this.filter = '';
     this.chosen = [];
     this.creating.reset();
+  }
+
+  /** A new group with the name of this one and whom of it one knows: for when nobody who owned it is left. */
+  beginAnew(): void {
+    const { view } = this;
+    if (!view) return;
+    this.choose({ for: 'new' });
+    this.name = view.name;
+    this.chosen = view.people.filter(({ me, contact }) => !me && contact).map(({ user }) => user);
   }
 
   toggle(user: string): void {
@@ -128,6 +139,22 @@ export class Groups {
     if (done) this.asking = null;
   }
 
+  /** Who could own the group: who is in it with a device, admins first. */
+  heirs = $derived.by(() => (this.view?.people ?? []).filter((one) => !one.me && one.devices > 0));
+
+  /** Proposes the first admin, else the first member. */
+  askHeir(): void {
+    this.acting.reset();
+    this.handing = { to: this.heirs[0]?.user ?? '', leave: true };
+  }
+
+  async handOver(): Promise<void> {
+    const { view, handing } = this;
+    if (!view || !handing || handing.to === '') return;
+    const input = { chat: view.chat, user: handing.to, leave: handing.leave };
+    if (await this.#act(() => this.shell.ask({ ask: 'group.hand-over', input }))) this.handing = null;
+  }
+
   async join(chat: string): Promise<void> {
     const view = await this.acting.run(() => this.shell.ask({ ask: 'group.join', input: { chat } }));
     if (view) this.view = view;
@@ -166,6 +193,7 @@ export class Groups {
   clear(): void {
     this.close();
     this.choosing = null;
+    this.handing = null;
     this.name = '';
     this.chosen = [];
   }

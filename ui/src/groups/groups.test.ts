@@ -129,12 +129,50 @@ describe('the end of a group', () => {
     expect(screen.queryByTestId('composer')).toBeNull();
   });
 
-  it('is the only way out for who owns it, and says why', async () => {
-    const { user } = await show('group', at);
+  it('is not needed for the owner to leave, who hands the group over', async () => {
+    const { shell, user } = await show('group', at);
     await user.click(await shown('conversation-info'));
     await shown('group-end');
     expect(screen.queryByTestId('group-leave')).toBeNull();
-    expect(screen.getByTestId('group-panel')).toHaveTextContent('cannot be handed over');
+    await user.click(screen.getByTestId('group-hand-over'));
+    // The admin is proposed; leaving is the first choice of the dialog.
+    expect(await shown('group-hand-to')).toHaveValue('ben@b.localhost');
+    expect(screen.getByTestId('group-hand-cancel')).toHaveFocus();
+    await user.selectOptions(screen.getByTestId('group-hand-to'), 'cleo@c.localhost');
+    expect(screen.getByTestId('group-hand-leave')).toBeChecked();
+    await user.click(screen.getByTestId('group-hand-do'));
+    await waitFor(() => expect(shell.asked.find((one) => one.ask === 'group.hand-over')).toMatchObject({ input: { user: 'cleo@c.localhost', leave: true } }));
+    expect(await shown('conversation-over')).toHaveTextContent('You left this group');
+  });
+
+  it('does not come when the owner only hands it over and stays', async () => {
+    const { user } = await show('group', at);
+    await user.click(await shown('conversation-info'));
+    await user.click(await shown('group-hand-over'));
+    await user.click(await shown('group-hand-leave'));
+    await user.click(screen.getByTestId('group-hand-do'));
+    await waitFor(async () => expect((await member('ben@b.localhost')).dataset['role']).toBe('owner'));
+    expect(screen.queryByTestId('group-hand-over')).toBeNull();
+    expect(await shown('group-leave')).toBeInTheDocument();
+  });
+
+  it('is not reached when it could not be handed over, and that is said', async () => {
+    const { user } = await show('group,fail:group.hand-over', at);
+    await user.click(await shown('conversation-info'));
+    await user.click(await shown('group-hand-over'));
+    await user.click(await shown('group-hand-do'));
+    expect(await shown('group-hand-trouble')).toBeInTheDocument();
+  });
+
+  it('of its owner is no end for the others, who begin it anew with whom they know', async () => {
+    const { user } = await show('group:member', at);
+    await user.click(await shown('conversation-info'));
+    await user.click(await shown('group-anew'));
+    expect(await shown('group-name')).toHaveValue('Sunday choir');
+    const candidates = await screen.findAllByTestId('group-candidate');
+    const chosen = candidates.filter((one) => within(one).getByRole<HTMLInputElement>('checkbox').checked).map((one) => one.dataset['user']);
+    expect(chosen).toContain('ben@b.localhost');
+    expect(chosen).not.toContain('cleo@c.localhost');
   });
 
   it('is told to who was taken out', async () => {

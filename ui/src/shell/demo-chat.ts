@@ -1,6 +1,6 @@
 /** Plays what people do with messages: answers, reactions, edits, search. */
 import type { DemoWorld } from './demo-world';
-import type { ChatMessage, ChatPage, News, Question } from './shell';
+import type { ChatMessage, ChatPage, News, PollView, Question } from './shell';
 
 const ME = 'ana@a.localhost';
 
@@ -38,6 +38,20 @@ export function answerChat(host: ChatHost, question: Question): unknown {
       return changed(question.input.message, { pinned: question.input.on });
     case 'chat.react':
       return changed(question.input.message, { reactions: reacted(message(question.input.message), question.input.emoji, question.input.on) });
+    case 'poll.create': {
+      const { chat, question: asked, options, several, hidden } = question.input;
+      const poll = { question: asked, several, hidden, closed: false, voters: 0, options: options.map((text) => ({ text, votes: 0, who: [], mine: false })) };
+      const said = Object.assign(host.append(chat, ''), { content: { type: 'poll' as const, poll } });
+      host.tell({ news: 'message', data: said });
+      return said;
+    }
+    case 'poll.vote':
+    case 'poll.close': {
+      const { content } = message(question.input.message);
+      if (content.type !== 'poll') throw { code: 'not-a-message', detail: 'no poll' };
+      const poll = question.ask === 'poll.vote' ? voted(content.poll, question.input.choices) : { ...content.poll, closed: true };
+      return changed(question.input.message, { content: { type: 'poll', poll } });
+    }
     case 'chat.forward': {
       const { content } = message(question.input.message);
       return Object.assign(host.append(question.input.to, content.type === 'text' ? content.text : ''), { forwarded: true });
@@ -76,4 +90,14 @@ function reacted(message: ChatMessage, emoji: string, on: boolean): ChatMessage[
   const known = others.some((one) => one.emoji === emoji);
   const mine = { emoji, mine: true, who: [ME] };
   return known ? others.map((one) => (one.emoji === emoji ? { ...one, mine: true, who: [...one.who, ME] } : one)) : [...others, mine];
+}
+
+/** A poll after one's own vote. */
+function voted(poll: PollView, choices: number[]): PollView {
+  const before = poll.options.some((option) => option.mine) ? 1 : 0;
+  const options = poll.options.map((option, at) => {
+    const mine = choices.includes(at);
+    return { ...option, mine, votes: option.votes - Number(option.mine) + Number(mine) };
+  });
+  return { ...poll, options, voters: poll.voters - before + (choices.length > 0 ? 1 : 0) };
 }

@@ -49,6 +49,21 @@ export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', 
   if (standing.is === 'over') line('group-removed-you', 'Ana Silva', 'Ben Okafor', 5);
 }
 
+/** Two polls in the choir, and a message that names the person. */
+export function addPolls(world: DemoWorld): void {
+  const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+  const options = [
+    { text: 'Saturday at half past ten', votes: 3, who: ['ben@b.localhost', 'chiara.conti@studio.example'], mine: true },
+    { text: 'Sunday after lunch', votes: 1, who: ['cleo@c.localhost'], mine: false },
+    { text: 'Not this week', votes: 0, who: [], mine: false },
+  ];
+  say(world, { content: { type: 'poll', poll: { question: 'When do we rehearse?', options, several: false, hidden: false, closed: false, voters: 4 } }, at: ago(30), mine: false, author: 'ben@b.localhost' });
+  const hidden = options.map(({ text, votes }, n) => ({ text, votes: votes + n, who: [], mine: n > 0 }));
+  say(world, { content: { type: 'poll', poll: { question: 'Who can bring cake, and when?', options: hidden, several: true, hidden: true, closed: true, voters: 4 } }, at: ago(20), mine: true, author: ME, state: 'read' });
+  say(world, { content: { type: 'text', text: 'Thank you, @Ana Silva! And *all of you*, too.' }, at: ago(10), mine: false, author: 'cleo@c.localhost', mentions: [{ user: ME, name: 'Ana Silva' }], mentionsMe: true });
+  world.chats.find((one) => one.chat === CHOIR)!.mentionsMe = true;
+}
+
 function say(world: DemoWorld, part: Pick<ChatMessage, 'content' | 'at' | 'mine' | 'author'> & Partial<ChatMessage>): ChatMessage {
   const list = world.messages[CHOIR]!;
   const message: ChatMessage = {
@@ -69,7 +84,7 @@ function put(world: DemoWorld, view: GroupView): ChatSummary {
   const names = Object.fromEntries(view.people.filter((one) => !one.me).map((one) => [one.user, one.name]));
   const summary: ChatSummary = {
     chat: view.chat, user: view.owner, name: view.name, domain: 'a.localhost', contact: view.standing.is === 'asked' ? 'request' : 'accepted',
-    last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(), mutedUntil: known?.mutedUntil ?? null,
+    mentionsMe: known?.mentionsMe ?? false, last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(), mutedUntil: known?.mutedUntil ?? null,
     group: { people: view.people.length, role: view.role, standing: view.standing, names: { ...known?.group?.names, ...names } },
   };
   if (known) return Object.assign(known, summary);
@@ -115,6 +130,12 @@ export function answerGroups(host: GroupHost, question: Question): unknown {
       return group(question.input.chat);
     case 'group.leave':
       return changed(question.input.chat, { standing: { is: 'over', reason: 'left' } }), null;
+    case 'group.hand-over': {
+      const { chat, user, leave } = question.input;
+      const people = group(chat).people.map((one) => ({ ...one, role: one.user === user ? ('owner' as const) : one.me ? ('admin' as const) : one.role }));
+      if (!leave) return changed(chat, { people, owner: user, role: 'admin', writes: false });
+      return changed(chat, { people: people.filter((one) => !one.me), owner: user, standing: { is: 'over', reason: 'left' } });
+    }
     case 'group.end':
       return changed(question.input.chat, { standing: { is: 'over', reason: 'group-ended' } }), null;
     case 'group.reach':

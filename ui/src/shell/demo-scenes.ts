@@ -1,7 +1,7 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
-import { addChoir } from './demo-groups';
+import { addChoir, addPolls } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
 
@@ -51,6 +51,7 @@ export function sceneOf(scene: string): DemoWorld {
       const [role = 'owner', standing] = value.split('!') as [GroupMember['role'] | undefined, string | undefined];
       addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });
     }
+    if (name === 'polls') addPolls(world);
     if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [], book: [] });
     if (name === 'muted') world.chats[0]!.mutedUntil = value === 'always' ? 8_640_000_000_000_000 : Date.now() + 8 * 60 * 60_000;
     if (name === 'offline') {

@@ -12,7 +12,7 @@ export const identity = (vouchedBy: string, at: number, state: IdentityLine['sta
 });
 
 /** A message that nobody said anything about yet. */
-export const plainMessage = { reply: null, edited: false, forwarded: false, pinned: false, reactions: [], ends: null, reach: null } satisfies Partial<ChatMessage>;
+export const plainMessage = { reply: null, edited: false, forwarded: false, pinned: false, reactions: [], ends: null, reach: null, mentions: [], mentionsMe: false } satisfies Partial<ChatMessage>;
 
 export interface DemoWorld {
   app: AppState;
@@ -63,7 +63,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
     people.push(card);
     messages[card.chat!] = [];
     const mark = state ?? 'introduced';
-    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now, mutedUntil: null, group: null });
+    chats.push({ chat: card.chat!, user, name, domain, contact, last: null, unread: 0, draft: '', change: card.change, mark, at: now, mutedUntil: null, group: null, mentionsMe: false });
     return card.chat!;
   };
 

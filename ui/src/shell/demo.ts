@@ -345,7 +345,7 @@ export class DemoShell implements Shell {
   #request(user: string): ChatSummary {
     const domain = user.split('@')[1]!;
     const chat = `comm://${domain}/${user.split('@')[0]}`;
-    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now(), mutedUntil: null, group: null };
+    const summary: ChatSummary = { chat, user, name: user, domain, contact: 'asked', last: null, unread: 0, draft: '', change: null, mark: 'introduced', at: Date.now(), mutedUntil: null, group: null, mentionsMe: false };
     this.world.chats.push(summary);
     this.world.messages[chat] = [];
     this.tell({ news: 'chat', data: summary });

@@ -64,6 +64,8 @@ export type { CallPictures } from './generated/CallPictures';
 export type { CallStage } from './generated/CallStage';
 export type { PictureOf } from './generated/PictureOf';
 export type { PictureWish };
+export type { MentionView } from './generated/MentionView';
+export type { PollView } from './generated/PollView';
 export type { ChatDevice } from './generated/ChatDevice';
 export type { ConsentChoice } from './generated/ConsentChoice';
 export type { ContactState } from './generated/ContactState';
@@ -151,6 +153,9 @@ export interface Answers {
   'chat.draft': null;
   'chat.read': null;
   'chat.mute': ChatSummary;
+  'poll.create': ChatMessage;
+  'poll.vote': ChatMessage;
+  'poll.close': ChatMessage;
   'group.create': ChatSummary;
   'group.look': GroupView;
   'group.rename': GroupDone;
@@ -159,6 +164,7 @@ export interface Answers {
   'group.role': GroupDone;
   'group.join': GroupView;
   'group.leave': null;
+  'group.hand-over': GroupDone;
   'group.end': null;
   'group.reach': GroupReach;
   'person.find': FoundPerson;

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::polls::Votes;
+
 /// Emoji of one person at one message.
 const EMOJI_PER_PERSON: usize = 8;
 
@@ -25,10 +27,23 @@ pub(crate) struct Stamp {
 /// Something said about another message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Act {
-    React { emoji: String, on: bool },
-    Edit { text: String },
+    React {
+        emoji: String,
+        on: bool,
+    },
+    Edit {
+        text: String,
+    },
     Delete,
-    Pin { on: bool },
+    Pin {
+        on: bool,
+    },
+    /// Chooses answers of a poll.
+    Vote {
+        choices: Vec<u8>,
+    },
+    /// Takes no more votes.
+    Close,
 }
 
 /// Why a word about a message does not count.
@@ -40,6 +55,10 @@ pub(crate) enum Void {
     NotAMessage,
     /// There is no more room for it.
     TooMany,
+    /// It came after the poll was closed.
+    Closed,
+    /// There is no such answer, or only one may be chosen.
+    NoSuchChoice,
 }
 
 /// How a message stands after all that was said about it.
@@ -53,6 +72,8 @@ pub(crate) struct After {
     pin: Option<(Stamp, bool)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reactions: Vec<Reacted>,
+    #[serde(default, skip_serializing_if = "Votes::is_nothing")]
+    votes: Votes,
 }
 
 /// One person's one emoji.
@@ -67,7 +88,7 @@ struct Reacted {
 impl After {
     /// Takes a word of `who` about a message of `author`. Says whether anything changed.
     pub(crate) fn take(&mut self, author: &str, who: &str, act: &Act, stamp: Stamp) -> Result<bool, Void> {
-        if matches!(act, Act::Edit { .. } | Act::Delete) && author != who {
+        if matches!(act, Act::Edit { .. } | Act::Delete | Act::Close) && author != who {
             return Err(Void::NotTheAuthor);
         }
         if self.deleted {
@@ -77,6 +98,8 @@ impl After {
             Act::Edit { text } => Ok(set_later(&mut self.edit, stamp, text.clone())),
             Act::Pin { on } => Ok(set_later(&mut self.pin, stamp, *on)),
             Act::React { emoji, on } => self.react(who, emoji, *on, stamp),
+            Act::Vote { choices } => self.votes.vote(who, choices, stamp),
+            Act::Close => Ok(self.votes.close(stamp)),
             Act::Delete => {
                 // Nothing of it is kept, whoever said it.
                 *self = Self { deleted: true, ..Self::default() };
@@ -110,6 +133,11 @@ impl After {
     /// The words it was given last, if it was edited.
     pub(crate) fn words(&self) -> Option<&str> {
         self.edit.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// How people voted, if it is a poll.
+    pub(crate) fn votes(&self) -> &Votes {
+        &self.votes
     }
 
     pub(crate) fn is_deleted(&self) -> bool {

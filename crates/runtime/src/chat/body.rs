@@ -5,6 +5,8 @@ use message::Address;
 use serde_json::Value;
 
 use super::after::Act;
+use super::mentions::{Mention, mentions_in};
+use super::polls::Poll;
 
 /// Longest message in characters; the chat Hyperty has the same limit.
 pub(crate) const TEXT_LIMIT: usize = 16_384;
@@ -25,6 +27,8 @@ pub(crate) enum Body {
     Text(Text),
     /// A file, and words with it.
     File(Box<Attached>),
+    /// A question with answers to choose from; when it ends, if it does, in seconds.
+    Poll { poll: Poll, ends_after: u32 },
     /// Something about another message.
     Act { to: String, act: Act },
     /// From now on messages end after so many seconds; 0 for never.
@@ -43,6 +47,8 @@ pub(crate) struct Text {
     pub(crate) forwarded: bool,
     /// After how many seconds it ends; 0 for never.
     pub(crate) ends_after: u32,
+    /// Whom it names.
+    pub(crate) mentions: Vec<Mention>,
 }
 
 /// A file that somebody sends.
@@ -75,6 +81,7 @@ impl Body {
             reply: text("reply").filter(|id| is_child_of(id, conversation)).map(str::to_owned),
             forwarded: value.get("forwarded").and_then(Value::as_bool).unwrap_or(false),
             ends_after: seconds(value.get("ends")).unwrap_or(0),
+            mentions: mentions_in(value.get("mentions"), words),
         };
         match text("type").unwrap_or_default() {
             "text" => match text("text").filter(|text| fits(text)) {
@@ -89,6 +96,12 @@ impl Body {
                 }
                 _ => Self::Unknown,
             },
+            "poll" => match Poll::parse(value) {
+                Some(poll) => Self::Poll { poll, ends_after: seconds(value.get("ends")).unwrap_or(0) },
+                None => Self::Unknown,
+            },
+            "vote" => act(super::polls::choices_in(value.get("choices")).map(|choices| Act::Vote { choices })),
+            "close" => act(Some(Act::Close)),
             "react" => {
                 let emoji = text("emoji").filter(|emoji| is_emoji(emoji)).map(str::to_owned);
                 act(emoji.zip(on()).map(|(emoji, on)| Act::React { emoji, on }))

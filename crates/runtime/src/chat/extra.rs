@@ -17,6 +17,9 @@ const EARLY_LIMIT: usize = 256;
 /// Pinned messages; of more the oldest pins go from the list.
 const PINS_LIMIT: usize = 32;
 
+/// Unread messages that name us; of more the oldest go.
+const NAMED_LIMIT: usize = 64;
+
 /// The record, by the conversation's address.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,6 +38,9 @@ pub(crate) struct Extra {
     /// In a group: how far each person has our children.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) reached: BTreeMap<UserAddress, Reached>,
+    /// Unread messages that name us.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) named: Vec<String>,
 }
 
 /// A word that came before the message it is about.
@@ -70,6 +76,14 @@ impl Extra {
         let (now, later) = std::mem::take(&mut self.early).into_iter().partition(|early| early.to == id);
         self.early = later;
         now
+    }
+
+    /// A message names us.
+    pub(crate) fn names_us(&mut self, id: &str) {
+        if self.named.len() >= NAMED_LIMIT {
+            self.named.remove(0);
+        }
+        self.named.push(id.to_owned());
     }
 
     pub(crate) fn pin(&mut self, id: &str, on: bool) {

@@ -59,6 +59,11 @@ pub(crate) fn heard(tx: &Tx<'_>, object: &Object, row: ChildRow, value: &Value, 
             if let Body::File(attached) = &body {
                 files::came(tx, &row, &attached.file)?;
             }
+            if !row.mine && names_us(object, &body) {
+                let mut extra = extra_of(tx, &object.url)?;
+                extra.names_us(&id);
+                put_extra(tx, &object.url, &extra)?;
+            }
             tx.add_child(&ChildRow { ends, ..row }).map_err(Failure::store)?;
             catch_up(tx, object, &id)?;
             Ok(Vec::new())
@@ -80,6 +85,10 @@ pub(crate) fn spoken(tx: &Tx<'_>, object: &Object, row: ChildRow, value: &Value)
                 }
                 Applied::Void(Void::NotAMessage) => {
                     return Err(Failure::new("not-a-message", "there is nothing that could be answered"));
+                }
+                Applied::Void(Void::Closed) => return Err(Failure::new("poll-closed", "no more votes are taken")),
+                Applied::Void(Void::NoSuchChoice) => {
+                    return Err(Failure::new("no-such-choice", "the poll has no such answer"));
                 }
                 Applied::Void(Void::TooMany) => return Err(Failure::new("too-many", "too many reactions")),
             }
@@ -125,6 +134,7 @@ fn stamp_of(row: &ChildRow, at: i64) -> Stamp {
 pub(super) fn end_of(body: &Body, now: i64) -> Option<i64> {
     match body {
         Body::Text(Text { ends_after, .. }) if *ends_after > 0 => Some(now + i64::from(*ends_after) * 1000),
+        Body::Poll { ends_after, .. } if *ends_after > 0 => Some(now + i64::from(*ends_after) * 1000),
         Body::File(attached) if attached.said.ends_after > 0 => Some(now + i64::from(attached.said.ends_after) * 1000),
         _ => None,
     }
@@ -159,8 +169,10 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
         return Ok(Applied::Void(Void::NotAMessage));
     }
     let mut child: ChildValue = serde_json::from_str(&row.value).map_err(|e| Failure::new("malformed", e))?;
-    if !child.after.is_deleted() && !matches!(Body::parse(&child.value, &object.url), Body::Text(_) | Body::File(_)) {
-        return Ok(Applied::Void(Void::NotAMessage));
+    if !child.after.is_deleted()
+        && let Some(why) = misplaced(&Body::parse(&child.value, &object.url), act)
+    {
+        return Ok(Applied::Void(why));
     }
     match child.after.take(author_user(&row.author), who, act, stamp) {
         Err(why) => return Ok(Applied::Void(why)),
@@ -175,6 +187,7 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
             }
             if matches!(act, Act::Delete | Act::Pin { .. }) {
                 let mut extra: Extra = extra_of(tx, &object.url)?;
+                extra.named.retain(|id| *act != Act::Delete || id != to);
                 extra.pin(to, child.after.is_pinned());
                 put_extra(tx, &object.url, &extra)?;
             }
@@ -185,6 +198,29 @@ fn apply(tx: &Tx<'_>, object: &Object, to: &str, who: &str, act: &Act, stamp: St
     // A later word that says the same still moves the stamp on.
     keep_row(tx, &row, &child)?;
     Ok(Applied::Same)
+}
+
+/// Why a word cannot be about such a message at all.
+fn misplaced(body: &Body, act: &Act) -> Option<Void> {
+    match (body, act) {
+        (Body::Poll { poll, .. }, Act::Vote { choices }) => (!poll.takes(choices)).then_some(Void::NoSuchChoice),
+        // What was voted about stays as it was asked.
+        (Body::Poll { .. }, Act::Edit { .. }) => Some(Void::NotAMessage),
+        (Body::Text(_) | Body::File(_), Act::Vote { .. } | Act::Close) => Some(Void::NotAMessage),
+        (Body::Text(_) | Body::File(_) | Body::Poll { .. }, _) => None,
+        _ => Some(Void::NotAMessage),
+    }
+}
+
+/// Whether words name us, in a group.
+fn names_us(object: &Object, body: &Body) -> bool {
+    let Some(own) = object.circle.as_ref().map(crate::circle::Circle::own) else { return false };
+    let said = match body {
+        Body::Text(said) => said,
+        Body::File(attached) => &attached.said,
+        _ => return false,
+    };
+    said.mentions.iter().any(|mention| mention.user == *own)
 }
 
 fn keep_row(tx: &Tx<'_>, row: &ChildRow, child: &ChildValue) -> Outcome<()> {

@@ -1,12 +1,14 @@
 //! What a shell asks to be done with messages; the chat Hyperty says it, the runtime judges and keeps it.
 
 use contract::{ChatMessage, ChatPage};
-use message::Address;
+use message::{Address, UserAddress};
 use serde_json::{Value, json};
 use store::Tx;
 
 use super::body::{fits, is_child_of, is_emoji};
 use super::extra::extra_of;
+use super::mentions;
+use super::polls::Poll;
 use super::receipts::mark_read;
 use super::view::{message_of, messages_of, words_of};
 use super::{Body, TEXT_LIMIT};
@@ -15,6 +17,7 @@ use crate::comparing;
 use crate::home::{Home, now_ms};
 use crate::objects::Follow;
 use crate::own::OwnStep;
+use crate::persons::{get_or_new, name_of};
 use crate::sending::{get_object, put_object};
 use crate::trouble::{Failure, Outcome};
 
@@ -57,6 +60,10 @@ impl Home {
         if timer > 0 {
             params["ends"] = json!(timer);
         }
+        let named = mentions::find(text, &self.nameable(chat)?);
+        if !named.is_empty() {
+            params["mentions"] = json!(named);
+        }
         let value = self.execute_chat("send", params).await?;
         let id = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (said, read) = {
@@ -75,6 +82,72 @@ impl Home {
         };
         self.was_read(chat, read);
         Ok(said)
+    }
+
+    /// Whom words in a group can name, and how they are called here.
+    fn nameable(&self, chat: &Address) -> Outcome<Vec<(UserAddress, String)>> {
+        let state = self.state();
+        state.store()?.read(|tx| {
+            let object = get_object(tx, chat)?;
+            let others = object.circle.as_ref().into_iter().flat_map(|circle| circle.others());
+            others.map(|user| Ok((user.clone(), name_of(&get_or_new(tx, user)?)))).collect()
+        })
+    }
+
+    /// Question `poll.create`.
+    pub(crate) async fn poll_create(&self, chat: &Address, poll: &Poll) -> Outcome<ChatMessage> {
+        let line = |text: &str| text.trim().to_owned();
+        let mut value = json!({ "type": "poll", "question": line(&poll.question) });
+        value["options"] = poll.options.iter().map(|option| json!(line(option))).collect();
+        value["several"] = json!(poll.several);
+        value["hidden"] = json!(poll.hidden);
+        if Poll::parse(&value).is_none() {
+            return Err(Failure::new("no-poll", "a poll is a question with 2 to 12 different answers"));
+        }
+        let chat = &self.chat_to_write(chat).await?;
+        self.may_act(chat)?;
+        self.introduced(chat).await;
+        let mut state = self.state();
+        let timer = state.store()?.read(|tx| extra_of(tx, chat))?.timer();
+        if timer > 0 {
+            value["ends"] = json!(timer);
+        }
+        let (id, _) = self.write_child(&mut state, chat, value)?;
+        state.store()?.read(|tx| {
+            let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            message_of(tx, &row)
+        })
+    }
+
+    /// Question `poll.vote`.
+    pub(crate) async fn poll_vote(&self, id: &str, choices: &[u8]) -> Outcome<ChatMessage> {
+        self.say_about(id, json!({ "type": "vote", "to": id, "choices": choices })).await
+    }
+
+    /// Question `poll.close`.
+    pub(crate) async fn poll_close(&self, id: &str) -> Outcome<ChatMessage> {
+        self.say_about(id, json!({ "type": "close", "to": id })).await
+    }
+
+    /// Says something about a message that is not the chat Hyperty's to say; the message as it stands then is answered.
+    async fn say_about(&self, id: &str, value: Value) -> Outcome<ChatMessage> {
+        let row = {
+            let state = self.state();
+            state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?
+        };
+        let row = row.filter(|row| !row.hidden).ok_or_else(|| Failure::unknown("message"))?;
+        let chat = address(&row.object)?;
+        if Body::parse(&value, &chat) == Body::Unknown {
+            return Err(Failure::new("no-such-choice", "the poll has no such answer"));
+        }
+        self.may_act(&chat)?;
+        self.introduced(&chat).await;
+        let mut state = self.state();
+        self.write_child(&mut state, &chat, value)?;
+        state.store()?.read(|tx| {
+            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
+            message_of(tx, &row)
+        })
     }
 
     /// Question `chat.reply`.

@@ -36,6 +36,7 @@ pub(crate) struct Settled {
 /// All that is here counts as read; the other side learns it if the person likes.
 pub(crate) fn mark_read(tx: &Tx<'_>, me: &Ready, object: &Object, now: i64) -> Outcome<Settled> {
     begin_to_end(tx, object, now)?;
+    forget_names(tx, &object.url)?;
     let changed = tx.mark_read(object.url.as_str()).map_err(Failure::store)?;
     let ours = our_tags(me, object);
     let have: Marks = object.children.have().into_iter().filter(|(tag, _)| !ours.contains(tag)).collect();
@@ -52,6 +53,7 @@ pub(crate) fn mark_read(tx: &Tx<'_>, me: &Ready, object: &Object, now: i64) -> O
 pub(crate) fn read_elsewhere(tx: &Tx<'_>, chat: &Address, have: &Marks, now: i64) -> Outcome<()> {
     let object = get_object(tx, chat)?;
     begin_to_end(tx, &object, now)?;
+    forget_names(tx, chat)?;
     for (tag, seq) in have {
         let by = object.members.iter().find(|member| tag_of(&member.device) == *tag);
         let author = row_author(by.map_or(&object.peer, |member| &member.user), tag);
@@ -60,6 +62,16 @@ pub(crate) fn read_elsewhere(tx: &Tx<'_>, chat: &Address, have: &Marks, now: i64
     }
     tx.mark_read_up_to(chat.as_str(), SYSTEM, i64::MAX).map_err(Failure::store)?;
     Ok(())
+}
+
+/// Messages that name us are no news any more.
+fn forget_names(tx: &Tx<'_>, chat: &Address) -> Outcome<()> {
+    let mut extra = extra_of(tx, chat)?;
+    if extra.named.is_empty() {
+        return Ok(());
+    }
+    extra.named.clear();
+    put_extra(tx, chat, &extra)
 }
 
 /// What others wrote ends from our reading on.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::changes::{ENDED, LEFT, change, over};
+use super::hand;
 use super::people::{introduction_of, keep_unmet, open};
 use super::rules::{PEOPLE_LIMIT, Refused, Said, Wish, clean_name};
 use super::{Circle, is_met, view};
@@ -120,6 +121,25 @@ impl Home {
         self.group_wish(chat, Wish::Role(user.clone(), role))
     }
 
+    /// Question `group.hand-over`: somebody else owns and writes the group from now on; `leave`: and we are out of it.
+    pub(crate) fn group_hand_over(&self, chat: &Address, to: &UserAddress, leave: bool) -> Outcome<GroupDone> {
+        let done = self.group_wish(chat, Wish::HandOver(to.clone()))?;
+        match (leave, done) {
+            (false, _) => {}
+            (true, GroupDone::Done) => self.group_leave(chat)?,
+            // The device of ours that writes the group was asked; we go once that is done.
+            (true, GroupDone::Asked) => {
+                let state = self.state();
+                state.store()?.write(|tx| {
+                    let mut object = get_object(tx, chat)?;
+                    object.circle.as_mut().ok_or_else(no_group)?.leaving = true;
+                    put_object(tx, &object)
+                })?;
+            }
+        }
+        Ok(done)
+    }
+
     /// Does what the person wishes, or asks the device that writes the group to do it.
     fn group_wishes(&self, chat: &Address, wishes: Vec<Wish>) -> Outcome<GroupDone> {
         let mut state = self.state();
@@ -136,7 +156,7 @@ impl Home {
             for wish in &wishes {
                 let by = &me.record.user;
                 if writes {
-                    follow.extend(change(tx, me, &mut object, by, wish, now_ms())?);
+                    follow.extend(done(tx, me, &mut object, by, wish, now_ms())?);
                 } else {
                     let circle = object.circle.as_ref().ok_or_else(no_group)?;
                     // Refused here at once, and once more where it is done.
@@ -188,31 +208,41 @@ impl Home {
         let state = &mut *state;
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
-        let follow = store.write(|tx| {
-            let mut object = get_object(tx, chat)?;
-            let circle = object.circle.as_ref().ok_or_else(no_group)?;
-            let is_owner = circle.said.owner() == Some(&me.record.user);
-            match (reason, is_owner) {
-                (LEFT, true) => return Err(Failure::new("owner-stays", "whoever owns a group ends it")),
-                (ENDED, false) => return Err(Failure::new("not-entitled", "only the owner ends a group")),
-                _ => {}
-            }
-            if !matches!(object.standing, Standing::Open | Standing::Request) {
-                return Err(Failure::new("group-over", "nothing is said here any more"));
-            }
-            let said = json!({ "code": 410, "reason": reason });
-            let inner = inner_message(MessageType::Event, chat, "subscription", &said)?;
-            seal_and_queue(tx, me, &object, &inner, None)?;
-            let mut follow: Vec<Follow> = pumps(&object).collect();
-            let code = if reason == ENDED { "group-ended" } else { "group-left-you" };
-            let id = system_row(tx, &mut object, code, &[("by", "")], now_ms())?;
-            follow.push(Follow::ChildShown(id));
-            follow.extend(over(&mut object, reason));
-            put_object(tx, &object)?;
-            Ok::<_, Failure>(follow)
-        })?;
+        let follow = store.write(|tx| go(tx, me, &mut get_object(tx, chat)?, reason, now_ms()))?;
         self.follow_up(state, follow);
         Ok(())
+    }
+}
+
+/// We leave a group, or end it for everybody.
+pub(super) fn go(tx: &Tx<'_>, me: &Ready, object: &mut Object, reason: &str, now: i64) -> Outcome<Vec<Follow>> {
+    let circle = object.circle.as_ref().ok_or_else(no_group)?;
+    let is_owner = circle.said.owner() == Some(&me.record.user);
+    match (reason, is_owner) {
+        (LEFT, true) => return Err(Failure::new("owner-stays", "whoever owns a group hands it over or ends it")),
+        (ENDED, false) => return Err(Failure::new("not-entitled", "only the owner ends a group")),
+        _ => {}
+    }
+    if !matches!(object.standing, Standing::Open | Standing::Request) {
+        return Err(Failure::new("group-over", "nothing is said here any more"));
+    }
+    let said = json!({ "code": 410, "reason": reason });
+    let inner = inner_message(MessageType::Event, &object.url, "subscription", &said)?;
+    seal_and_queue(tx, me, object, &inner, None)?;
+    let mut follow: Vec<Follow> = pumps(object).collect();
+    let code = if reason == ENDED { "group-ended" } else { "group-left-you" };
+    let id = system_row(tx, object, code, &[("by", "")], now)?;
+    follow.push(Follow::ChildShown(id));
+    follow.extend(over(object, reason));
+    put_object(tx, object)?;
+    Ok(follow)
+}
+
+/// Does what somebody wished, if they may; on the device that writes the group.
+fn done(tx: &Tx<'_>, me: &Ready, object: &mut Object, by: &UserAddress, wish: &Wish, now: i64) -> Outcome<Vec<Follow>> {
+    match wish {
+        Wish::HandOver(to) => hand::give(tx, me, object, by, to, now),
+        _ => change(tx, me, object, by, wish, now),
     }
 }
 
@@ -325,7 +355,7 @@ pub(crate) fn on_wish(
             return keep_unmet(tx, object, shown);
         }
     }
-    let mut follow = change(tx, me, object, &by, &wish, now)?;
+    let mut follow = done(tx, me, object, &by, &wish, now)?;
     follow.push(Follow::Reconcile(object.url.clone()));
     Ok(follow)
 }

@@ -23,7 +23,7 @@ pub(crate) const ENDED: &str = "group-ended";
 /// Why it is over for who went.
 pub(crate) const LEFT: &str = "left";
 
-fn circle_of(object: &mut Object) -> Outcome<&mut Circle> {
+pub(super) fn circle_of(object: &mut Object) -> Outcome<&mut Circle> {
     object.circle.as_mut().ok_or_else(|| Failure::new("not-a-group", "it is a conversation of two"))
 }
 
@@ -103,6 +103,7 @@ pub(crate) fn took(
             Step::Removed(user) => ("group-removed", called(tx, me, user)?),
             Step::Role(user, contract::GroupRole::Admin) => ("group-admin", called(tx, me, user)?),
             Step::Role(user, _) => ("group-member", called(tx, me, user)?),
+            Step::HandedOver(user) => ("group-handed", called(tx, me, user)?),
         };
         if let Step::Removed(user) = step {
             let circle = circle_of(object)?;
@@ -114,8 +115,7 @@ pub(crate) fn took(
                 object.members.retain(|member| member.user != *user);
             }
         }
-        let own =
-            matches!(step, Step::Added(user) | Step::Removed(user) | Step::Role(user, _) if *user == me.record.user);
+        let own = matches!(step, Step::Added(user) | Step::Removed(user) | Step::Role(user, _) | Step::HandedOver(user) if *user == me.record.user);
         let code = if own { format!("{code}-you") } else { code.to_owned() };
         let by = if by == me.record.user { String::new() } else { name_of(&get_or_new(tx, &by)?) };
         let id = system_row(tx, object, &code, &[("detail", &detail), ("by", &by)], now)?;

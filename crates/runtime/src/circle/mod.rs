@@ -8,6 +8,7 @@
 
 mod admin;
 mod changes;
+mod hand;
 mod people;
 mod reach;
 mod rules;
@@ -29,6 +30,7 @@ use crate::trouble::{Failure, Outcome};
 
 pub(crate) use admin::on_wish;
 pub(crate) use changes::{judge, left, recast, settle_left, took};
+pub(crate) use hand::{handed_over, pass_on};
 pub(crate) use people::{after_invitation, before_invitation, hear_person, hear_reporter, named_meanwhile, open};
 pub(crate) use reach::{Counts, Reached, before, heard_of, is_before};
 pub(crate) use rules::Said;
@@ -59,6 +61,9 @@ pub(crate) struct Circle {
     /// Whether a person has to say yes first; known once the Reporter is verified.
     #[serde(default)]
     asks: Option<bool>,
+    /// We own it, and leave as soon as another device of ours has handed it over.
+    #[serde(default)]
+    leaving: bool,
 }
 
 impl Circle {
@@ -72,6 +77,7 @@ impl Circle {
             left: BTreeSet::new(),
             wanted: BTreeMap::new(),
             asks: None,
+            leaving: false,
         }
     }
 
@@ -94,6 +100,11 @@ impl Circle {
     pub(crate) fn ours(mut self) -> Self {
         self.unmet.remove(&self.own);
         Self { asks: Some(false), ..self }
+    }
+
+    /// Who we are in it.
+    pub(crate) fn own(&self) -> &UserAddress {
+        &self.own
     }
 
     /// The others who are in it.
@@ -149,6 +160,14 @@ impl Object {
         let Some(circle) = &mut self.circle else { return };
         for user in users.iter().filter(|user| **user != circle.own) {
             circle.before.insert(user.clone(), marks.clone());
+        }
+    }
+
+    /// The version of the value as it stands here.
+    pub(crate) fn version(&self) -> u64 {
+        match &self.side {
+            Side::Reporter(reporter) => reporter.version(),
+            Side::Observer(observer) | Side::Standby(observer) => observer.version(),
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Added(UserAddress),
     Removed(UserAddress),
     Role(UserAddress, GroupRole),
+    /// Somebody else owns and writes it from now on; never a part of an ordinary change.
+    HandedOver(UserAddress),
 }
 
 /// Why a change does not count.
@@ -62,6 +64,7 @@ pub(crate) enum Wish {
     Add(UserAddress),
     Remove(UserAddress),
     Role(UserAddress, GroupRole),
+    HandOver(UserAddress),
 }
 
 impl Said {
@@ -114,9 +117,30 @@ impl Said {
                     *known = *role;
                 }
             }
+            Wish::HandOver(to) => return self.handed(by, to),
         }
         self.steps(&after)?;
         after.checked()
+    }
+
+    /// The same owned by somebody else who is in it. Whoever owned it stays as an admin.
+    pub(crate) fn handed(&self, by: &UserAddress, to: &UserAddress) -> Result<Self, Refused> {
+        if self.owner() != Some(by) || by == to || !self.people.contains_key(to) {
+            return Err(Refused::NotEntitled);
+        }
+        let mut after = Self { by: by.clone(), ..self.clone() };
+        after.people.insert(by.clone(), GroupRole::Admin);
+        after.people.insert(to.clone(), GroupRole::Owner);
+        after.checked()
+    }
+
+    /// Who owns a group after its owner handed it over, if that is all that was done.
+    ///
+    /// `missed`: changes lie between that we did not see; then only whose word it is, and that it is a group, is judged.
+    pub(crate) fn heir(&self, after: &Self, missed: bool) -> Result<UserAddress, Refused> {
+        let heir = after.owner().filter(|heir| Some(*heir) != self.owner()).ok_or(Refused::NotEntitled)?;
+        let same = if missed { self.owner() == Some(&after.by) } else { self.handed(&after.by, heir)? == *after };
+        if same { Ok(heir.clone()) } else { Err(Refused::NotEntitled) }
     }
 
     /// What a change does, if whoever wished it may do all of it.
@@ -147,6 +171,7 @@ impl Said {
             },
             // Who owns it stays the owner, and nobody else becomes one.
             Step::Role(user, now) => role == GroupRole::Owner && *user != after.by && *now != GroupRole::Owner,
+            Step::HandedOver(_) => false,
         };
         if steps.iter().all(may) { Ok(steps) } else { Err(Refused::NotEntitled) }
     }
@@ -203,6 +228,25 @@ mod tests {
             group().wished(&user("ana"), &Wish::Role(user("ana"), GroupRole::Member)),
             Err(Refused::NotEntitled)
         );
+    }
+
+    #[test]
+    fn only_the_owner_hands_it_over_and_nothing_else_changes_with_that() {
+        let handed = group().wished(&user("ana"), &Wish::HandOver(user("ben"))).unwrap();
+        assert_eq!((handed.owner(), handed.role(&user("ana"))), (Some(&user("ben")), Some(GroupRole::Admin)));
+        assert_eq!(group().heir(&handed, false), Ok(user("ben")));
+        assert_eq!(group().steps(&handed), Err(Refused::NotEntitled), "it is no ordinary change");
+        for (by, to) in [("ben", "ben"), ("cleo", "ben"), ("ana", "ana"), ("ana", "mallory")] {
+            assert_eq!(group().wished(&user(by), &Wish::HandOver(user(to))), Err(Refused::NotEntitled), "{by} {to}");
+        }
+        let renamed = Said { name: "Band".into(), ..handed.clone() };
+        assert_eq!(group().heir(&renamed, false), Err(Refused::NotEntitled));
+        assert_eq!(group().heir(&renamed, true), Ok(user("ben")), "it may have been renamed meanwhile");
+        let forged = Said { by: user("cleo"), ..handed };
+        for missed in [false, true] {
+            assert_eq!(group().heir(&forged, missed), Err(Refused::NotEntitled));
+            assert_eq!(group().heir(&group(), missed), Err(Refused::NotEntitled), "it stays with its owner");
+        }
     }
 
     #[test]

@@ -11,24 +11,24 @@ use serde_json::Value;
 
 use crate::common;
 
-const ANA: &str = "ana@a.localhost";
-const BEN: &str = "ben@b.localhost";
-const CLEO: &str = "cleo@c.localhost";
-const DAN: &str = "dan@a.localhost";
+pub(crate) const ANA: &str = "ana@a.localhost";
+pub(crate) const BEN: &str = "ben@b.localhost";
+pub(crate) const CLEO: &str = "cleo@c.localhost";
+pub(crate) const DAN: &str = "dan@a.localhost";
 
 /// Ana and Dan at a domain with WebSockets, Ben and Cleo at two with other protocols. Ana knows everybody; nobody else
 /// knows anybody.
-struct Stage {
-    domains: [Domain; 3],
-    setup: Setup,
-    ana: Person,
-    ben: Person,
-    cleo: Person,
-    dan: Person,
+pub(crate) struct Stage {
+    pub(crate) domains: [Domain; 3],
+    pub(crate) setup: Setup,
+    pub(crate) ana: Person,
+    pub(crate) ben: Person,
+    pub(crate) cleo: Person,
+    pub(crate) dan: Person,
 }
 
 impl Stage {
-    async fn friends_of_ana() -> Self {
+    pub(crate) async fn friends_of_ana() -> Self {
         common::logs();
         let domains = [
             Domain::start("a.localhost", Wire::Ws).await,
@@ -61,7 +61,7 @@ impl Stage {
     }
 
     /// Ana begins a group with Ben and Cleo; both see it.
-    async fn choir(&mut self) -> String {
+    pub(crate) async fn choir(&mut self) -> String {
         let people = vec![BEN.to_owned(), CLEO.to_owned()];
         let chat: ChatSummary = self.ana.ask(Question::GroupCreate { name: "Choir".into(), people }).await.unwrap();
         for person in [&self.ben, &self.cleo] {
@@ -71,11 +71,11 @@ impl Stage {
     }
 
     /// Ben and Cleo let each other's protocol run, and Dan lets theirs.
-    fn agree(&self) -> Vec<tokio::task::JoinHandle<()>> {
+    pub(crate) fn agree(&self) -> Vec<tokio::task::JoinHandle<()>> {
         [&self.ben, &self.cleo, &self.dan].map(|person| tokio::spawn(allows_all(person.app()))).into()
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         for mut person in [self.ana, self.ben, self.cleo, self.dan] {
             person.close().await;
         }
@@ -86,7 +86,7 @@ impl Stage {
 }
 
 /// Says yes to every package.
-async fn allows_all(app: api::Api) {
+pub(crate) async fn allows_all(app: api::Api) {
     loop {
         let open = app.ask(Question::ConsentList).await.unwrap_or_default();
         let open: Vec<contract::Consent> = serde_json::from_value(open).unwrap_or_default();
@@ -97,7 +97,7 @@ async fn allows_all(app: api::Api) {
     }
 }
 
-async fn sees_group(person: &Person, name: &str) -> String {
+pub(crate) async fn sees_group(person: &Person, name: &str) -> String {
     person
         .until(&format!("the group {name}"), async |person| {
             let chats: Vec<ChatSummary> = person.ask(Question::ChatList).await.unwrap();
@@ -106,12 +106,12 @@ async fn sees_group(person: &Person, name: &str) -> String {
         .await
 }
 
-async fn group(person: &Person, chat: &str) -> GroupView {
+pub(crate) async fn group(person: &Person, chat: &str) -> GroupView {
     person.ask(Question::GroupLook { chat: chat.to_owned() }).await.unwrap()
 }
 
 /// Waits until the group looks like this to a person.
-async fn sees(person: &Person, chat: &str, what: &str, looks: impl Fn(&GroupView) -> bool) -> GroupView {
+pub(crate) async fn sees(person: &Person, chat: &str, what: &str, looks: impl Fn(&GroupView) -> bool) -> GroupView {
     person
         .until(what, async |person| {
             let view = person.ask::<GroupView>(Question::GroupLook { chat: chat.to_owned() }).await.ok()?;
@@ -121,7 +121,7 @@ async fn sees(person: &Person, chat: &str, what: &str, looks: impl Fn(&GroupView
 }
 
 /// Waits until exactly these people are in the group, each with a device of theirs.
-async fn sees_people(person: &Person, chat: &str, people: &[&str]) -> GroupView {
+pub(crate) async fn sees_people(person: &Person, chat: &str, people: &[&str]) -> GroupView {
     let mut people = people.to_vec();
     people.sort_unstable();
     sees(person, chat, &format!("{people:?} in the group"), |view| {
@@ -134,7 +134,7 @@ async fn sees_people(person: &Person, chat: &str, people: &[&str]) -> GroupView 
 }
 
 /// Waits until these words were read, whatever else was.
-async fn reads_all(person: &Person, chat: &str, texts: &[&str]) {
+pub(crate) async fn reads_all(person: &Person, chat: &str, texts: &[&str]) {
     person
         .until(&format!("{texts:?}"), async |person| {
             let all = person.texts(chat).await;
@@ -143,7 +143,7 @@ async fn reads_all(person: &Person, chat: &str, texts: &[&str]) {
         .await;
 }
 
-async fn view(person: &Person, chat: &str) -> ChatView {
+pub(crate) async fn view(person: &Person, chat: &str) -> ChatView {
     person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap()
 }
 
@@ -165,7 +165,7 @@ async fn lines(person: &Person, chat: &str) -> Vec<(String, Option<String>, Stri
     messages.into_iter().filter_map(line).collect()
 }
 
-async fn sees_line(person: &Person, chat: &str, code: &str, by: Option<&str>, detail: &str) {
+pub(crate) async fn sees_line(person: &Person, chat: &str, code: &str, by: Option<&str>, detail: &str) {
     person
         .until(&format!("the line {code}"), async |person| {
             let wanted = (code.to_owned(), by.map(str::to_owned), detail.to_owned());

@@ -14,6 +14,7 @@ mod file_kills;
 mod files;
 mod first_call;
 mod group_chat;
+mod group_life;
 mod groups;
 mod issuers;
 mod key_packages;

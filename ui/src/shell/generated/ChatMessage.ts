@@ -2,6 +2,7 @@
 import type { Content } from "./Content";
 import type { DeliveryState } from "./DeliveryState";
 import type { GroupCount } from "./GroupCount";
+import type { MentionView } from "./MentionView";
 import type { Quote } from "./Quote";
 import type { Reaction } from "./Reaction";
 import type { TrustMark } from "./TrustMark";
@@ -73,4 +74,12 @@ ends: number | null,
 /**
  * In a group, of a message of ours: how many have it and how many read it.
  */
-reach: GroupCount | null, };
+reach: GroupCount | null, 
+/**
+ * In a group: whom it names.
+ */
+mentions: Array<MentionView>, 
+/**
+ * Whether it names us: then one wants to know of it even where all else is quiet.
+ */
+mentionsMe: boolean, };

@@ -60,4 +60,8 @@ mutedUntil: number | null,
 /**
  * Of a conversation of several people: then `user` is its owner, and `name` how it is called.
  */
-group: GroupLine | null, };
+group: GroupLine | null, 
+/**
+ * Whether something unread names us.
+ */
+mentionsMe: boolean, };

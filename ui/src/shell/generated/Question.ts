@@ -296,7 +296,39 @@ chat: string,
 /**
  * For how long, from now on.
  */
-time: MuteTime, } } | { "ask": "group.create", "input": { 
+time: MuteTime, } } | { "ask": "poll.create", "input": { 
+/**
+ * Where.
+ */
+chat: string, 
+/**
+ * What is asked; up to 300 characters.
+ */
+question: string, 
+/**
+ * 2 to 12 answers of up to 100 characters, each once.
+ */
+options: Array<string>, 
+/**
+ * Whether one may choose more than one.
+ */
+several: boolean, 
+/**
+ * Whether apps do not show who chose what.
+ */
+hidden: boolean, } } | { "ask": "poll.vote", "input": { 
+/**
+ * The message that asks.
+ */
+message: string, 
+/**
+ * The answers, counted from 0; none takes a vote back.
+ */
+choices: Array<number>, } } | { "ask": "poll.close", "input": { 
+/**
+ * The message that asks.
+ */
+message: string, } } | { "ask": "group.create", "input": { 
 /**
  * How it is called.
  */
@@ -352,7 +384,19 @@ chat: string, } } | { "ask": "group.leave", "input": {
 /**
  * Which conversation.
  */
-chat: string, } } | { "ask": "group.end", "input": { 
+chat: string, } } | { "ask": "group.hand-over", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * Who owns and writes it from now on, by address.
+ */
+user: string, 
+/**
+ * Whether we leave it once that is done.
+ */
+leave: boolean, } } | { "ask": "group.end", "input": { 
 /**
  * Which conversation.
  */

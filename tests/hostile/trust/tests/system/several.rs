@@ -175,3 +175,132 @@ async fn nobody_listens_in_a_group_who_is_not_shown() {
     assert_eq!(view.people.iter().map(|one| one.devices).sum::<u32>(), 2, "{view:?}");
     street.close().await;
 }
+
+/// The step by which a device would hold the group, and the group as it would be then.
+fn hand_over(lease: &seal::Lease, holder: &keys::VerifyingKey, version: u64, circle: &Value) -> Value {
+    json!({
+        "holder": holder, "seq": lease.seq + 1, "until": crate::mallory::now() + seal::LEASE_LIFE_S, "hand_over": true,
+        "object": { "version": version, "value": { "type": "group", "circle": circle } },
+    })
+}
+
+/// Attack: G-33
+/// By: a plain member of a group
+/// Does: says that it was handed over to her, in her name and in the owner's, and writes it then
+/// Holds: refused and counted; the group stays with its owner, who goes on changing it
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_hands_a_group_to_themselves() {
+    let mut street = Street::new().await;
+    let object = joins_bens(&mut street).await;
+    let lease = seal::lease(&street.mallory.vault, &object.group).unwrap();
+    let own = street.mallory.me.device.verifying_key();
+    for by in [MALLORY, BEN] {
+        let mine = circle("Choir", &[(MALLORY, "owner"), (BEN, "admin")], by);
+        let body = hand_over(&lease, &own, 1, &mine);
+        street.mallory.says(&object, MessageType::Update, "/lease", body).await;
+    }
+    is_refused("not-entitled").await;
+    let mine = circle("Mallory's", &[(MALLORY, "owner"), (BEN, "admin")], MALLORY);
+    let change = json!({ "version": 1, "attribute": "circle", "value": mine });
+    street.mallory.says(&object, MessageType::Update, "/changes", change).await;
+    is_refused("not-reporter").await;
+    let view = looks(&street, &object.url).await;
+    assert_eq!((view.role, view.writes, view.name.as_str()), (GroupRole::Owner, true, "Choir"));
+    let rename = Question::GroupRename { chat: object.url.clone(), name: "Bens choir".into() };
+    let done: contract::GroupDone = street.ben.ask(rename).await.unwrap();
+    assert_eq!(done, contract::GroupDone::Done);
+    street.close().await;
+}
+
+/// Attack: G-34
+/// By: who owned a group
+/// Does: hands it over with other changes in it, to a device of somebody else than she says, twice, and writes it after
+/// Holds: only the plain hand-over counts, once; what she writes, commits or takes back then is refused
+#[tokio::test(flavor = "multi_thread")]
+async fn who_handed_a_group_over_has_it_no_more() {
+    let mut street = Street::new().await;
+    let object = begins(&mut street, &[(MALLORY, "owner"), (BEN, "member")]).await;
+    street.ben.until("the group", async |_| (groups(&street).await.len() == 1).then_some(())).await;
+    let lease = seal::lease(&street.mallory.vault, &object.group).unwrap();
+    let own = street.mallory.me.device.verifying_key();
+    let leaves = seal::members(&street.mallory.vault, &object.group).unwrap();
+    let bens = leaves.iter().find(|leaf| leaf.dsk != own).unwrap().dsk;
+    let given = |name: &str| circle(name, &[(MALLORY, "admin"), (BEN, "owner")], MALLORY);
+    for (holder, version, circle) in [
+        (&bens, 1, given("Renamed on the way")),
+        (&bens, 1, circle("Choir", &[(MALLORY, "member"), (BEN, "owner")], MALLORY)),
+        (&bens, 0, given("Choir")),
+        (&own, 1, given("Choir")),
+        (&bens, 1, circle("Choir", &[(MALLORY, "owner"), (BEN, "member")], MALLORY)),
+    ] {
+        let body = hand_over(&lease, holder, version, &circle);
+        street.mallory.says(&object, MessageType::Update, "/lease", body).await;
+    }
+    is_refused("not-entitled").await;
+    street.mallory.writes(&object, 1, "still hers").await;
+    street.ben.reads(&object.url, &["still hers"]).await;
+    assert!(!looks(&street, &object.url).await.writes);
+    let body = hand_over(&lease, &bens, 1, &given("Choir"));
+    street.mallory.says(&object, MessageType::Update, "/lease", body.clone()).await;
+    let his = async |_: &lab::Person| looks(&street, &object.url).await.writes.then_some(());
+    street.ben.until("the group as his", his).await;
+    // Once more, and back again: an old step moves nothing, and she has no step to make.
+    street.mallory.says(&object, MessageType::Update, "/lease", body).await;
+    let lease = seal::Lease { seq: lease.seq + 1, ..lease };
+    let back = circle("Choir", &[(MALLORY, "owner"), (BEN, "admin")], BEN);
+    street.mallory.says(&object, MessageType::Update, "/lease", hand_over(&lease, &own, 2, &back)).await;
+    let change = json!({ "version": 2, "attribute": "circle", "value": circle("Hers again", &[(MALLORY, "admin"), (BEN, "owner")], MALLORY) });
+    street.mallory.says(&object, MessageType::Update, "/changes", change).await;
+    is_refused("not-reporter").await;
+    // She never moved the lease in her own books, so her library still commits; nobody takes it.
+    let (vault, device) = (&street.mallory.vault, &street.mallory.device);
+    let leaf = leaves.iter().find(|leaf| leaf.dsk == bens).unwrap().leaf;
+    let commit = seal::remove(vault, device, &object.group, &[leaf], b"").unwrap();
+    street.mallory.session.delivers(&object.inbox, &commit).await;
+    is_refused("commit-from-observer").await;
+    let view = looks(&street, &object.url).await;
+    assert_eq!((view.role, view.writes, view.name.as_str(), view.people.len()), (GroupRole::Owner, true, "Choir", 2));
+    street.close().await;
+}
+
+/// Attack: G-35
+/// By: a member of a group
+/// Does: votes twice, for answers there are not, for two where one may be chosen, closes another's poll, and asks what is no poll
+/// Holds: she has one vote, the last; the poll is open, and what is no poll is shown as nothing
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_has_one_vote_and_closes_no_poll_of_others() {
+    let mut street = Street::new().await;
+    let object = joins_bens(&mut street).await;
+    let question = Question::PollCreate {
+        chat: object.url.clone(),
+        question: "When?".into(),
+        options: vec!["Saturday".into(), "Sunday".into()],
+        several: false,
+        hidden: false,
+    };
+    let poll: contract::ChatMessage = street.ben.ask(question).await.unwrap();
+    let words = [
+        json!({ "type": "vote", "to": poll.id, "choices": [0] }),
+        json!({ "type": "vote", "to": poll.id, "choices": [0] }),
+        json!({ "type": "vote", "to": poll.id, "choices": [0, 1] }),
+        json!({ "type": "vote", "to": poll.id, "choices": [7] }),
+        json!({ "type": "vote", "to": poll.id, "choices": [-1] }),
+        json!({ "type": "close", "to": poll.id }),
+        json!({ "type": "edit", "to": poll.id, "text": "Never" }),
+        json!({ "type": "poll", "question": "", "options": ["a", "b"] }),
+        json!({ "type": "vote", "to": poll.id, "choices": [1] }),
+        json!({ "type": "text", "text": "that was all" }),
+    ];
+    for (seq, value) in (1..).zip(words) {
+        let at = crate::mallory::now() * 1000 + i64::try_from(seq).unwrap();
+        let child = json!({ "resource": street.mallory.child(&object.url, seq), "seq": seq, "value": value, "at": at });
+        street.mallory.says(&object, MessageType::Create, "/children/", child).await;
+    }
+    street.ben.reads(&object.url, &["that was all"]).await;
+    let open: contract::ChatView = street.ben.ask(Question::ChatOpen { chat: object.url.clone() }).await.unwrap();
+    let seen = open.messages.iter().find(|message| message.id == poll.id).unwrap();
+    let contract::Content::Poll { poll } = &seen.content else { panic!("no poll: {:?}", seen.content) };
+    assert_eq!(poll.options.iter().map(|option| option.votes).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!((poll.voters, poll.closed, poll.question.as_str()), (1, false, "When?"));
+    street.close().await;
+}
