@@ -31,6 +31,8 @@ pub(crate) struct Chat {
     pub(crate) unread: u32,
     pub(crate) names: Option<BTreeMap<String, String>>,
     muted_until: Option<i64>,
+    /// Something unread names us.
+    names_us: bool,
     /// The place of the newest message that was heard of.
     heard: i32,
     /// The newest message of somebody else that is still there.
@@ -38,8 +40,9 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
+    /// Who is named in a quiet conversation is told until it is read.
     fn is_muted(&self, now: i64) -> bool {
-        self.muted_until.is_some_and(|until| until > now)
+        !self.names_us && self.muted_until.is_some_and(|until| until > now)
     }
 }
 
@@ -274,6 +277,7 @@ impl Desk {
             unread: u32::try_from(summary.unread).unwrap_or(0),
             names: summary.group.as_ref().map(|group| group.names.clone()),
             muted_until: summary.muted_until,
+            names_us: summary.mentions_me,
             heard: heard.max(last.map_or(i32::MIN, |last| last.ordinal)),
             newest,
         };

@@ -74,6 +74,7 @@ fn said(words: Words, chat: &Chat, message: &ChatMessage) -> String {
             FileKind::Voice => words.voice().to_owned(),
             FileKind::Other => words.file().to_owned(),
         },
+        Content::Poll { poll } => line(&poll.question, BODY_LIMIT),
         Content::Deleted => words.deleted().to_owned(),
         Content::Unsupported | Content::System { .. } => words.unsupported().to_owned(),
     };

@@ -41,6 +41,8 @@ fn said(chat: &str, ordinal: i32, text: &str) -> ChatMessage {
         reactions: Vec::new(),
         ends: None,
         reach: None,
+        mentions: Vec::new(),
+        mentions_me: false,
     }
 }
 
@@ -59,6 +61,7 @@ fn chat(chat: &str, name: &str, unread: i32, last: Option<ChatMessage>) -> ChatS
         at: 0,
         muted_until: None,
         group: None,
+        mentions_me: false,
     }
 }
 
@@ -334,6 +337,21 @@ fn a_muted_conversation_is_neither_shown_nor_counted_and_speaks_again_when_its_t
     assert_eq!(evening.of(BEN).body, "Hello?");
     evening.gets(ChatSummary { muted_until: Some(MUTED_FOR_EVER), ..ben(4, 8, "!") });
     assert!(evening.shown.is_empty());
+}
+
+#[test]
+fn who_is_named_in_a_muted_conversation_is_told_until_it_is_read() {
+    let mut evening = Evening::begins();
+    let quiet = |summary| ChatSummary { muted_until: Some(MUTED_FOR_EVER), ..summary };
+    evening.gets(quiet(ben(1, 5, "Dinner?")));
+    assert!(evening.shown.is_empty());
+    evening.gets(ChatSummary { mentions_me: true, ..quiet(ben(2, 6, "@Ana, at eight?")) });
+    assert_eq!(evening.of(BEN).body, "@Ana, at eight?");
+    assert_eq!(evening.badge.unread, 2);
+    evening.hears(News::Chat(quiet(ben(0, 6, "@Ana, at eight?"))));
+    assert!(evening.shown.is_empty());
+    evening.gets(quiet(ben(1, 7, "Hello?")));
+    assert!(evening.shown.is_empty(), "it is quiet again");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Notices on real buses: a server of the tests' own that can do all, and Debian's dunst that nobody here wrote.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader};
