@@ -206,6 +206,7 @@ mod tests {
     #[test]
     fn a_missed_goal_is_told_and_written() {
         let slow = Figure::new("slow_ms", "ms", vec![151.0]).with_goal(Goal::AtMost(150.0), "promised");
+        let slow = slow.with_peer(Some(&[200.0, 100.0, 300.0]));
         let fast = Figure::new("fast_per_s", "/s", vec![61_234.0]).with_goal(Goal::AtLeast(50_000.0), "promised");
         let report = Report::new("note", vec![slow, fast]);
         let table = report.to_string();
@@ -216,7 +217,9 @@ mod tests {
         let conditions = Conditions { machine: "m".into(), load: vec![0.5] };
         assert_eq!(
             report.to_json(&conditions)["figures"]["slow_ms"],
-            json!({ "median": 151.0, "min": 151.0, "max": 151.0, "unit": "ms", "goal": 150.0, "reference": "promised" })
+            json!({
+                "median": 151.0, "min": 151.0, "max": 151.0, "unit": "ms", "goal": 150.0, "reference": "promised", "peer": 200.0
+            })
         );
     }
 

@@ -18,6 +18,8 @@ export class Book {
   readonly looking = new Waiting();
   #asked = 0;
   #seeing = false;
+  /** A page that is under way was counted before anything was seen. */
+  #loading = $state(false);
 
   constructor(
     private readonly shell: Shell,
@@ -26,8 +28,11 @@ export class Book {
 
   async load(): Promise<void> {
     const turn = ++this.#asked;
+    this.#loading = true;
     const page = await this.waiting.run(() => this.shell.ask({ ask: 'call.book', input: { missed: this.onlyMissed, before: null } }));
-    if (!page || turn !== this.#asked) return;
+    if (turn !== this.#asked) return;
+    this.#loading = false;
+    if (!page) return;
     this.list = page.calls;
     this.more = page.more;
     this.missed = page.missed;
@@ -65,7 +70,7 @@ export class Book {
 
   /** All missed calls were looked at. */
   async see(): Promise<void> {
-    if (this.missed === 0 || this.#seeing) return;
+    if (this.missed === 0 || this.#seeing || this.#loading) return;
     this.#seeing = true;
     try {
       await this.shell.ask({ ask: 'call.seen' });

@@ -5,7 +5,6 @@ import { sampleBook } from '../shell/demo-book';
 import { show, shown } from '../test-stage';
 import { verdictOf } from './book.svelte';
 
-
 describe('the history of calls', () => {
   it('shows a number until the missed ones were looked at', async () => {
     const { shell, user } = await show();
