@@ -13,12 +13,14 @@ mod guests;
 mod history;
 mod impaired;
 mod machine;
+mod messages;
 mod node;
 mod process;
 mod report;
 mod seen;
 mod soak;
 mod sound;
+mod sync;
 mod trust;
 
 use std::future::Future;
@@ -61,10 +63,16 @@ const BENCHMARKS: &[Benchmark] = &[
         run: history::run,
     },
     Benchmark {
+        name: "messages",
+        about: "words across two domains: how many a second, and how soon they are delivered",
+        run: messages::run,
+    },
+    Benchmark {
         name: "node",
         about: "the Node's throughput, fan-out and idle sessions, beside mosquitto and prosody",
         run: node::run,
     },
+    Benchmark { name: "sync", about: "one update until 200, 1,000 and 10,000 observers have it", run: sync::run },
     Benchmark {
         name: "trust",
         about: "recognising people, adding devices, sealing for one and for many",

@@ -1,8 +1,8 @@
 //! The Node as a server of its own: throughput, fan-out and idle sessions, beside mosquitto and prosody.
 
 mod mqtt;
-mod parlance;
-mod servers;
+pub(crate) mod parlance;
+pub(crate) mod servers;
 mod xmpp;
 
 use std::future::Future;
@@ -122,7 +122,7 @@ async fn fan_out(figures: &mut Vec<Figure>) -> Result<(), Failed> {
     Ok(())
 }
 
-fn percentile(times: &[Duration], part: f64) -> f64 {
+pub(crate) fn percentile(times: &[Duration], part: f64) -> f64 {
     let mut sorted: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
     sorted.sort_by(f64::total_cmp);
     let at = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len());

@@ -1,11 +1,11 @@
 //! What trust costs: recognising a stranger, adding a device, and sealing for one, for 200 and for 1,000.
 
 mod device;
-mod ground;
+pub(crate) mod ground;
 mod pairwise;
 mod stranger;
 mod stream;
-mod update;
+pub(crate) mod update;
 
 use crate::Failed;
 use crate::report::{Figure, Goal, Report};

@@ -19,6 +19,7 @@ pub struct Domain {
     folder: TempDir,
     packages: PathBuf,
     gate: Option<runtime::NetConfig>,
+    is_logged: bool,
     running: Option<RunningNode>,
 }
 
@@ -33,17 +34,29 @@ impl Domain {
         Self::begin(name, wire, packages, (0, None)).await
     }
 
+    /// A domain to be measured: nobody writes down what its node routed.
+    pub async fn unlogged(name: &str, wire: Wire) -> Self {
+        let mut domain = Self::planned(name, wire, root().join("hyperties/dist"), (0, None));
+        domain.is_logged = false;
+        domain.resume().await;
+        domain
+    }
+
     /// A domain where somebody listens at `port` in its place and passes on what they like.
     pub async fn start_behind(name: &str, wire: Wire, port: u16) -> Self {
         Self::begin(name, wire, root().join("hyperties/dist"), (port, Some(0))).await
     }
 
-    async fn begin(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
-        let name = message::Domain::parse(name).unwrap();
-        let mut domain =
-            Self { name, port, behind, wire, folder: TempDir::new().unwrap(), packages, gate: None, running: None };
+    async fn begin(name: &str, wire: Wire, packages: PathBuf, ports: (u16, Option<u16>)) -> Self {
+        let mut domain = Self::planned(name, wire, packages, ports);
         domain.resume().await;
         domain
+    }
+
+    fn planned(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
+        let name = message::Domain::parse(name).unwrap();
+        let folder = TempDir::new().unwrap();
+        Self { name, port, behind, wire, folder, packages, gate: None, is_logged: true, running: None }
     }
 
     /// Starts its node again, with all it has kept.
@@ -53,7 +66,7 @@ impl Domain {
         config.origin = self.behind.map(|_| node::origin_of(&self.name, self.port));
         config.packages_dir = Some(self.packages.clone());
         config.gate = self.gate.clone();
-        config.log_routed = Some(self.routed_log());
+        config.log_routed = self.is_logged.then(|| self.routed_log());
         let running = Node::start(config).await.unwrap();
         let place = self.behind.as_mut().unwrap_or(&mut self.port);
         *place = running.port();

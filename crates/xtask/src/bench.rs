@@ -5,21 +5,29 @@ use crate::shell::{Failed, cargo, step};
 use crate::suite;
 
 /// The benchmarks there are.
-const NAMES: &[&str] = &["bus", "call", "first-contact", "history", "impaired", "node", "soak", "trust"];
+const NAMES: &[&str] =
+    &["bus", "call", "first-contact", "history", "impaired", "kills", "messages", "node", "soak", "sync", "trust"];
+
+/// Kills of one run, unless another number is wanted.
+const KILLS: u32 = 1_000;
 
 /// Runs the named ones, one after the other so that they do not disturb each other.
-pub fn run(names: &[String], minutes: Option<f64>, install: bool) -> Result<(), Failed> {
+pub fn run(names: &[String], minutes: Option<f64>, count: Option<u32>, install: bool) -> Result<(), Failed> {
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(Failed(format!("no benchmark {unknown}; there are {}", NAMES.join(", "))));
     }
     // The Node is measured beside servers that only tests and measurements need.
-    let beside = names.iter().any(|name| name == "node");
+    let beside = names.iter().any(|name| name == "node" || name == "sync");
     ensure(if beside { Purpose::Test } else { Purpose::Build }, install)?;
     suite::prepare()?;
     if beside {
         step("Building the Node", &mut cargo(&["build", "--release", "-p", "node"]))?;
     }
     for name in names {
+        if name == "kills" {
+            kill(count.unwrap_or(KILLS))?;
+            continue;
+        }
         let mut command = cargo(&["run", "--release", "-p", "bench", "--", name]);
         if let Some(minutes) = minutes {
             command.env("PARLANCE_SOAK_MINUTES", minutes.to_string());
@@ -27,4 +35,13 @@ pub fn run(names: &[String], minutes: Option<f64>, install: bool) -> Result<(), 
         step(&format!("Benchmark {name}"), &mut command)?;
     }
     Ok(())
+}
+
+/// The story of the kills, many times as long: it fails if a message is lost or doubled.
+fn kill(count: u32) -> Result<(), Failed> {
+    // Not by nextest, which ends what takes minutes.
+    let story = "kills::fifty_kills_lose_no_message_and_double_none";
+    let mut command = cargo(&["test", "-p", "stories", "--test", "stories", "--", "--exact", story, "--nocapture"]);
+    command.env("PARLANCE_KILLS", count.to_string());
+    step(&format!("{count} kills"), &mut command)
 }

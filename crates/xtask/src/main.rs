@@ -39,12 +39,15 @@ enum Command {
     },
     /// Measures, prints a table and writes target/figures/NAME.json.
     Bench {
-        /// Which benchmarks: bus, call, first-contact, history, impaired, node, soak, trust.
+        /// Which benchmarks: bus, call, first-contact, history, impaired, kills, messages, node, soak, sync, trust.
         #[arg(required = true)]
         names: Vec<String>,
         /// How long `soak` lasts.
         #[arg(long)]
         minutes: Option<f64>,
+        /// How many kills `kills` has.
+        #[arg(long)]
+        count: Option<u32>,
     },
     /// Builds the app and starts it.
     Run {
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options, install),
         Command::Test => suite::run(install),
         Command::Check { fuzz } => check::run(fuzz, install),
-        Command::Bench { names, minutes } => bench::run(&names, minutes, install),
+        Command::Bench { names, minutes, count } => bench::run(&names, minutes, count, install),
         Command::Run { arguments } => demo::run_app(&arguments, install),
         Command::Shots => suite::shots(install),
     };

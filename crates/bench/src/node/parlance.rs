@@ -19,13 +19,13 @@ const DOMAIN: &str = "a.localhost";
 const LOGINS: usize = 32;
 
 /// One proven session.
-pub(super) struct Session {
+pub(crate) struct Session {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     address: Address,
     last_id: u64,
 }
 
-fn address(text: &str) -> Result<Address, Failed> {
+pub(crate) fn address(text: &str) -> Result<Address, Failed> {
     Address::parse(text).map_err(Into::into)
 }
 
@@ -47,12 +47,17 @@ impl Session {
         Ok(session)
     }
 
+    /// Where its messages leave from.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
     async fn visit(port: u16) -> Result<Self, Failed> {
         Self::open(port, node::Role::Visitor, &SigningKey::generate()).await
     }
 
     /// A member with an account of that name.
-    async fn join(port: u16, name: &str) -> Result<Self, Failed> {
+    pub(crate) async fn join(port: u16, name: &str) -> Result<Self, Failed> {
         let (root, device) = (SigningKey::generate(), SigningKey::generate());
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_secs())?;
         let mut chain = Sigchain::create(&root, None, now);
@@ -63,13 +68,13 @@ impl Session {
         Ok(session)
     }
 
-    async fn allocate(&mut self, scheme: &str) -> Result<Address, Failed> {
+    pub(crate) async fn allocate(&mut self, scheme: &str) -> Result<Address, Failed> {
         let wish = json!({ "scheme": scheme, "value": { "number": 1, "allocationKey": "bench" } });
         let got = self.ask(MessageType::Create, "domain://msg-node.a.localhost/address-allocation", &wish).await?;
         address(got["allocated"][0].as_str().ok_or("nothing allocated")?)
     }
 
-    async fn ask(&mut self, kind: MessageType, to: &str, body: &Value) -> Result<Value, Failed> {
+    pub(crate) async fn ask(&mut self, kind: MessageType, to: &str, body: &Value) -> Result<Value, Failed> {
         let from = self.address.clone();
         let id = self.post(kind, from, address(to)?, Body::of(body)?).await?;
         loop {
@@ -84,14 +89,20 @@ impl Session {
         }
     }
 
-    async fn post(&mut self, kind: MessageType, from: Address, to: Address, body: Body) -> Result<u64, Failed> {
+    pub(crate) async fn post(
+        &mut self,
+        kind: MessageType,
+        from: Address,
+        to: Address,
+        body: Body,
+    ) -> Result<u64, Failed> {
         self.last_id += 1;
         let message = Message { id: self.last_id, kind, from, to, body };
         self.socket.send(Frame::text(message.to_json())).await?;
         Ok(self.last_id)
     }
 
-    async fn next(&mut self) -> Result<Message, Failed> {
+    pub(crate) async fn next(&mut self) -> Result<Message, Failed> {
         loop {
             if let Frame::Text(text) = self.socket.next().await.ok_or("the session ended")?? {
                 return Ok(Message::from_json(text.as_bytes())?);
@@ -101,7 +112,7 @@ impl Session {
 }
 
 /// Senders to recipients, each message confirmed; the time from the first message to the last confirmation.
-pub(super) async fn pairs(
+pub(crate) async fn pairs(
     port: u16,
     pairs: usize,
     each: usize,
@@ -155,7 +166,7 @@ async fn send(mut sender: Session, inbox: Address, each: usize, size: usize, win
 }
 
 /// One object, many who hear its changes; for each change the time until the last of them has it.
-pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Result<Vec<Duration>, Failed> {
+pub(crate) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Result<Vec<Duration>, Failed> {
     let mut owner = Session::join(port, &keys::base32(&keys::random::<10>())).await?;
     let object = owner.allocate("comm").await?;
     let mut hearers = idle(port, subscribers).await?;
@@ -191,7 +202,7 @@ pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
 }
 
 /// Sessions that do nothing.
-pub(super) async fn idle(port: u16, sessions: usize) -> Result<Vec<Session>, Failed> {
+pub(crate) async fn idle(port: u16, sessions: usize) -> Result<Vec<Session>, Failed> {
     let opening = futures_util::stream::iter((0..sessions).map(|_| Session::visit(port))).buffer_unordered(LOGINS);
     opening.collect::<Vec<_>>().await.into_iter().collect()
 }

@@ -42,7 +42,7 @@ fn start(program: &str, arguments: &[&str], folder: PathBuf, port: u16) -> Resul
 }
 
 /// Resident memory of a process in bytes.
-pub(super) fn memory(pid: u32) -> Result<u64, Failed> {
+pub(crate) fn memory(pid: u32) -> Result<u64, Failed> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
@@ -52,13 +52,13 @@ pub(super) fn memory(pid: u32) -> Result<u64, Failed> {
 macro_rules! server {
     ($name:ident, $what:literal) => {
         #[doc = $what]
-        pub(super) struct $name {
+        pub(crate) struct $name {
             running: Running,
-            pub(super) port: u16,
+            pub(crate) port: u16,
         }
 
         impl $name {
-            pub(super) fn pid(&self) -> u32 {
+            pub(crate) fn pid(&self) -> u32 {
                 self.running.child.id()
             }
         }
@@ -70,7 +70,7 @@ server!(Mosquitto, "An MQTT broker.");
 server!(Prosody, "An XMPP server.");
 
 impl Node {
-    pub(super) fn start() -> Result<Self, Failed> {
+    pub(crate) fn start() -> Result<Self, Failed> {
         let port = free_port()?;
         let folder = folder("node", port)?;
         let program = std::env::current_exe()?.with_file_name("parlance-node");
@@ -83,7 +83,7 @@ impl Node {
 }
 
 impl Mosquitto {
-    pub(super) fn start() -> Result<Self, Failed> {
+    pub(crate) fn start() -> Result<Self, Failed> {
         let port = free_port()?;
         let folder = folder("mosquitto", port)?;
         let passwords = folder.join("passwords");
@@ -106,7 +106,7 @@ impl Mosquitto {
 
 impl Prosody {
     /// With the accounts `s0…` and `r0…`, password `bench`.
-    pub(super) fn start(pairs: usize) -> Result<Self, Failed> {
+    pub(crate) fn start(pairs: usize) -> Result<Self, Failed> {
         let port = free_port()?;
         let folder = folder("prosody", port)?;
         fs::create_dir_all(folder.join("data"))?;

@@ -11,10 +11,10 @@ use store::{KeySource, MasterKey, Store, StoreError};
 use crate::Failed;
 
 /// When all of it happens, Unix seconds.
-pub(super) const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;
 
 /// Length of every text that is sealed.
-pub(super) const TEXT: [u8; 300] = [b'x'; 300];
+pub(crate) const TEXT: [u8; 300] = [b'x'; 300];
 
 /// Bytes of a credential as ours have them.
 const CREDENTIAL: usize = 350;
@@ -58,12 +58,12 @@ impl From<StoreError> for Undone {
 }
 
 /// A device with a credential as large as a true one.
-pub(super) fn device() -> Device {
+pub(crate) fn device() -> Device {
     Device::new(&SigningKey::generate(), vec![7; CREDENTIAL])
 }
 
 /// Everybody is who they say they are.
-pub(super) fn trusting() -> impl FnMut(&Candidate<'_>) -> Result<(), String> {
+pub(crate) fn trusting() -> impl FnMut(&Candidate<'_>) -> Result<(), String> {
     |_: &Candidate<'_>| Ok(())
 }
 

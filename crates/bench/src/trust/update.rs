@@ -86,7 +86,7 @@ impl Share {
 }
 
 /// Does `work` on every item, each on a thread of its own.
-pub(super) fn on_threads<T: Send>(
+pub(crate) fn on_threads<T: Send>(
     items: &mut [T],
     work: impl Fn(&mut T) -> Result<(), Failed> + Sync,
 ) -> Result<(), Failed> {

@@ -14,7 +14,7 @@ use crate::processes::node::NodeProcess;
 use crate::processes::shell::Shell;
 use contract::{ApiError, ChatMessage, ContactState, Content, DeliveryState, Question};
 
-/// How often an app is killed in the middle of its messages.
+/// How often an app is killed in the middle of its messages, unless `PARLANCE_KILLS` says otherwise.
 const KILLS: u32 = 50;
 
 /// Every so many kills a node is killed as well.
@@ -44,7 +44,8 @@ async fn fifty_kills_lose_no_message_and_double_none() {
     println!("PARLANCE_KILL_SEED={}", chance.0);
     let mut story = Story::begin().await;
     let begin = Instant::now();
-    for kill in 1..=KILLS {
+    let kills = std::env::var("PARLANCE_KILLS").map_or(KILLS, |text| text.parse().expect("PARLANCE_KILLS is a number"));
+    for kill in 1..=kills {
         let is_ana = chance.below(2) == 0;
         if kill.is_multiple_of(NODE_EVERY) {
             story.burst_without_a_node(is_ana, &mut chance).await;
@@ -57,7 +58,7 @@ async fn fifty_kills_lose_no_message_and_double_none() {
         }
         victim.app.resume().await;
     }
-    println!("{KILLS} kills in {:.1} s", begin.elapsed().as_secs_f32());
+    println!("{kills} kills in {:.1} s", begin.elapsed().as_secs_f32());
     for writer in [&story.ana, &story.ben] {
         assert!(writer.book.acknowledged.len() >= 20, "{} was killed before they wrote anything", writer.app.name);
     }
