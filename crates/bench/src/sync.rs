@@ -38,17 +38,27 @@ struct Update {
     sealed: String,
 }
 
+/// A member of the sealed group.
+struct Member {
+    device: Device,
+    vault: MemoryVault,
+    kept: Box<Kept>,
+}
+
 /// How an Observer reads.
 enum Reader {
-    Sealed { device: Device, vault: MemoryVault, kept: Box<Kept> },
+    Sealed(Box<Member>),
     Plain,
 }
 
 /// How the Reporter writes.
 enum Writer {
-    Sealed { device: Device, vault: MemoryVault, kept: Box<Kept> },
+    Sealed(Box<Member>),
     Plain,
 }
+
+/// Who is not in the group yet.
+type Arriving = Vec<(Device, MemoryVault)>;
 
 /// Measures.
 pub(crate) fn run() -> Result<Report, Failed> {
@@ -146,7 +156,8 @@ impl Writer {
     fn writes(&mut self) -> Result<String, Failed> {
         match self {
             Self::Plain => Ok(keys::b64url(&TEXT)),
-            Self::Sealed { device, vault, kept } => {
+            Self::Sealed(member) => {
+                let Member { device, vault, kept } = &mut **member;
                 let sealed = kept.seal_many(vault, device, &[TEXT.as_slice()])?;
                 Ok(keys::b64url(sealed.first().ok_or("nothing was sealed")?))
             }
@@ -159,7 +170,8 @@ impl Reader {
         let bytes = keys::from_b64url(&body.parse::<Update>()?.sealed)?;
         let text = match self {
             Self::Plain => bytes,
-            Self::Sealed { device, vault, kept } => {
+            Self::Sealed(member) => {
+                let Member { device, vault, kept } = &mut **member;
                 let mut opened = kept.open_many(vault, device, &[bytes.as_slice()], &mut trusting())?;
                 match opened.pop().ok_or("nothing was opened")??.what {
                     What::Application(text) => text,
@@ -183,7 +195,7 @@ fn group(object: &Address, observers: usize) -> Result<(Writer, Vec<Reader>), Fa
     let welcome = invite_many(&vault, &reporter, &group, &packages, b"", &mut trusting())?.welcome;
     let kept = Box::new(Kept::load(&vault, &group)?);
     let each = observers.div_ceil(THREADS);
-    let mut shares: Vec<(Vec<(Device, MemoryVault)>, Vec<Reader>)> = Vec::new();
+    let mut shares: Vec<(Arriving, Vec<Reader>)> = Vec::new();
     let mut arriving = arriving.into_iter().peekable();
     while arriving.peek().is_some() {
         shares.push((arriving.by_ref().take(each).collect(), Vec::new()));
@@ -191,10 +203,10 @@ fn group(object: &Address, observers: usize) -> Result<(Writer, Vec<Reader>), Fa
     on_threads(&mut shares, |(arriving, readers)| {
         for (device, vault) in arriving.drain(..) {
             let joined = inspect_welcome(&vault, &device, &welcome)?.join_and_keep(&vault, &mut trusting())?;
-            readers.push(Reader::Sealed { device, vault, kept: Box::new(joined) });
+            readers.push(Reader::Sealed(Box::new(Member { device, vault, kept: Box::new(joined) })));
         }
         Ok(())
     })?;
     let readers = shares.into_iter().flat_map(|(_, readers)| readers).collect();
-    Ok((Writer::Sealed { device: reporter, vault, kept }, readers))
+    Ok((Writer::Sealed(Box::new(Member { device: reporter, vault, kept })), readers))
 }
