@@ -19,7 +19,7 @@ use crate::report::{Figure, Goal, Report};
 use crate::{Failed, wait_for};
 
 /// Words of one run at full speed.
-const WORDS: usize = 5_000;
+const WORDS: usize = 2_000;
 
 /// Questions under way at once: somebody who pastes a book, or a program that writes.
 const UNDER_WAY: usize = 512;
