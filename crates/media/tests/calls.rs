@@ -6,19 +6,15 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Person, connect, files, introduce, likeness, quiet, read, seconds_of, seconds_of_sound, speech, tone};
+use common::{
+    Person, connect, files, introduce, likeness, quiet, read, runtime, seconds_of, seconds_of_sound, speech, tone,
+};
 use media::{
     AudioConfig, DeviceState, Direction, FailReason, InUse, MediaEngine, MediaError, MediaEvent, Microphone,
     OPEN_CALLS, Speaker,
 };
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-
-const MULTI: usize = 3;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(MULTI).enable_all().build().unwrap()
-}
 
 /// Puts another fingerprint in the place of the true one.
 fn tampered(sdp: String) -> String {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Person, files, read, seconds_of, tone};
+use common::{Person, files, read, runtime, seconds_of, tone};
 use coturn::Coturn;
 use media::{AudioConfig, CameraChoice, CameraState, InUse, MediaError, MediaEvent, PictureState};
 use serde_json::{Value, json};
@@ -24,10 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What each side says, far enough apart not to be taken for one another.
 const OURS_HZ: f32 = 440.0;
 const THEIRS_HZ: f32 = 1_000.0;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
-}
 
 /// The browser at the other end.
 struct Chromium {
@@ -80,12 +76,7 @@ impl Chromium {
 
     /// Gives Chromium's candidates to our side.
     fn tell_candidates_to(&mut self, person: &Person) {
-        let (mut candidates, media) = (self.candidates.take().unwrap(), person.media.clone());
-        tokio::spawn(async move {
-            while let Some(candidate) = candidates.recv().await {
-                let _ = media.add_candidate(&candidate).await;
-            }
-        });
+        common::carry(self.candidates.take().unwrap(), person.media.clone());
     }
 
     /// What it sees and hears, once it sees five of our numbers and hears our tone. Tells it our candidates meanwhile.

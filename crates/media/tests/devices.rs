@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Person, connect, long_tone, read, seconds_of, tone};
+use common::{Person, connect, long_tone, read, runtime, seconds_of, tone};
 use media::{
     AudioConfig, DeviceState, Direction, InUse, MediaEvent, Microphone, NetworkConfig, Speaker, VoiceProcessing,
 };
@@ -115,10 +115,6 @@ fn person(name: &str, record: &Path) -> AudioConfig {
         network: NetworkConfig::loopback_only(),
         ..AudioConfig::default()
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
 }
 
 #[test]

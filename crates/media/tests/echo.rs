@@ -6,14 +6,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{files, likeness, read, seconds_of_sound, speech};
+use common::{files, likeness, read, runtime, seconds_of_sound, speech};
 use media::{InUse, MediaEngine, MediaEvent, Microphone};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
-}
 
 async fn until(events: &mut mpsc::Receiver<MediaEvent>, wanted: impl Fn(&MediaEvent) -> bool) {
     let look = async {

@@ -7,14 +7,10 @@ mod coturn;
 
 use std::time::Duration;
 
-use common::{Person, connect, files, introduce, read, seconds_of, tone};
+use common::{Person, connect, files, introduce, read, runtime, seconds_of, tone};
 use coturn::Coturn;
 use media::{AudioConfig, FailReason, InUse, MediaEvent, RelayServer};
 use tokio::time::sleep;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
-}
 
 /// Someone whose every packet goes through a relay.
 fn relayed(config: AudioConfig, relay: &Coturn, server: RelayServer) -> AudioConfig {

@@ -6,13 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Person, connect, files, read, tone};
+use common::{Person, connect, files, read, runtime, tone};
 use media::{CallMedia, InUse, MediaEngine};
 use tokio::time::sleep;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
-}
 
 /// How much of the energy of each tenth of a second this tone is.
 fn parts_of(heard: &[f32], hertz: f32) -> Vec<f32> {

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Person, connect, long_tone, quiet};
+use common::{Person, connect, long_tone, quiet, runtime};
 use media::{
     AudioConfig, CameraChoice, CameraError, CameraState, InUse, MediaEvent, PictureState, Shown, Speaker, VideoStats,
 };
@@ -16,10 +16,6 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const COUNTER: CameraChoice = CameraChoice::Counter { width: 640, height: 360 };
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
-}
 
 fn number_of(shown: &Shown) -> Option<u32> {
     video::read_counter(|x, y| shown.picture.brightness(x, y))

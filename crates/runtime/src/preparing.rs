@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::calls::{Call, media_failure};
 use crate::home::Home;
-use crate::records::Side;
+use crate::records::{Object, Side};
 use crate::sending::get_object;
 use crate::trouble::{Failure, Outcome};
 
@@ -46,6 +46,14 @@ impl Call {
     }
 }
 
+/// What the caller offers in the sealed object of a call.
+pub(crate) fn offer_in(object: &Object) -> Option<&str> {
+    match &object.side {
+        Side::Observer(observer) => observer.value().pointer("/offer/sdp").and_then(Value::as_str),
+        _ => None,
+    }
+}
+
 impl Home {
     /// Makes ready what whoever accepts would have to wait for.
     pub(crate) fn prepare_answer_soon(&self, object: &Address) {
@@ -67,11 +75,7 @@ impl Home {
     fn sealed_offer(&self, url: &Address) -> Outcome<String> {
         let state = self.state();
         let object = state.store()?.read(|tx| get_object(tx, url))?;
-        let offer = match &object.side {
-            Side::Observer(observer) if object.is_open() => observer.value().pointer("/offer/sdp"),
-            _ => None,
-        };
-        let offer = offer.and_then(Value::as_str).map(str::to_owned);
+        let offer = offer_in(&object).filter(|_| object.is_open()).map(str::to_owned);
         offer.ok_or_else(|| Failure::new("not-sealed", "this call has no sealed offer"))
     }
 

@@ -14,6 +14,20 @@ pub const RATE: u32 = 48_000;
 /// Longer than anything here may take, even on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(25);
 
+/// What a call of the tests runs on.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap()
+}
+
+/// Gives somebody's candidates to the other side, as they come.
+pub fn carry(mut candidates: mpsc::Receiver<String>, to: CallMedia) {
+    tokio::spawn(async move {
+        while let Some(candidate) = candidates.recv().await {
+            let _ = to.add_candidate(&candidate).await;
+        }
+    });
+}
+
 /// Someone in a call.
 pub struct Person {
     pub engine: Arc<MediaEngine>,
@@ -142,12 +156,7 @@ impl Person {
 
     /// Carries this person's candidates to the other.
     pub fn tell_candidates_to(&mut self, other: &Person) {
-        let (mut candidates, media) = (self.candidates.take().unwrap(), other.media.clone());
-        tokio::spawn(async move {
-            while let Some(candidate) = candidates.recv().await {
-                let _ = media.add_candidate(&candidate).await;
-            }
-        });
+        carry(self.candidates.take().unwrap(), other.media.clone());
     }
 }
 

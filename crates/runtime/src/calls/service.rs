@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::calls::{MEDIA_EVENTS_LIMIT, close, media_failure};
 use crate::home::{Home, State};
 use crate::objects::refusal;
+use crate::preparing::offer_in;
 use crate::records::{Object, Side};
 use crate::sending::get_object;
 use crate::trouble::{Failure, Outcome};
@@ -131,7 +132,7 @@ impl Home {
     /// certificate that media will insist on, and a guest is not believed about that.
     fn must_be_sealed(&self, name: &str, sdp: &str) -> Outcome<()> {
         self.must_be_sealed_as(name, sdp, |object| match &object.side {
-            Side::Observer(observer) => observer.value().pointer("/offer/sdp").and_then(Value::as_str),
+            Side::Observer(_) => offer_in(object),
             Side::Reporter(_) => object.sealed_answer.as_deref(),
             // A call is made from one device; no other has a part in it.
             Side::Standby(_) => None,

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::Stage;
+use crate::voices;
 use contract::{CallStage, CallView, News, Question};
 use lab::Person;
 use media::{Microphone, NetworkConfig, Speaker};
@@ -53,7 +54,7 @@ fn plug_in(name: &str, address: &str) {
 /// Ana and Ben in a call that leaves loopback to their Nodes.
 async fn in_a_call(folder: &Path) -> (Stage, CallView) {
     let tone = folder.join("tone.wav");
-    tone_of(&tone);
+    voices::tone(&tone, 440.0, 1, 12_000.0);
     let with = |setup: &lab::person::Setup| {
         let mut setup = setup.clone();
         setup.microphone = Microphone::Wav { path: tone.clone(), looped: true };
@@ -69,20 +70,6 @@ async fn in_a_call(folder: &Path) -> (Stage, CallView) {
     stage.ben.sees_call(&CallStage::Connected).await;
     let call = stage.ana.sees_call(&CallStage::Connected).await;
     (stage, call)
-}
-
-fn tone_of(path: &Path) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 48_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut file = hound::WavWriter::create(path, spec).unwrap();
-    for at in 0..48_000u32 {
-        file.write_sample(((at as f32 * 440.0 / 48_000.0 * std::f32::consts::TAU).sin() * 12_000.0) as i16).unwrap();
-    }
-    file.finalize().unwrap();
 }
 
 async fn hears_of(person: &mut Person, what: &str, wanted: impl Fn(&CallView) -> bool) -> CallView {

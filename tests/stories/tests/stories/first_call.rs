@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::common::Stage;
+use crate::voices;
 use contract::{CallFigures, CallStage, CallView, ChatSummary, News, Question, SoundChoice, SoundView, VoiceSwitches};
 use lab::Person;
 use lab::person::Setup;
@@ -11,19 +12,8 @@ use media::{Microphone, Speaker};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const RATE: u32 = 48_000;
-
-/// Writes seconds of a tone.
-fn tone(path: &Path, hertz: f32, seconds: u32) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    let mut file = hound::WavWriter::create(path, spec).unwrap();
-    for at in 0..RATE * seconds {
-        let phase = at as f32 / RATE as f32 * hertz * std::f32::consts::TAU;
-        file.write_sample((phase.sin() * 12_000.0) as i16).unwrap();
-    }
-    file.finalize().unwrap();
-}
+/// How loud people speak, of 32,768.
+const LOUDNESS: f32 = 12_000.0;
 
 /// The reason a person reads when a call is over.
 async fn why_it_ended(person: &mut Person) -> String {
@@ -36,22 +26,7 @@ async fn why_it_ended(person: &mut Person) -> String {
 
 /// Seconds of a recording in which this tone is louder than everything else together.
 fn seconds_of(path: &Path, hertz: f32) -> f32 {
-    let mut file = hound::WavReader::open(path).unwrap();
-    let rate = file.spec().sample_rate as f32;
-    let samples: Vec<f32> = match file.spec().sample_format {
-        hound::SampleFormat::Int => file.samples::<i32>().map(|s| s.unwrap() as f32).collect(),
-        hound::SampleFormat::Float => file.samples::<f32>().map(|s| s.unwrap() * 32_768.0).collect(),
-    };
-    let window = (rate / 10.0) as usize;
-    let heard = samples.chunks_exact(window).filter(|part| {
-        let energy: f32 = part.iter().map(|s| s * s).sum();
-        // Goertzel: the energy of one frequency.
-        let turn = 2.0 * (std::f32::consts::TAU * hertz / rate).cos();
-        let (a, b) = part.iter().fold((0.0, 0.0), |(a, b): (f32, f32), s| (s + turn * a - b, a));
-        let power = a * a + b * b - turn * a * b;
-        energy / window as f32 > 1000.0 && power / (energy * window as f32 / 2.0) > 0.5
-    });
-    heard.count() as f32 / 10.0
+    voices::seconds(&voices::tenths_of(path, hertz, 0.5))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,8 +34,8 @@ async fn what_the_caller_says_is_what_the_callee_hears() {
     let folder = TempDir::new().unwrap();
     let (said_by_ana, said_by_ben) = (folder.path().join("ana.wav"), folder.path().join("ben.wav"));
     let (heard_by_ana, heard_by_ben) = (folder.path().join("at-ana.wav"), folder.path().join("at-ben.wav"));
-    tone(&said_by_ana, 440.0, 2);
-    tone(&said_by_ben, 700.0, 2);
+    voices::tone(&said_by_ana, 440.0, 2, LOUDNESS);
+    voices::tone(&said_by_ben, 700.0, 2, LOUDNESS);
     let mut stage = Stage::set(
         |setup| {
             let mut setup = setup.clone();
@@ -181,7 +156,7 @@ async fn two_who_call_each_other_at_once_are_in_one_call() {
 async fn the_echo_says_again_what_it_hears_with_no_network_at_all() {
     let folder = TempDir::new().unwrap();
     let (said, heard) = (folder.path().join("said.wav"), folder.path().join("heard.wav"));
-    tone(&said, 440.0, 2);
+    voices::tone(&said, 440.0, 2, LOUDNESS);
     let ana = |setup: &Setup| {
         let mut setup = setup.clone();
         setup.microphone = Microphone::Wav { path: said.clone(), looped: true };

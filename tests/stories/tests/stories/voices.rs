@@ -18,7 +18,7 @@ impl Voice {
     /// One that speaks in this tone without a pause.
     pub fn new(folder: &Path, name: &str, hertz: f32) -> Self {
         let said = folder.join(format!("{name}.wav"));
-        tone(&said, hertz, 2);
+        tone(&said, hertz, 2, 8_000.0);
         Self { said, heard: folder.join(format!("at-{name}.wav")), hertz }
     }
 
@@ -32,24 +32,24 @@ impl Voice {
 
     /// The tenths of a second in which another voice was heard.
     pub fn heard_of(&self, other: &Self) -> Vec<bool> {
-        tenths_of(&self.heard, other.hertz)
+        tenths_of(&self.heard, other.hertz, 0.1)
     }
 }
 
-/// Writes seconds of a tone.
-fn tone(path: &Path, hertz: f32, seconds: u32) {
+/// Writes seconds of a tone, as loud as this of 32,768.
+pub fn tone(path: &Path, hertz: f32, seconds: u32, loudness: f32) {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for at in 0..RATE * seconds {
         let phase = at as f32 / RATE as f32 * hertz * std::f32::consts::TAU;
-        file.write_sample((phase.sin() * 8_000.0) as i16).unwrap();
+        file.write_sample((phase.sin() * loudness) as i16).unwrap();
     }
     file.finalize().unwrap();
 }
 
-/// For each tenth of a second of a recording, whether this tone is part of it: at least a tenth of its energy.
-fn tenths_of(path: &Path, hertz: f32) -> Vec<bool> {
+/// For each tenth of a second of a recording, whether more than this share of its energy is this tone.
+pub fn tenths_of(path: &Path, hertz: f32, share: f32) -> Vec<bool> {
     let mut file = hound::WavReader::open(path).unwrap();
     let rate = file.spec().sample_rate as f32;
     let samples: Vec<f32> = match file.spec().sample_format {
@@ -63,7 +63,7 @@ fn tenths_of(path: &Path, hertz: f32) -> Vec<bool> {
         let turn = 2.0 * (std::f32::consts::TAU * hertz / rate).cos();
         let (a, b) = part.iter().fold((0.0, 0.0), |(a, b): (f32, f32), s| (s + turn * a - b, a));
         let power = a * a + b * b - turn * a * b;
-        energy / window as f32 > 1_000.0 && power / (energy * window as f32 / 2.0) > 0.1
+        energy / window as f32 > 1_000.0 && power / (energy * window as f32 / 2.0) > share
     };
     samples.chunks_exact(window).map(has).collect()
 }
