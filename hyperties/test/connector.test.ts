@@ -114,6 +114,14 @@ describe("the caller", () => {
     expect((await ask("hangup", { call: MINE })).code).toBe(404);
   });
 
+  it("tells the other side that the call was lost and not hung up", async () => {
+    await start();
+    await ask("call", { user: BEN });
+    expect((await ask("hangup", { call: MINE, reason: "dropped" })).code).toBe(200);
+    expect(states()).toEqual(["ended dropped"]);
+    expect(written(MINE)).toEqual([{ type: "bye", reason: "dropped" }]);
+  });
+
   it("learns that the other side declined", async () => {
     await start();
     await ask("call", { user: BEN });

@@ -33,7 +33,7 @@ export default class Connector {
       call: (params) => this.#call(user(params), params["name"]),
       answer: async (params) => this.#find(params).answer(),
       decline: async (params) => this.#find(params).leave(reason(params["reason"], "declined")),
-      hangup: async (params) => this.#find(params).leave("hung-up"),
+      hangup: async (params) => this.#find(params).leave(reason(params["reason"], "hung-up")),
     });
     await this.#endLeftovers();
   }
