@@ -13,6 +13,7 @@ mod devices;
 mod file_kills;
 mod files;
 mod first_call;
+mod group_calls;
 mod group_chat;
 mod group_life;
 mod groups;
