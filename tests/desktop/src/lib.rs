@@ -8,6 +8,7 @@ mod check;
 mod error;
 pub mod hearing;
 mod open;
+mod pixels;
 mod process;
 mod programs;
 mod screen;

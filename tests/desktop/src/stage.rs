@@ -138,6 +138,7 @@ impl Stage {
             ("PULSE_COOKIE", self.sound.cookie().into()),
             ("PARLANCE_MICROPHONE", format!("device:pulseaudio:{}", microphone(person.name)).into()),
             ("PARLANCE_SPEAKER", format!("device:pulseaudio:{}", speaker(person.name)).into()),
+            ("PARLANCE_CAMERA", "counter".into()),
             ("PARLANCE_HOME", home.join("parlance").into()),
             ("PARLANCE_PROFILE", person.name.into()),
             ("PARLANCE_DOMAIN", person.domain.into()),

@@ -206,6 +206,9 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     let connected = By::Css("[data-testid=\"call-screen\"][data-stage=\"connected\"]");
     ana.see(connected.clone()).await?;
     ben.see(connected).await?;
+    // Two apps on one screen: at least one of them has not the focus.
+    stands_aside(stage, ana, ben, true).await?;
+    tale.step_on_screen("who works elsewhere keeps the call in sight in a small window", stage)?;
     let began = Instant::now();
     let mut ana_speaks = stage.sound.say(ANA.name, &ana_file)?;
     let moving = By::Css("[data-testid=\"call-level-out\"][aria-valuenow]:not([aria-valuenow=\"0\"])");
@@ -232,7 +235,23 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
             return Err(StageError::NotHeard { who: who.into(), what: format!("what {what} said"), found });
         }
     }
-    hang_up(tale, ana, ben).await
+    see_each_other(tale, ana, ben).await?;
+    hang_up(tale, ana, ben).await?;
+    stands_aside(stage, ana, ben, false).await
+}
+
+/// Both switch their cameras on, which count: each reads the other's numbers out of what the own window shows.
+async fn see_each_other(tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<()> {
+    for window in [ana, ben] {
+        window.click(id("call-camera")).await?;
+    }
+    for window in [ana, ben] {
+        window.see(id("call-view-theirs")).await?;
+        let first = window.counted("call-view-theirs", None).await?;
+        let next = window.counted("call-view-theirs", Some(first)).await?;
+        tale.tell(&format!("{} sees the other's pictures {first} and {next} on the screen", window.who()));
+    }
+    tale.step("ana and ben see each other", &[ana, ben]).await
 }
 
 async fn hang_up(tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<()> {
@@ -260,6 +279,17 @@ async fn rings_on_top(stage: &Stage, called: &Window) -> Outcome<()> {
             Ok(windows.iter().any(|one| one.above && Some(one.process) == called.process()).then_some(()))
         })
         .await
+}
+
+/// A small window above all others shows the call to who does not look at the app; or there is none of them left.
+async fn stands_aside(stage: &Stage, ana: &Window, ben: &Window, there: bool) -> Outcome<()> {
+    let what = if there { "a small window of the call" } else { "no small window after the call" };
+    ana.wait(what, async || {
+        let windows = stage.screen.windows().unwrap_or_default();
+        let ours = [ana.process(), ben.process()];
+        Ok((windows.iter().any(|one| one.above && ours.contains(&Some(one.process))) == there).then_some(()))
+    })
+    .await
 }
 
 /// Both apps are closed and started again: the conversation is there, and goes on.

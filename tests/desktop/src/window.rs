@@ -9,7 +9,10 @@ use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::prelude::ElementQueryable;
 use thirtyfour::{By, Capabilities, Key, WebDriver, WebElement};
 
+use video::read_counter;
+
 use crate::browser::Handover;
+use crate::pixels::{Pixels, Place};
 use crate::process::Program;
 use crate::programs::{ours, system, tauri_driver};
 use crate::stage::{Person, Stage, Through};
@@ -237,6 +240,27 @@ impl Window {
             .status()
             .map_err(|source| StageError::DidNotStart { program: "import".into(), source })?;
         if status.success() { Ok(()) } else { Err(StageError::Screen(format!("no picture ({status})"))) }
+    }
+
+    /// The number that a counting camera drew, out of the pixels that this window shows of a canvas.
+    pub(crate) async fn counted(&self, canvas: &str, after: Option<u32>) -> Outcome<u32> {
+        let Some(app) = &self.app else { return Err(not_seen(&self.who, "a window of its own", String::new())) };
+        let script = "const one = document.querySelector(`[data-testid=\"${arguments[0]}\"]`); if (!one) return null; \
+            const box = one.getBoundingClientRect(); \
+            const scale = Math.min(box.width / one.width, box.height / one.height); \
+            const [width, height] = [one.width * scale, one.height * scale]; \
+            const [x, y] = [box.x + (box.width - width) / 2, box.y + (box.height - height) / 2]; \
+            return [x, y, width, height].map((side) => Math.round(side * devicePixelRatio));";
+        self.wait(&format!("a number in the pixels of {canvas}, after {after:?}"), async || {
+            let answer = self.driver.execute(script, vec![json!(canvas)]).await?;
+            let place: Option<[i16; 4]> = serde_json::from_value(answer.json().clone()).ok();
+            let Some([x, y, width, height]) = place else { return Ok(None) };
+            let place = Place { x, y, width: width.unsigned_abs(), height: height.unsigned_abs() };
+            let Ok(pixels) = Pixels::take(&app.display, app.id, place) else { return Ok(None) };
+            let number = read_counter(|x, y| pixels.brightness(x, y));
+            Ok(number.filter(|number| after.is_none_or(|after| *number > after)))
+        })
+        .await
     }
 
     /// The beginning of what the window shows, to explain why something is missing.
