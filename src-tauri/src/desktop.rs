@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tauri::{AppHandle, Emitter, Manager};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::aside::Aside;
 use crate::tray::{self, Pressed};
 use crate::windows;
 
@@ -32,6 +33,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub enum Wish {
     /// The person looks at the main window, or away.
     Look(bool),
+    /// The person closed the small window of a call.
+    Closed,
     /// Something was chosen in the tray's menu.
     Tray(Pressed),
     /// The app ends.
@@ -82,13 +85,17 @@ pub async fn keep(app: AppHandle, api: Api, mut wishes: mpsc::Receiver<Wish>) {
             (None, none)
         }
     };
-    let mut keeper = Keeper { app, api, desktop, desk: Desk::new(&system_language()) };
+    let mut keeper = Keeper { app, api, desktop, desk: Desk::new(&system_language()), aside: Aside::default() };
     keeper.look_around().await;
     loop {
         let wake = keeper.desk.next_wake().map_or(NEVER, |at| Duration::from_millis(since(at)).min(NEVER));
         tokio::select! {
             one = news.recv() => match one {
                 Ok(one) => {
+                    if let News::Call(call) = &one {
+                        keeper.aside.hear(call);
+                        keeper.stand_aside();
+                    }
                     let actions = keeper.desk.hear(now(), &one);
                     keeper.follow(actions).await;
                 }
@@ -98,9 +105,12 @@ pub async fn keep(app: AppHandle, api: Api, mut wishes: mpsc::Receiver<Wish>) {
             Some((key, answer)) = answers.recv() => keeper.answered(key, answer).await,
             Some(wish) = wishes.recv() => match wish {
                 Wish::Look(focused) => {
+                    keeper.aside.look(focused);
+                    keeper.stand_aside();
                     let actions = keeper.desk.look(focused);
                     keeper.follow(actions).await;
                 }
+                Wish::Closed => keeper.aside.closed(),
                 Wish::Tray(pressed) => keeper.pressed(pressed).await,
                 Wish::Leave(done) => {
                     let actions = keeper.desk.look(true);
@@ -123,6 +133,7 @@ struct Keeper {
     api: Api,
     desktop: Option<Desktop>,
     desk: Desk,
+    aside: Aside,
 }
 
 impl Keeper {
@@ -132,7 +143,17 @@ impl Keeper {
             let actions = self.desk.hear(now(), &News::App(state));
             self.follow(actions).await;
         }
+        self.aside.forget();
+        for call in self.ask::<Vec<CallView>>(Question::CallList).await.unwrap_or_default() {
+            self.aside.hear(&call);
+        }
+        self.stand_aside();
         self.catch_up().await;
+    }
+
+    /// Who works elsewhere keeps the call in sight.
+    fn stand_aside(&self) {
+        if self.aside.wanted() { windows::open_small(&self.app) } else { windows::close_small(&self.app) }
     }
 
     async fn catch_up(&mut self) {
@@ -199,10 +220,7 @@ impl Keeper {
     }
 
     fn go(&self, place: &str) {
-        windows::show_main(&self.app);
-        if let Err(error) = self.app.emit_to("main", GO, place) {
-            tracing::warn!(%error, "the window was not led anywhere");
-        }
+        go(&self.app, place);
     }
 
     async fn pressed(&mut self, pressed: Pressed) {
@@ -221,6 +239,14 @@ impl Keeper {
                 tracing::info!(code = error.code, "the call did not hear the tray");
             }
         }
+    }
+}
+
+/// Shows the main window at a place of the interface.
+pub fn go(app: &AppHandle, place: &str) {
+    windows::show_main(app);
+    if let Err(error) = app.emit_to("main", GO, place) {
+        tracing::warn!(%error, "the window was not led anywhere");
     }
 }
 

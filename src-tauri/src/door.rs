@@ -1,4 +1,4 @@
-//! The two commands of the windows, and the news they hear.
+//! The commands of the windows, and the news they hear.
 //!
 //! The window is shown at once; the profile opens behind it, and questions wait
 //! until it is open.
@@ -68,6 +68,12 @@ pub async fn ask(door: State<'_, Door>, question: Value) -> Result<Value, ApiErr
 #[tauri::command]
 pub async fn picture(door: State<'_, Door>, wish: Value) -> Result<Response, ApiError> {
     door.api().await?.picture_json(&wish.to_string()).await.map(Response::new)
+}
+
+/// Shows the main window with the call that the small one is of.
+#[tauri::command]
+pub fn front(app: AppHandle) {
+    desktop::go(&app, "#/call");
 }
 
 async fn tell(app: AppHandle, mut news: broadcast::Receiver<News>) {

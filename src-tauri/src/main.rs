@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod aside;
 mod desktop;
 mod door;
 mod tray;
@@ -25,7 +26,7 @@ fn main() -> std::process::ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let built = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![door::ask, door::picture])
+        .invoke_handler(tauri::generate_handler![door::ask, door::picture, door::front])
         .setup(|app| {
             let name = profile_name();
             windows::open_main(app.handle(), &name)?;
@@ -40,6 +41,15 @@ fn main() -> std::process::ExitCode {
             app.run(|app, event| match event {
                 RunEvent::WindowEvent { label, event: WindowEvent::Focused(focused), .. } if label == "main" => {
                     app.state::<Notices>().tell(Wish::Look(focused));
+                }
+                // Closed by its button; the app itself destroys it.
+                RunEvent::WindowEvent { label, event: WindowEvent::CloseRequested { .. }, .. } if label == "small" => {
+                    app.state::<Notices>().tell(Wish::Closed);
+                }
+                // Without the main window there is no app, whatever small ones are open.
+                RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } if label == "main" => {
+                    windows::close_ring(app);
+                    windows::close_small(app);
                 }
                 RunEvent::Exit => {
                     app.state::<Notices>().leave();

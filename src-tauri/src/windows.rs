@@ -1,6 +1,6 @@
 //! The windows of the app.
 
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, LogicalPosition, Manager, WebviewUrl, WebviewWindowBuilder};
 
 /// The profile of people who have only one.
 pub const DEFAULT_PROFILE: &str = "default";
@@ -20,6 +20,10 @@ pub fn open_main(app: &AppHandle, profile: &str) -> tauri::Result<()> {
         .build()?;
     Ok(())
 }
+
+/// Size of the small window of a call, and how far it stands from the edge of the screen.
+const SMALL: (f64, f64) = (320.0, 216.0);
+const MARGIN: f64 = 24.0;
 
 /// Brings the main window before the person.
 pub fn show_main(app: &AppHandle) {
@@ -55,6 +59,49 @@ pub fn close_ring(app: &AppHandle) {
     {
         tracing::warn!(%error, "the window of an incoming call did not close");
     }
+}
+
+/// Opens the small window of the call that goes on, in the lower corner of the screen, unless it is open.
+/// It takes no focus: who works elsewhere types on.
+pub fn open_small(app: &AppHandle) {
+    if app.get_webview_window("small").is_some() {
+        return;
+    }
+    let mut small = WebviewWindowBuilder::new(app, "small", WebviewUrl::App("index.html#/small".into()))
+        .title("Parlance")
+        .inner_size(SMALL.0, SMALL.1)
+        .min_inner_size(SMALL.0, SMALL.1)
+        .always_on_top(true)
+        .visible_on_all_workspaces(true)
+        .skip_taskbar(true)
+        .focused(false);
+    if let Some(corner) = corner(app) {
+        small = small.position(corner.x, corner.y);
+    }
+    if let Err(error) = small.build() {
+        tracing::warn!(%error, "the small window of a call did not open");
+    }
+}
+
+/// Closes the small window of a call.
+pub fn close_small(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window("small")
+        && let Err(error) = window.destroy()
+    {
+        tracing::warn!(%error, "the small window of a call did not close");
+    }
+}
+
+/// The lower right corner of the screen the main window is on.
+fn corner(app: &AppHandle) -> Option<LogicalPosition<f64>> {
+    let monitor = app.get_webview_window("main")?.current_monitor().ok().flatten()?;
+    let scale = monitor.scale_factor();
+    let area = monitor.work_area();
+    let (place, size) = (area.position.to_logical::<f64>(scale), area.size.to_logical::<f64>(scale));
+    Some(LogicalPosition::new(
+        place.x + (size.width - SMALL.0 - MARGIN).max(0.0),
+        place.y + (size.height - SMALL.1 - 2.0 * MARGIN).max(0.0),
+    ))
 }
 
 /// Percent-encodes all but letters and digits, for the fragment of a page.

@@ -87,6 +87,7 @@ async function visit(look) {
     where = `${scene.name} [${look.name}]`;
     try {
       await page.goto('about:blank');
+      await page.setViewportSize(scene.size ?? look.size);
       await page.goto(`${origin}/?demo=${scene.demo ? `${scene.demo},` : ''}${look.set}${scene.at ?? '#/'}`);
       await scene.act?.(page);
       if (scene.shows) await page.getByTestId(scene.shows).first().waitFor({ timeout: 4000 });

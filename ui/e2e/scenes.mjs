@@ -385,6 +385,13 @@ export const scenes = [
     await page.getByTestId('ring-window').waitFor();
   }, shows: 'incoming-call' },
   { name: 's13-ring-gone', at: '#/ring/nothing', shows: 'ring-window' },
+  { name: 's14-small-window', demo: 'seen', at: '#/small', size: { width: 320, height: 216 }, shows: 'small-view' },
+  { name: 's14-small-voice', demo: 'joint:4', at: '#/small', size: { width: 320, height: 216 }, shows: 'small-mute' },
+  { name: 's14-small-lost', demo: 'seen', at: '#/small', size: { width: 320, height: 216 }, act: async (page) => {
+    await page.getByTestId('small-view').waitFor();
+    await demo(page, '(d) => d.callGoes("call-ben", { stage: { at: "ended", reason: "dropped", seconds: 95 } })', null);
+  }, shows: 'small-back' },
+  { name: 's14-small-gone', at: '#/small', size: { width: 320, height: 216 }, shows: 'small-return', brief: true },
   { name: 's14-in-call', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000 }), shows: 'call-timer' },
   { name: 's14-muted', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 4000000, muted: true }), shows: 'call-timer' },
   { name: 's14-reconnecting', act: call({ stage: { at: 'reconnecting' }, connectedAt: Date.now() - 127000 }), shows: 'call-reconnecting' },

@@ -159,6 +159,29 @@ export class Calls {
     if (this.actTrouble) view.muted = !muted;
   }
 
+  /** The muted call in which one speaks as long as a key is held. */
+  #talking: string | null = null;
+  #spoken: Promise<void> = Promise.resolve();
+
+  /** Lets a muted microphone be heard until [`hush`]. Returns whether it was muted. */
+  talk(call: string): boolean {
+    if (this.#talking === call) return true;
+    const view = this.find(call);
+    if (!view?.muted || !isSpeaking(view.stage)) return false;
+    this.#talking = call;
+    // One after the other, so that a quick press ends muted.
+    this.#spoken = this.#spoken.then(() => this.mute(call, false));
+    return true;
+  }
+
+  /** The key was let go, or the window lost it. */
+  hush(): void {
+    const call = this.#talking;
+    if (call === null) return;
+    this.#talking = null;
+    this.#spoken = this.#spoken.then(() => this.mute(call, true));
+  }
+
   /** Switches the camera; what comes of it is told as news. */
   async camera(call: string, on: boolean): Promise<void> {
     if (!this.find(call) || call === STARTING) return;

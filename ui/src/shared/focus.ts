@@ -89,6 +89,10 @@ export function focusFirst(element: HTMLElement, when: boolean = true) {
   if (when) queueMicrotask(() => element.focus({ preventScroll: true }));
 }
 
+/** Whether Space presses it. */
+export const takesSpace = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest('button, a, summary, [role="button"], [role="switch"], [role="slider"], [role="tab"]') !== null;
+
 /** Whether keys typed here belong to the place itself. */
 export function takesText(target: EventTarget | null): boolean {
   return (

@@ -74,6 +74,7 @@ export function sceneOf(scene: string): DemoWorld {
     if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
     if (name === 'holding') addHolding(world);
     if (name === 'joint') addJoint(world, Number(value || '5'));
+    if (name === 'seen') world.calls.push(sampleCall({ call: 'call-ben', stage: { at: 'connected' }, connectedAt: Date.now() - 180_000, pictures: { camera: { at: 'off' }, theirs: 'on' } }));
     if (name === 'second') world.calls.push(sampleCall({ call: 'ring-2', user: 'chiara.conti@studio.example', name: 'Chiara Conti', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'protection') world.app.protection = value as Protection;

@@ -251,6 +251,8 @@ export interface Shell {
   picture(wish: PictureWish): Promise<ArrayBuffer>;
   /** Hears everything told unasked, until the returned function is called. */
   hear(listener: (news: News) => void): () => void;
+  /** Shows the main window with the call, where a small window shows it too. */
+  front?(): void;
 }
 
 /** Makes a trouble of whatever a shell rejected with. */

@@ -19,5 +19,6 @@ export async function tauriShell(): Promise<Shell> {
     ask: <Q extends Question>(question: Q) => invoke<Answers[Q['ask']]>('ask', { question }),
     picture: (wish) => invoke<ArrayBuffer>('picture', { wish }),
     hear: (listener) => listeners.add(listener),
+    front: () => void invoke('front'),
   };
 }

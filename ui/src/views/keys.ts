@@ -1,7 +1,8 @@
 /** Acts on the keys that hold everywhere. */
 import { isFilming, isSpeaking, restsHere } from '../calls/calls.svelte';
+import { toggleFullScreen } from '../calls/full-screen';
 import type { CallView } from '../shell/shell';
-import { takesText, walkRegions } from '../shared/focus';
+import { takesSpace, takesText, walkRegions } from '../shared/focus';
 import type { App } from './app.svelte';
 
 const MAC = /Mac/.test(navigator.platform);
@@ -16,6 +17,10 @@ export function takeKey(app: App, event: KeyboardEvent): boolean {
     return true;
   }
   if (app.state?.stage !== 'ready') return false;
+  if (event.key === 'F11' && app.route.place.section === 'call') {
+    toggleFullScreen();
+    return true;
+  }
   // Whoever leaves the computer must not have to close a dialog first.
   if (main(event) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'l') {
     void app.lockNow();
@@ -78,6 +83,12 @@ function callKey(app: App, event: KeyboardEvent): boolean {
       else void app.call(chat.user, chat.name);
       return true;
     }
+    case 'KeyY': {
+      const chat = app.conversation.summary;
+      if (chat?.contact !== 'accepted' || chat.group || !app.calls.free) return false;
+      void app.call(chat.user, chat.name, true);
+      return true;
+    }
     case 'KeyA':
       if (ringing) void app.accept(ringing.call);
       return ringing !== null;
@@ -126,10 +137,17 @@ function holdKey(app: App, going: CallView): Promise<void> {
   return resting ? app.calls.hold(resting.call, false) : app.calls.hold(going.call, !restsHere(going));
 }
 
+/** A key was let go. */
+export function releaseKey(app: App, event: KeyboardEvent): void {
+  if (event.key === ' ') app.calls.hush();
+}
+
 function plainKey(app: App, event: KeyboardEvent): boolean {
   if (takesText(event.target) || event.key.length !== 1) return false;
   const { going } = app.calls;
   if (app.route.place.section === 'call') {
+    // A button that has the focus takes Space for itself.
+    if (event.key === ' ') return going !== null && !takesSpace(event.target) && app.calls.talk(going.call);
     const key = event.key.toLowerCase();
     if (!going || (key !== 'v' && !isSpeaking(going.stage)) || !['m', 'v', 'h', 'g'].includes(key)) return false;
     if (key === 'h') void holdKey(app, going);

@@ -1,8 +1,8 @@
 /** Keeps the place the person is at in the address: `#/chats/<chat>`, `#/people/<user>`, `#/ring/<call>` …. */
 
-export type Section = 'chats' | 'people' | 'calls' | 'settings' | 'call' | 'ring';
+export type Section = 'chats' | 'people' | 'calls' | 'settings' | 'call' | 'ring' | 'small';
 
-const SECTIONS: readonly string[] = ['chats', 'people', 'calls', 'settings', 'call', 'ring'];
+const SECTIONS: readonly string[] = ['chats', 'people', 'calls', 'settings', 'call', 'ring', 'small'];
 
 export interface Place {
   section: Section;
@@ -35,9 +35,9 @@ export class Route {
     return () => window.removeEventListener('hashchange', read);
   }
 
-  /** Takes whom one was with out of the address; a window that only rings stays one. */
+  /** Takes whom one was with out of the address; a window that only rings, or is small, stays one. */
   forget(): void {
-    if (this.place.section === 'ring' || (this.place.section !== 'settings' && this.place.id === null)) return;
+    if (this.place.section === 'ring' || this.place.section === 'small' || (this.place.section !== 'settings' && this.place.id === null)) return;
     this.place = { section: 'chats', id: null };
     history.replaceState(null, '', writePlace(this.place));
   }
