@@ -311,6 +311,21 @@ export const scenes = [
     await click(page, 'conversation-info');
     await click(page, 'group-hand-over');
   }, shows: 'group-hand-to' },
+  { name: 's6-group-invites', demo: 'group,invites', at: CHOIR, act: (page) => click(page, 'conversation-info'), shows: 'invite-yes' },
+  { name: 's6-group-invite-new', demo: 'group', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'invite-new');
+  }, shows: 'invite-make' },
+  { name: 's6-group-invite-link', demo: 'group,invites', at: CHOIR, act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'invite-show');
+  }, shows: 'invite-qr' },
+  { name: 's3-group-offer', act: async (page) => {
+    await click(page, 'new-chat');
+    await page.getByTestId('find-address').fill('parlance:ben@b.localhost?group=abc.def');
+    await click(page, 'find-submit');
+  }, shows: 'offer-ask' },
+  { name: 's3-group-joining', demo: 'joining', shows: 'joining' },
   { name: 's6-group-rename', demo: 'group', at: CHOIR, act: async (page) => {
     await click(page, 'conversation-info');
     await click(page, 'group-rename');

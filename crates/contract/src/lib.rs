@@ -10,6 +10,7 @@ mod call_book;
 mod chat;
 mod files;
 mod group;
+mod invite;
 mod joint;
 mod notices;
 mod picture;
@@ -21,6 +22,7 @@ pub use call_book::*;
 pub use chat::*;
 pub use files::*;
 pub use group::*;
+pub use invite::*;
 pub use joint::*;
 pub use notices::*;
 pub use picture::*;
@@ -465,6 +467,61 @@ pub enum Question {
     GroupReach {
         /// Which message.
         message: String,
+    },
+    /// Makes a link into a group; whoever has it may ask to be let in. → [`GroupInvite`]
+    #[serde(rename = "group.invite.make")]
+    GroupInviteMake {
+        /// Which conversation.
+        chat: String,
+        /// For how many hours, 1 to 720.
+        hours: u32,
+        /// For how many people, 1 to 100; for as many as there is room for if nothing is said.
+        uses: Option<u32>,
+        /// Whether a person says yes to each who comes.
+        approval: bool,
+    },
+    /// The links into a group that this device made, the newest first. → `GroupInvite[]`
+    #[serde(rename = "group.invite.list")]
+    GroupInviteList {
+        /// Which conversation.
+        chat: String,
+    },
+    /// Takes a link back: nobody comes by it any more. → [`GroupInvite`]
+    #[serde(rename = "group.invite.revoke")]
+    GroupInviteRevoke {
+        /// Which link.
+        id: String,
+    },
+    /// Says yes or no to somebody who came by a link. → [`GroupInvite`]
+    #[serde(rename = "group.invite.answer")]
+    GroupInviteAnswer {
+        /// Which link.
+        id: String,
+        /// Who, by address.
+        user: String,
+        /// Whether they come in.
+        yes: bool,
+    },
+    /// What a link into a group says; who made it does not hear of that. → [`GroupOffer`]
+    #[serde(rename = "group.offer")]
+    GroupOffer {
+        /// The link, as it was pasted.
+        link: String,
+    },
+    /// Asks whoever made a link to be let into the group; they learn who asks. → [`GroupJoining`]
+    #[serde(rename = "group.ask")]
+    GroupAsk {
+        /// The link, as it was pasted.
+        link: String,
+    },
+    /// The groups we asked to be let into and are not in yet. → `GroupJoining[]`
+    #[serde(rename = "group.joining")]
+    GroupJoining,
+    /// Does not want into a group any more, or has read why not. → `null`
+    #[serde(rename = "group.forget")]
+    GroupForget {
+        /// Which group.
+        chat: String,
     },
     /// Looks a person up by address; may ask for consent first. → [`FoundPerson`]
     #[serde(rename = "person.find")]
@@ -1509,6 +1566,12 @@ pub enum News {
         /// Who types, by address.
         user: String,
     },
+    /// A link into a group that this device made changed, or somebody came by it.
+    #[serde(rename = "group-invite")]
+    GroupInvite(GroupInvite),
+    /// It goes on with a group we asked to be let into.
+    #[serde(rename = "group-joining")]
+    GroupJoining(GroupJoining),
     /// Something is known about a person that was not.
     #[serde(rename = "person")]
     Person(PersonCard),

@@ -47,6 +47,8 @@ pub struct Brought {
     pub known_to_verified: bool,
     /// They are on the roster of a joint call that the user has taken.
     pub joint_call: bool,
+    /// They come by a link into a group that the user gave out, or with a group into which the user asked by one.
+    pub group_link: bool,
 }
 
 /// Why somebody's keys are others than before.

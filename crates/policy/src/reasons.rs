@@ -68,6 +68,7 @@ reasons! {
     STRANGER, "stranger", "nothing was said about this person yet";
     MAY, "may", "your settings let this person do that";
     JOINT_CALL, "joint-call", "this person is in a joint call that you took";
+    GROUP_LINK, "group-link", "a link into a group was given out or followed by you";
     WE_REACH, "we-reach", "you reach for this person yourself";
     ASK_ABOUT_STRANGER, "stranger-asks", "a stranger who writes is asked about";
     PROVEN, "proven", "who is speaking was verified";

@@ -87,6 +87,9 @@ impl Side<'_> {
             (Some(Contact::Blocked), _) => reasons::NO_OBJECTION.said(self.layer, Word::Passes, "people"),
             (Some(Contact::Accepted), _) => reasons::CONTACT.said(self.layer, Word::Allows, "contacts"),
             (None, Wish::Reach | Wish::Send) => reasons::WE_REACH.said(self.layer, Word::Allows, "people"),
+            (None, Wish::Write) if peer.brought.group_link => {
+                reasons::GROUP_LINK.said(self.layer, Word::Allows, "people")
+            }
             (None, Wish::Write) => reasons::ASK_ABOUT_STRANGER.said(self.layer, Word::Asks, item),
             (None, Wish::Call | Wish::Screen) => reasons::MAY.said(self.layer, Word::Allows, item),
             (None, Wish::Continue | Wish::ReachCall) if peer.brought.joint_call => {
@@ -151,10 +154,11 @@ impl Side<'_> {
         }
     }
 
-    /// Whether a contact link lets a stranger past the filter. The user gave it out, so it counts
+    /// Whether a contact link, or one into a group, lets a stranger past the filter. The user gave it out, so it counts
     /// for every rule of the user; for an organisation it counts as work, and not more.
     fn has_link(&self, rule: &WhoMay, brought: Brought) -> bool {
-        brought.contact_code && (self.layer == Layer::User || matches!(rule, WhoMay::Anyone { .. }))
+        (brought.contact_code || brought.group_link)
+            && (self.layer == Layer::User || matches!(rule, WhoMay::Anyone { .. }))
     }
 
     fn key_change(&self, peer: &Peer) -> Option<Because> {

@@ -103,18 +103,24 @@ fn peer() -> impl Strategy<Value = Peer> {
         1 => any::<bool>().prop_map(|was_verified| Keys::Changed { change: KeyChange::IssuerReset, was_verified }),
         1 => Just(Keys::Changed { change: KeyChange::Vouched, was_verified: true }),
     ];
-    (domain(), identity, (0u8..5, any::<bool>(), any::<bool>(), any::<bool>()), keys, prop::bool::weighted(0.1))
+    (
+        domain(),
+        identity,
+        (0u8..5, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
+        keys,
+        prop::bool::weighted(0.1),
+    )
         .prop_map(
             |(
                 domain,
                 identity,
-                (proof_of_work_bits, contact_code, known_to_verified, joint_call),
+                (proof_of_work_bits, contact_code, known_to_verified, joint_call, group_link),
                 keys,
                 unproven_device,
             )| Peer {
                 user: UserAddress::parse(&format!("ben@{domain}")).unwrap(),
                 identity,
-                brought: Brought { proof_of_work_bits, contact_code, known_to_verified, joint_call },
+                brought: Brought { proof_of_work_bits, contact_code, known_to_verified, joint_call, group_link },
                 keys,
                 unproven_device,
             },

@@ -135,6 +135,30 @@ fn a_contact_link_opens_what_its_owner_closed_but_not_what_the_organisation_clos
 }
 
 #[test]
+fn a_link_into_a_group_lets_one_in_without_a_question_and_opens_nothing_else() {
+    let contacts = || PeopleRules { who_may_write: Some(WhoMay::Contacts), ..PeopleRules::default() };
+    let link = Brought { group_link: true, ..Brought::default() };
+    let peer = Peer { brought: link, ..ana(vouched(&[ISSUER])) };
+    is(&mut bens(PeopleRules::default()), &peer, Wish::Write, "allow", "user/people");
+    is(&mut bens(contacts()), &peer, Wish::Write, "allow", "user/people");
+    assert_eq!(why(&mut bens(contacts()), &peer, Wish::Call).0, "not-a-contact");
+    let unproven = Peer { brought: link, ..Peer::new(anas(), Identity::Unproven) };
+    assert_eq!(
+        why(&mut bens(contacts()), &unproven, Wish::Write).0,
+        "unproven",
+        "who they are is checked all the same"
+    );
+    let mut blocks = bens(PeopleRules::default());
+    blocks.set_contact(&anas(), Some(Contact::Blocked));
+    assert_eq!(why(&mut blocks, &peer, Wish::Write).0, "blocked");
+    let mut nobody = bens(PeopleRules { who_may_write: Some(WhoMay::Nobody), ..PeopleRules::default() });
+    assert_eq!(why(&mut nobody, &peer, Wish::Write).0, "nobody");
+    let rules = Rules { organisation: saying(contacts()), ..Rules::default() };
+    let mut acme = Policy::new(domain("b.example"), rules);
+    is(&mut acme, &peer, Wish::Write, "not-a-contact", "organisation/whoMayWrite");
+}
+
+#[test]
 fn calls_need_two_issuers_or_a_compared_code_if_ben_wants_it_so() {
     let two = || PeopleRules { issuers_required_to_call: Some(2), ..PeopleRules::default() };
     let one = ana(vouched(&[ISSUER]));

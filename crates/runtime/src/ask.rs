@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::chat::Poll;
 use crate::chats::address;
+use crate::doors::Wish as InviteWish;
 use crate::home::{Home, State, now_ms};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
@@ -126,6 +127,18 @@ impl Home {
                 json(self.group_hand_over(&address(&chat)?, &person(&user)?, leave)?)
             }
             Question::GroupEnd { chat } => json(self.group_end(&address(&chat)?)?),
+            Question::GroupInviteMake { chat, hours, uses, approval } => {
+                json(self.group_invite_make(&address(&chat)?, &InviteWish { hours, uses, approval })?)
+            }
+            Question::GroupInviteList { chat } => json(self.group_invite_list(&address(&chat)?)?),
+            Question::GroupInviteRevoke { id } => json(self.group_invite_revoke(&id)?),
+            Question::GroupInviteAnswer { id, user, yes } => {
+                json(self.group_invite_answer(&id, &person(&user)?, yes)?)
+            }
+            Question::GroupOffer { link } => json(self.group_offer(&link).await?),
+            Question::GroupAsk { link } => json(self.group_ask(&link).await?),
+            Question::GroupJoining => json(self.group_joining()?),
+            Question::GroupForget { chat } => json(self.group_forget(&address(&chat)?)?),
             Question::GroupReach { message } => json(self.group_reach(&message)?),
 
             // People. Finding may wait for a person's consent.

@@ -509,7 +509,7 @@ pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow
     };
     let group = object.group()?;
     let is_member = seal::is_member(tx, &group).map_err(|e| Failure::new(e.code(), e))?;
-    if !object.is_open() || !is_member || object.purpose == ObjectUse::Call {
+    if !object.is_open() || !is_member || object.purpose.is_brief() {
         return Ok(Vec::new());
     }
     let said = Echo { said: object.children.have_of(&own_tag(me)) };

@@ -100,6 +100,11 @@ impl Words {
         Self { tag, work }
     }
 
+    /// Whether it was made with this code, by this persona for us and for this object.
+    pub(crate) fn shows(&self, code: &ContactCode, url: &Address, persona: &str, to: &UserAddress) -> bool {
+        self.tag.as_ref().is_some_and(|tag| code.check(url, &asking(persona, to), tag))
+    }
+
     /// What of it holds; `persona` is the one of the leaf that says it.
     pub(crate) fn judged(
         &self,
@@ -116,6 +121,7 @@ impl Words {
             contact_code: self.tag.as_ref().is_some_and(known),
             known_to_verified: is_vouched_for(tx, from, persona)?,
             joint_call: false,
+            group_link: false,
         })
     }
 }

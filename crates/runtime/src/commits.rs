@@ -458,7 +458,7 @@ fn drop_dead_and_find_lacking(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) 
         put_object(tx, &object)?;
         follow.push(Follow::ChatShown(url.clone()));
     }
-    if object.purpose == ObjectUse::Call {
+    if object.purpose.is_brief() {
         // A call is over before a new device could be of use in it.
         return Ok((Vec::new(), follow));
     }

@@ -74,7 +74,7 @@ fn worth_checking(verdict: Verdict) -> Outcome<()> {
 
 fn wish_to_come(purpose: ObjectUse) -> Wish {
     match purpose {
-        ObjectUse::Chat | ObjectUse::Own => Wish::Write,
+        ObjectUse::Chat | ObjectUse::Own | ObjectUse::Door => Wish::Write,
         ObjectUse::Call => Wish::Call,
     }
 }
@@ -142,13 +142,13 @@ fn assurance(verified: &identity::VerifiedIdentity, now_s: i64) -> Assurance {
 /// We want to reach somebody: a first message needs no contact, a call does.
 pub(crate) fn may_reach(policy: &mut Policy, now: u64, user: &UserAddress, purpose: ObjectUse) -> Outcome<()> {
     let wish = match purpose {
-        ObjectUse::Chat | ObjectUse::Own => Wish::Reach,
+        ObjectUse::Chat | ObjectUse::Own | ObjectUse::Door => Wish::Reach,
         ObjectUse::Call => Wish::ReachCall,
     };
     // Calls go to contacts, who were checked when they became that.
     let identity = match purpose {
         ObjectUse::Call => Identity::Verified(Assurance::default()),
-        ObjectUse::Chat | ObjectUse::Own => Identity::Unproven,
+        ObjectUse::Chat | ObjectUse::Own | ObjectUse::Door => Identity::Unproven,
     };
     let brought = in_joint_call(policy, user, purpose, Brought::default());
     let peer = Peer { brought, ..Peer::new(user.clone(), identity) };

@@ -11,7 +11,7 @@ use crate::key_changes;
 use crate::members::{Author, said};
 use crate::objects::Follow;
 use crate::persons::{PINS, system_row};
-use crate::records::{Me, Object, ObjectUse, Person, Standing, kind};
+use crate::records::{Me, Object, Person, Standing, kind};
 use crate::registry::Packages;
 use crate::sending::{get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
 use crate::settling;
@@ -103,7 +103,7 @@ pub(crate) fn tell_all(tx: &Tx<'_>, me: &Ready) -> Outcome<Vec<Follow>> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
     let mut follow = Vec::new();
     for (_, object) in objects {
-        if matches!(object.standing, Standing::Open | Standing::Invited) && object.purpose != ObjectUse::Call {
+        if matches!(object.standing, Standing::Open | Standing::Invited) && !object.purpose.is_brief() {
             let newest = me.record.chain.len().saturating_sub(TOLD_ENTRIES);
             let told = Told {
                 user: me.record.user.clone(),

@@ -24,7 +24,7 @@ use crate::sending::{
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{behind, brought, chat, commits, comparing, gate, histories, leases, linking, own, parcel, persons};
+use crate::{behind, brought, chat, commits, comparing, doors, gate, histories, leases, linking, own, parcel, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -424,6 +424,7 @@ fn first_word(
     let purpose = match url.scheme() {
         "comm" => ObjectUse::Chat,
         "connection" => ObjectUse::Call,
+        "door" => ObjectUse::Door,
         "ctxt" => return own::first_word(tx, me, url, author, &said, now),
         _ => return Err(Failure::new("malformed", "no Hyperty for this kind of object")),
     };
@@ -436,7 +437,7 @@ fn first_word(
     }
     let mut circle = match purpose {
         ObjectUse::Chat => Circle::of(&me.record.user, &said.value)?,
-        ObjectUse::Call | ObjectUse::Own => None,
+        ObjectUse::Call | ObjectUse::Own | ObjectUse::Door => None,
     };
     if evidence.user == me.record.user {
         if let Some(circle) = circle {
@@ -460,8 +461,17 @@ fn first_word(
     }
     // Nothing is kept about the claimed person before the claim is checked: anybody can claim anything.
     let persona = brought::persona_of(tx, url, &author.device)?;
-    let brings = said.brought.judged(tx, me, &user, &persona, url)?;
+    let mut brings = said.brought.judged(tx, me, &user, &persona, url)?;
+    brings.group_link = match &circle {
+        Some(circle) => doors::asked_into(tx, url, circle)?,
+        None => purpose == ObjectUse::Door && doors::has_link(tx, me, &said.brought, &persona, url, &said.value)?,
+    };
     gate::admit_claim(policy, now_u64(), &user, purpose, brings)?;
+    if let (ObjectUse::Door, Some(inbox)) = (purpose, &evidence.inbox)
+        && let Some(refused) = doors::knocked(tx, me, url, &user, inbox, &said.value, brings.group_link, now)?
+    {
+        return Ok(refused);
+    }
     let contact = policy.rules().contacts.get(&user) == Some(&Contact::Accepted);
     if !contact && persons::open_requests(tx)? >= REQUESTS_LIMIT {
         return Err(Failure::new("too-many", "too many contact requests are open"));
@@ -789,7 +799,7 @@ pub(crate) fn identity_of(person: &Person) -> Value {
 pub(crate) fn hyperty_of(me: &Ready, purpose: ObjectUse) -> Address {
     match purpose {
         ObjectUse::Call => me.record.connector.clone(),
-        ObjectUse::Chat | ObjectUse::Own => me.record.chat.clone(),
+        ObjectUse::Chat | ObjectUse::Own | ObjectUse::Door => me.record.chat.clone(),
     }
 }
 
@@ -855,6 +865,9 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
     let ended: Ended = said(inner)?;
     if object.circle.is_some() {
         return circle::left(tx, me, object, author, ended.reason.as_deref().unwrap_or_default(), now_ms());
+    }
+    if object.purpose == ObjectUse::Door {
+        return doors::on_word(tx, object, author, ended.code, ended.reason.as_deref());
     }
     let reason = match ended.code {
         403 => "declined".to_owned(),

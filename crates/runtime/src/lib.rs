@@ -25,6 +25,7 @@ mod comparing;
 mod config;
 mod consent;
 mod documents;
+mod doors;
 mod doubts;
 mod echo;
 mod files;

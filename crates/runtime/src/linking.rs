@@ -614,8 +614,8 @@ impl Home {
             let me = state.me()?;
             (me.record.user.clone(), me.live_others())
         };
-        // A call is made from one device.
-        if others.is_empty() || purpose == ObjectUse::Call {
+        // A call is made from one device, and so is a question at a door.
+        if others.is_empty() || purpose.is_brief() {
             return Ok(Vec::new());
         }
         let entry = self.look_up(&user, &Packages::Of(others.clone())).await?;

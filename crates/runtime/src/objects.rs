@@ -79,6 +79,10 @@ pub(crate) enum Follow {
     Spoken { url: Address, word: crate::spoken::Word },
     /// The other side of a call rests, or says who takes part.
     CallWord { url: Address, word: crate::calls::CallWord },
+    /// A link into a group that we made changed, or somebody came by it.
+    Invite(String),
+    /// It goes on with a group we asked to be let into.
+    Joining(contract::GroupJoining),
     /// Our own record in the store changed: history, devices or tokens.
     MyselfChanged,
     /// The linking of a device goes on.
@@ -167,7 +171,7 @@ impl Home {
         let brings = async {
             match purpose {
                 ObjectUse::Chat => brought::Words::made(&persona, user, &url, code).await,
-                ObjectUse::Call | ObjectUse::Own => brought::Words::default(),
+                ObjectUse::Call | ObjectUse::Own | ObjectUse::Door => brought::Words::default(),
             }
         };
         // The work takes as long as the registry's answer.
@@ -385,6 +389,8 @@ impl Home {
                 Follow::Recheck(evidence) => self.recheck_later(*evidence),
                 Follow::Spoken { url, word } => self.on_spoken(state, &url, word),
                 Follow::CallWord { url, word } => self.on_call_word(state, &url, word),
+                Follow::Invite(id) => self.show_invite(state, &id),
+                Follow::Joining(asked) => self.tell(contract::News::GroupJoining(asked)),
                 Follow::MyselfChanged => self.myself_changed(state),
                 Follow::Own(step) => self.own_step(state, step),
                 Follow::KeyPackageUsed => self.key_package_used(state),
@@ -535,6 +541,7 @@ pub(crate) fn new_object_address(me: &Ready, purpose: ObjectUse) -> Outcome<Addr
         ObjectUse::Chat => "comm",
         ObjectUse::Call => "connection",
         ObjectUse::Own => "ctxt",
+        ObjectUse::Door => "door",
     };
     let id = keys::base32(&keys::random::<16>());
     Address::new(scheme, &me.domain(), &id).map_err(|e| Failure::new("bad-address", e))

@@ -7,6 +7,7 @@ use store::{ChildRow, ChildState, Tx};
 
 use crate::brought;
 use crate::comparing::{may_send, restate};
+use crate::doors;
 use crate::gate::{self, Entry};
 use crate::histories::{devices_of, groups_of, saw_chain};
 use crate::home::{Home, Ready, State, body, detail, now_ms, now_u64};
@@ -116,7 +117,9 @@ impl Home {
             let known: Option<Person> = tx.get(kind::PERSON, verified.user().address().as_str())?;
             let keys = gate::keys_of(known.as_ref());
             let persona = verified.persona().to_string();
-            let brought = waiting.brought.judged(tx, me, verified.user(), &persona, url)?;
+            let mut brought = waiting.brought.judged(tx, me, verified.user(), &persona, url)?;
+            brought.group_link = object.purpose == ObjectUse::Door
+                && doors::has_link(tx, me, &waiting.brought, &persona, url, object.value())?;
             let came = waiting.invited_us.then_some(brought);
             let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, came, keys)?;
             let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
@@ -320,6 +323,8 @@ fn after_verification(
             identity_row(tx, object, person, now)?;
             follow.push(Follow::ChatShown(url));
         }
+        // Somebody asks to be let into a group by a link of ours.
+        (true, ObjectUse::Door, _) => follow.extend(doors::come_in(tx, me, object, person, now)?),
         // A known contact opens another object.
         (true, ..) => {
             put_object(tx, object)?;
@@ -453,15 +458,18 @@ pub(crate) fn system_row(
         state: ChildState::Received,
         value: serde_json::to_string(&value).unwrap_or_default(),
         mine: false,
-        unread: code == CALL_MISSED,
+        unread: code == CALL_MISSED || code == GUEST_WAITS,
         ..ChildRow::default()
     };
     tx.add_child(&row).map_err(Failure::store)?;
     Ok(id)
 }
 
-/// The only line about what happened that waits to be read.
+/// A line about what happened that waits to be read.
 pub(crate) const CALL_MISSED: &str = "call-missed";
+
+/// Another one: somebody wants into a group, and a person has to say so.
+pub(crate) const GUEST_WAITS: &str = "group-guest-waits";
 
 /// The author of lines about what happened.
 pub(crate) const SYSTEM: &str = "system";
@@ -540,9 +548,10 @@ fn stranger(user: &UserAddress) -> Person {
 /// How many strangers wait for an answer.
 pub(crate) fn open_requests(tx: &Tx<'_>) -> Outcome<usize> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    // Who waits at the door of a group is counted with the link by which they came.
     let waits = |object: &Object| {
-        matches!(object.standing, Standing::Verifying { .. } | Standing::Request)
-            && matches!(object.side, Side::Observer(_))
+        let asks = matches!(object.standing, Standing::Request) && object.purpose != ObjectUse::Door;
+        (asks || matches!(object.standing, Standing::Verifying { .. })) && matches!(object.side, Side::Observer(_))
     };
     Ok(objects.iter().filter(|(_, object)| waits(object)).count())
 }

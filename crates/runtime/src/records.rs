@@ -65,6 +65,12 @@ pub mod kind {
     pub const CONTACT_CODE: &str = "contact-code/1";
     /// Somebody whom a contact introduced, by address.
     pub const VOUCHED: &str = "vouched/1";
+    /// A link into a group that this device made ([`crate::doors::Link`]), by its id.
+    pub const GROUP_INVITE: &str = "group-invite/1";
+    /// A group we asked to be let into ([`crate::doors::Joining`]), by its address.
+    pub const GROUP_JOINING: &str = "group-joining/1";
+    /// How often strangers were told that a link is none ([`crate::doors`]).
+    pub const KNOCKS: &str = "knocks/1";
 }
 
 /// The person who uses this device.
@@ -190,6 +196,15 @@ pub enum ObjectUse {
     Call,
     /// `ctxt://`: what the devices of one person tell each other.
     Own,
+    /// `door://`: somebody asks to be let into a group, and is answered.
+    Door,
+}
+
+impl ObjectUse {
+    /// Whether it is between one device of each side, and over before another one could be of use in it.
+    pub(crate) fn is_brief(self) -> bool {
+        matches!(self, Self::Call | Self::Door)
+    }
 }
 
 /// How far the two sides of an object know each other.

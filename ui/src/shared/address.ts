@@ -25,6 +25,9 @@ const LINK = /^parlance:([^?]+)\?code=([A-Za-z0-9_-]+)$/;
 
 export const isLink = (typed: string): boolean => LINK.test(typed.trim());
 
+/** A link into a group: `parlance:name@domain?group=…`. Whether it is a true one, the core says. */
+export const isGroupLink = (typed: string): boolean => /^parlance:[^?\s]+\?group=\S+$/.test(typed.trim());
+
 /** Whom an address or a contact link is of, or `null`. */
 export function readContact(typed: string): string | null {
   const link = LINK.exec(typed.trim());

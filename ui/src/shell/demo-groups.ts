@@ -1,6 +1,6 @@
 /** Plays what people do with groups: begin one, name it, take people in and out, leave. */
 import { plainMessage, type DemoWorld } from './demo-world';
-import type { ChatMessage, ChatSummary, GroupDone, GroupMember, GroupView, News, Question } from './shell';
+import type { ChatMessage, ChatSummary, GroupDone, GroupGuest, GroupInvite, GroupJoining, GroupMember, GroupView, News, Question } from './shell';
 
 const ME = 'ana@a.localhost';
 const MINUTE = 60_000;
@@ -47,6 +47,25 @@ export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', 
   words('cleo@c.localhost', 'Thank you, I will be there. Which door is it?', 40);
   words(ME, 'The one at the river.', 38, { state: 'sent', reach: { of: 3, delivered: 2, read: 1 } });
   if (standing.is === 'over') line('group-removed-you', 'Ana Silva', 'Ben Okafor', 5);
+}
+
+/** A link into the choir. */
+export function sampleInvite(part: Partial<GroupInvite> = {}): GroupInvite {
+  const payload = 'eyJnIjoiY29tbTovL2EubG9jYWxob3N0L2Nob2lyIiwibiI6IlN1bmRheSBjaG9pciIsInAiOjR9'.repeat(4);
+  return { id: 'link-1', chat: CHOIR, link: `parlance:${ME}?group=${payload}.c2lnbmF0dXJlIG9mIHRoZSBkZXZpY2UgdGhhdCBtYWRlIGl0`, madeAt: Date.now() - 60 * MINUTE, until: Date.now() + 7 * 24 * 60 * MINUTE, uses: null, used: 0, approval: true, state: 'open', came: [], ...part };
+}
+
+/** A link by which somebody came and somebody waits, and one that is over. */
+export function addInvites(world: DemoWorld): void {
+  const guest = (user: string, name: string, state: GroupGuest['state'], ago: number): GroupGuest => ({ user, name, identity: memberOf(world, user).identity, mark: 'introduced', at: Date.now() - ago * MINUTE, state });
+  const came = [guest('noor@uni.example', 'Noor Aziz', 'waits', 4), guest('cleo@c.localhost', 'Cleo Haddad', 'in', 40)];
+  world.invites.push(sampleInvite({ uses: 5, used: 2, came }), sampleInvite({ id: 'link-0', state: 'used-up', link: '', uses: 1, used: 1, came: [guest('chiara.conti@studio.example', 'Chiara Conti', 'in', 3000)], madeAt: Date.now() - 4000 * MINUTE }));
+}
+
+function invite(world: DemoWorld, id: string): GroupInvite {
+  const found = world.invites.find((one) => one.id === id);
+  if (!found) throw { code: 'invite-unknown', detail: 'no link of this device' };
+  return found;
 }
 
 /** Two polls in the choir, and a message that names the person. */
@@ -138,6 +157,34 @@ export function answerGroups(host: GroupHost, question: Question): unknown {
     }
     case 'group.end':
       return changed(question.input.chat, { standing: { is: 'over', reason: 'group-ended' } }), null;
+    case 'group.invite.list':
+      return world.invites.filter(({ chat }) => chat === question.input.chat);
+    case 'group.invite.make': {
+      const { chat, hours, uses, approval } = question.input;
+      const made = sampleInvite({ id: `link-${world.invites.length + 1}`, chat, uses, approval, until: Date.now() + hours * 60 * MINUTE });
+      world.invites.unshift(made);
+      return made;
+    }
+    case 'group.invite.revoke':
+      return Object.assign(invite(world, question.input.id), { state: 'revoked', link: '' });
+    case 'group.invite.answer': {
+      const { id, user, yes } = question.input;
+      const one = invite(world, id);
+      one.came = one.came.map((guest) => (guest.user === user ? { ...guest, state: yes ? ('in' as const) : ('refused' as const) } : guest));
+      return one;
+    }
+    case 'group.offer':
+      return { chat: 'comm://b.localhost/walkers', name: 'Sunday walkers', people: 12, by: 'ben@b.localhost', byName: 'Ben Okafor', byMark: 'verified', until: Date.now() + 3 * 24 * 60 * MINUTE, approval: true, inside: world.groups['comm://b.localhost/walkers'] !== undefined };
+    case 'group.ask': {
+      const asked: GroupJoining = { chat: 'comm://b.localhost/walkers', name: 'Sunday walkers', by: 'ben@b.localhost', at: Date.now(), state: 'asked', code: null };
+      world.joining = [asked, ...world.joining.filter(({ chat }) => chat !== asked.chat)];
+      return asked;
+    }
+    case 'group.joining':
+      return world.joining;
+    case 'group.forget':
+      world.joining = world.joining.filter(({ chat }) => chat !== question.input.chat);
+      return null;
     case 'group.reach':
       return { of: [], delivered: [], read: [] };
     default:

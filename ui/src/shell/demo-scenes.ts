@@ -1,7 +1,7 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
-import { addChoir, addPolls } from './demo-groups';
+import { addChoir, addInvites, addPolls } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
 
@@ -52,6 +52,11 @@ export function sceneOf(scene: string): DemoWorld {
       addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });
     }
     if (name === 'polls') addPolls(world);
+    if (name === 'invites') addInvites(world);
+    if (name === 'joining') world.joining = [
+      { chat: 'comm://b.localhost/walkers', name: 'Sunday walkers', by: 'ben@b.localhost', at: Date.now(), state: 'waits', code: null },
+      { chat: 'comm://c.localhost/board', name: 'Garden board', by: 'cleo@c.localhost', at: Date.now() - DAY, state: 'refused', code: 'invite-used-up' },
+    ];
     if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [], book: [] });
     if (name === 'muted') world.chats[0]!.mutedUntil = value === 'always' ? 8_640_000_000_000_000 : Date.now() + 8 * 60 * 60_000;
     if (name === 'offline') {

@@ -2,7 +2,7 @@
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
 import { sampleBook } from './demo-book';
 import { sampleNote, samplePaper, samplePicture } from './demo-files';
-import type { AppState, CallDetails, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
+import type { AppState, CallDetails, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupInvite, GroupJoining, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -31,6 +31,8 @@ export interface DemoWorld {
   timers: Record<string, number>;
   /** Groups, by conversation. */
   groups: Record<string, GroupView>;
+  invites: GroupInvite[];
+  joining: GroupJoining[];
   /** How far files are, by message; and what is on its way out. */
   files: { states: Record<string, FileState>; uploads: Upload[] };
   /** Questions that are refused, by name. */
@@ -143,7 +145,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], book: sampleBook(now), sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, files: { states: {}, uploads: [] }, refuse: {}, hang: [],
+    consents: [], calls: [], book: sampleBook(now), sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, invites: [], joining: [], files: { states: {}, uploads: [] }, refuse: {}, hang: [],
   };
 }
 

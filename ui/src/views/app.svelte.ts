@@ -7,6 +7,7 @@ import { Consents } from '../consent/consents.svelte';
 import { Conversation } from '../conversation/conversation.svelte';
 import { Anew } from '../first-run/anew.svelte';
 import { Search } from '../conversation/search.svelte';
+import { Invites } from '../groups/invites.svelte';
 import { Groups } from '../groups/groups.svelte';
 import { FirstRun } from '../first-run/first-run.svelte';
 import { Joining } from '../first-run/joining.svelte';
@@ -35,7 +36,7 @@ import { Route, type Place } from './route.svelte';
 export type Layer = 'palette' | 'shortcuts' | 'protect' | 'search' | null;
 
 /** News that speak of people and conversations. */
-const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'person', 'consent', 'call', 'past-call', 'past-call-gone', 'calls-missed', 'module', 'mine']);
+const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'group-invite', 'group-joining', 'person', 'consent', 'call', 'past-call', 'past-call-gone', 'calls-missed', 'module', 'mine']);
 
 export class App {
   state = $state<AppState | null>(null);
@@ -55,6 +56,7 @@ export class App {
   readonly search: Search;
   readonly people: People;
   readonly groups: Groups;
+  readonly invites: Invites;
   readonly find: Find;
   readonly calls: Calls;
   readonly book: Book;
@@ -81,6 +83,7 @@ export class App {
     this.search = new Search(shell);
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
     this.groups = new Groups(shell, this.toasts, this.announcer, () => this.people.list);
+    this.invites = new Invites(shell, this.toasts, this.announcer);
     this.find = new Find(shell, this.consents, () => this.state?.profile?.user ?? null);
     this.calls = new Calls(shell, this.announcer, this.toasts);
     this.book = new Book(shell, this.toasts);
@@ -259,7 +262,7 @@ export class App {
     this.announcer.clear();
     this.layer = null;
     this.context = false;
-    const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.calls, this.book, this.consents, this.modules];
+    const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.invites, this.calls, this.book, this.consents, this.modules];
     const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
     for (const one of [...kept, ...mine]) one.clear();
     this.verify.close();
@@ -284,6 +287,7 @@ export class App {
     void this.book.load();
     void this.consents.load();
     void this.people.load();
+    void this.invites.loadJoining();
   }
 
   #takePerson(card: PersonCard): void {
@@ -328,6 +332,10 @@ export class App {
         return this.conversation.files.uploadGone(news.data.chat, news.data.file);
       case 'typing':
         return this.conversation.takeTyping(news.data.chat, news.data.user);
+      case 'group-invite':
+        return this.invites.take(news.data);
+      case 'group-joining':
+        return this.invites.takeJoining(news.data);
       case 'person':
         return this.#takePerson(news.data);
       case 'consent':

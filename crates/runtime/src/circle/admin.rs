@@ -253,7 +253,7 @@ fn refused(why: Refused) -> Failure {
     }
 }
 
-fn no_group() -> Failure {
+pub(crate) fn no_group() -> Failure {
     Failure::new("not-a-group", "it is a conversation of two")
 }
 
@@ -312,6 +312,26 @@ fn create(
     follow.extend([Follow::Listen(url.clone()), Follow::ChildShown(id), Follow::ChatShown(url.clone())]);
     // Who has nothing to be invited with yet is invited later.
     follow.push(Follow::Reconcile(url.clone()));
+    Ok(follow)
+}
+
+/// We let somebody into a group who is verified here and no contact; a link of ours said that they may come.
+pub(crate) fn let_in(tx: &Tx<'_>, me: &Ready, chat: &Address, user: &UserAddress, now: i64) -> Outcome<Vec<Follow>> {
+    let mut object = get_object(tx, chat)?;
+    let circle = object.circle.as_ref().ok_or_else(no_group)?;
+    if circle.has(user) {
+        return Ok(Vec::new());
+    }
+    let (by, wish) = (&me.record.user, Wish::Add(user.clone()));
+    circle.said.wished(by, &wish).map_err(refused)?;
+    let mut follow = Vec::new();
+    if matches!(object.side, Side::Reporter(_)) {
+        follow.extend(change(tx, me, &mut object, by, &wish, now)?);
+        follow.push(Follow::Reconcile(chat.clone()));
+    } else {
+        ask(tx, me, &object, &wish)?;
+    }
+    follow.extend(pumps(&object));
     Ok(follow)
 }
 

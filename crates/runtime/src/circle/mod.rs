@@ -28,12 +28,12 @@ use crate::records::{Member, Object, Person, Side, kind};
 use crate::sending::Introduction;
 use crate::trouble::{Failure, Outcome};
 
-pub(crate) use admin::on_wish;
+pub(crate) use admin::{let_in, no_group, on_wish};
 pub(crate) use changes::{judge, left, recast, settle_left, took};
 pub(crate) use hand::{handed_over, pass_on};
 pub(crate) use people::{after_invitation, before_invitation, hear_person, hear_reporter, named_meanwhile, open};
 pub(crate) use reach::{Counts, Reached, before, heard_of, is_before};
-pub(crate) use rules::Said;
+pub(crate) use rules::{PEOPLE_LIMIT, Said, clean_name};
 pub(crate) use view::{line, view};
 
 /// What this device keeps of a group besides its value.
@@ -115,6 +115,11 @@ impl Circle {
     /// Whether somebody is in it, and did not say that they leave.
     pub(crate) fn has(&self, user: &UserAddress) -> bool {
         self.said.people.contains_key(user) && !self.left.contains(user)
+    }
+
+    /// Whether somebody was in it once, and went or was taken out.
+    pub(crate) fn was_in(&self, user: &UserAddress) -> bool {
+        self.past.contains(user)
     }
 
     pub(crate) fn role(&self, user: &UserAddress) -> GroupRole {

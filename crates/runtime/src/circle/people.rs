@@ -12,6 +12,7 @@ use store::Tx;
 use super::{Circle, is_met};
 use crate::asking;
 use crate::circle::rules::{PEOPLE_LIMIT, Wish};
+use crate::doors;
 use crate::gate::{self, Entry};
 use crate::histories::groups_of;
 use crate::home::{Home, Ready, body, now_ms, now_u64};
@@ -224,7 +225,9 @@ fn met(
     let came = match &object.standing {
         Standing::Verifying { evidence } if is_reporter => {
             let waiting = WaitingEvidence::parse(evidence)?;
-            Some(waiting.brought.judged(tx, me, &user, &verified.persona().to_string(), url)?)
+            let brought = waiting.brought.judged(tx, me, &user, &verified.persona().to_string(), url)?;
+            let asked = object.circle.as_ref().map(|circle| doors::asked_into(tx, url, circle)).transpose()?;
+            Some(policy::Brought { group_link: asked == Some(true), ..brought })
         }
         _ => None,
     };
@@ -295,7 +298,9 @@ fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow
         return Ok(vec![Follow::ChatShown(url.clone())]);
     }
     put_object(tx, &object)?;
-    open(tx, me, url, false, now)
+    // Our other devices do not know that the person asked for it.
+    let asked = object.circle.as_ref().map(|circle| doors::asked_into(tx, url, circle)).transpose()?;
+    open(tx, me, url, asked == Some(true), now)
 }
 
 /// The first line of a group: whose it is.
@@ -338,6 +343,7 @@ pub(crate) fn open(tx: &Tx<'_>, me: &Ready, url: &Address, aloud: bool, now: i64
     ask_for_missing(tx, me, &mut object)?;
     put_object(tx, &object)?;
     follow.extend(pumps(&object));
+    follow.extend(doors::entered(tx, url)?);
     follow.extend([Follow::RetryEarly(url.clone()), Follow::Echo(url.clone()), Follow::ChatShown(url.clone())]);
     Ok(follow)
 }

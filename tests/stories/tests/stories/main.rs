@@ -16,6 +16,7 @@ mod first_call;
 mod group_calls;
 mod group_chat;
 mod group_life;
+mod group_links;
 mod groups;
 mod issuers;
 mod key_packages;

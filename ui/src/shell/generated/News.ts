@@ -6,6 +6,8 @@ import type { ChatMessage } from "./ChatMessage";
 import type { ChatSummary } from "./ChatSummary";
 import type { Consent } from "./Consent";
 import type { FileNews } from "./FileNews";
+import type { GroupInvite } from "./GroupInvite";
+import type { GroupJoining } from "./GroupJoining";
 import type { LinkState } from "./LinkState";
 import type { ModuleView } from "./ModuleView";
 import type { PastCall } from "./PastCall";
@@ -45,7 +47,7 @@ chat: string,
 /**
  * Who types, by address.
  */
-user: string, } } | { "news": "person", "data": PersonCard } | { "news": "consent", "data": Consent } | { "news": "consent-closed", "data": { 
+user: string, } } | { "news": "group-invite", "data": GroupInvite } | { "news": "group-joining", "data": GroupJoining } | { "news": "person", "data": PersonCard } | { "news": "consent", "data": Consent } | { "news": "consent-closed", "data": { 
 /**
  * Which question.
  */

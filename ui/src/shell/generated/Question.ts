@@ -404,7 +404,55 @@ chat: string, } } | { "ask": "group.reach", "input": {
 /**
  * Which message.
  */
-message: string, } } | { "ask": "person.find", "input": { 
+message: string, } } | { "ask": "group.invite.make", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, 
+/**
+ * For how many hours, 1 to 720.
+ */
+hours: number, 
+/**
+ * For how many people, 1 to 100; for as many as there is room for if nothing is said.
+ */
+uses: number | null, 
+/**
+ * Whether a person says yes to each who comes.
+ */
+approval: boolean, } } | { "ask": "group.invite.list", "input": { 
+/**
+ * Which conversation.
+ */
+chat: string, } } | { "ask": "group.invite.revoke", "input": { 
+/**
+ * Which link.
+ */
+id: string, } } | { "ask": "group.invite.answer", "input": { 
+/**
+ * Which link.
+ */
+id: string, 
+/**
+ * Who, by address.
+ */
+user: string, 
+/**
+ * Whether they come in.
+ */
+yes: boolean, } } | { "ask": "group.offer", "input": { 
+/**
+ * The link, as it was pasted.
+ */
+link: string, } } | { "ask": "group.ask", "input": { 
+/**
+ * The link, as it was pasted.
+ */
+link: string, } } | { "ask": "group.joining" } | { "ask": "group.forget", "input": { 
+/**
+ * Which group.
+ */
+chat: string, } } | { "ask": "person.find", "input": { 
 /**
  * `name@domain` or `user://domain/name`.
  */

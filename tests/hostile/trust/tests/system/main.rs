@@ -16,6 +16,7 @@ mod stage;
 mod calls;
 mod consent;
 mod devices;
+mod doors;
 mod fetched;
 mod issuer;
 mod joint_calls;
