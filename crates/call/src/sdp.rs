@@ -1,6 +1,6 @@
 //! A session description, read with limits before any engine sees it.
 //!
-//! Only what a call may contain passes: encrypted audio, and video beside it, over one bundled
+//! Only what a call may contain passes: encrypted audio, and beside it a camera's video and a screen's, over one bundled
 //! transport, with SHA-256 fingerprints. Candidate lines are taken out of the text and
 //! given separately, so that an address is always judged in one place.
 
@@ -15,8 +15,12 @@ pub const SDP_BYTES: usize = 64 * 1024;
 pub const SDP_LINES: usize = 512;
 /// The longest line.
 pub const SDP_LINE_BYTES: usize = 4 * 1024;
-/// The most media sections; a call has one for each kind.
+/// The most media sections.
 pub const SDP_SECTIONS: usize = 4;
+/// The most pictures: that of a camera, and that of a screen after it.
+const PICTURES: usize = 2;
+/// The most sources of a screen's picture that are remembered.
+const SSRCS: usize = 8;
 /// The most fingerprints; one certificate per side is usual.
 pub const SDP_FINGERPRINTS: usize = 8;
 /// The most candidates written into a description.
@@ -52,7 +56,15 @@ pub struct Sdp {
     ice_pwd: String,
     setup: Setup,
     kinds: Vec<MediaKind>,
+    screen: Option<Section>,
     candidates: Vec<Candidate>,
+}
+
+/// What a description says of the picture of a screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Section {
+    refused: bool,
+    ssrcs: Vec<u32>,
 }
 
 /// Why a session description is refused.
@@ -148,6 +160,16 @@ impl Sdp {
         &self.kinds
     }
 
+    /// Whether there is room for the picture of a screen beside that of a camera: a second picture that is not refused.
+    pub fn has_screen(&self) -> bool {
+        self.screen.as_ref().is_some_and(|screen| !screen.refused)
+    }
+
+    /// The sources (`a=ssrc`, RFC 5576) of the writer's screen.
+    pub fn screen_ssrcs(&self) -> &[u32] {
+        self.screen.as_ref().map_or(&[], |screen| &screen.ssrcs)
+    }
+
     /// The candidates that stood in the text.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
@@ -172,6 +194,7 @@ struct Reader<'a> {
     ice_pwd: Option<String>,
     setup: Option<Setup>,
     kinds: Vec<MediaKind>,
+    screen: Option<Section>,
     candidates: Vec<Candidate>,
 }
 
@@ -187,6 +210,7 @@ impl<'a> Reader<'a> {
             ice_pwd: None,
             setup: None,
             kinds: Vec::new(),
+            screen: None,
             candidates: Vec::new(),
         }
     }
@@ -228,7 +252,9 @@ impl<'a> Reader<'a> {
             Some("video") => MediaKind::Video,
             _ => return Err(SdpError::UnsupportedMedia),
         };
-        if !self.accepted.contains(&kind) || self.kinds.contains(&kind) {
+        let before = self.kinds.iter().filter(|known| **known == kind).count();
+        let most = if kind == MediaKind::Video { PICTURES } else { 1 };
+        if !self.accepted.contains(&kind) || before >= most {
             return Err(SdpError::UnsupportedMedia);
         }
         let port = words.next().and_then(|word| word.parse::<u16>().ok());
@@ -240,6 +266,10 @@ impl<'a> Reader<'a> {
         let formats = formats.collect::<Option<Vec<_>>>().filter(|formats| !formats.is_empty());
         if port.is_none() || formats.is_none() {
             return Err(malformed);
+        }
+        if before == 1 {
+            // Port 0 is a section that is not taken (RFC 3264, section 6).
+            self.screen = Some(Section { refused: port == Some(0), ssrcs: Vec::new() });
         }
         self.kinds.push(kind);
         Ok(())
@@ -270,10 +300,26 @@ impl<'a> Reader<'a> {
                 self.opus |= value.to_ascii_lowercase().ends_with(" opus/48000/2");
                 Ok(())
             }
+            "inactive" => {
+                self.screen_here().for_each(|screen| screen.refused = true);
+                Ok(())
+            }
+            "ssrc" => {
+                let ssrc = value.split(' ').next().and_then(|word| word.parse().ok()).ok_or(malformed)?;
+                let screen = self.screen_here().filter(|screen| screen.ssrcs.len() < SSRCS);
+                screen.filter(|screen| !screen.ssrcs.contains(&ssrc)).for_each(|screen| screen.ssrcs.push(ssrc));
+                Ok(())
+            }
             "crypto" => Err(SdpError::Unprotected),
             "" => Err(malformed),
             _ => Ok(()),
         }
+    }
+
+    /// The picture of a screen, if the lines that are read now are about it.
+    fn screen_here(&mut self) -> impl Iterator<Item = &mut Section> {
+        let is_here = self.kinds.last() == Some(&MediaKind::Video);
+        self.screen.iter_mut().filter(move |_| is_here)
     }
 
     fn on_fingerprint(&mut self, value: &str) -> Result<(), SdpError> {
@@ -320,6 +366,7 @@ impl<'a> Reader<'a> {
             ice_ufrag: self.ice_ufrag.ok_or(SdpError::Missing("ICE user name"))?,
             setup: self.setup.ok_or(SdpError::Missing("setup"))?,
             kinds: self.kinds,
+            screen: self.screen,
             candidates: self.candidates,
         })
     }

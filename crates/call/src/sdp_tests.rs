@@ -74,6 +74,26 @@ fn a_call_has_a_voice_and_perhaps_a_picture_and_nothing_else() {
 }
 
 #[test]
+fn a_second_picture_is_that_of_a_screen_and_a_third_is_refused() {
+    let camera = format!("{}m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=ssrc:7 cname:x\r\n", offer());
+    assert!(!Sdp::parse(&camera).unwrap().has_screen());
+    let both = format!(
+        "{camera}m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=ssrc:4294967295 cname:x\r\na=ssrc:4294967295 msid:x y\r\n"
+    );
+    let sdp = Sdp::parse(&both).unwrap();
+    assert_eq!(sdp.kinds(), [MediaKind::Audio, MediaKind::Video, MediaKind::Video]);
+    assert!(sdp.has_screen());
+    assert_eq!(sdp.screen_ssrcs(), [u32::MAX]);
+    let refused_port = both.replace("x\r\nm=video 9", "x\r\nm=video 0");
+    assert!(!Sdp::parse(&refused_port).unwrap().has_screen(), "an answer may refuse it");
+    assert!(!Sdp::parse(&format!("{both}a=inactive\r\n")).unwrap().has_screen());
+    assert_eq!(refused(&format!("{both}m=video 9 UDP/TLS/RTP/SAVPF 96\r\n")), SdpError::UnsupportedMedia);
+    assert!(matches!(refused(&format!("{both}a=ssrc:4294967296 cname:x\r\n")), SdpError::Malformed { .. }));
+    let many: String = (0..50).map(|ssrc| format!("a=ssrc:{ssrc} cname:x\r\n")).collect();
+    assert_eq!(Sdp::parse(&format!("{both}{many}")).unwrap().screen_ssrcs().len(), 8);
+}
+
+#[test]
 fn a_description_that_contradicts_itself_is_refused() {
     assert_eq!(refused(&format!("{}a=ice-ufrag:wxyz\r\n", offer())), SdpError::Disagrees("ICE user name"));
     assert_eq!(refused(&format!("{}a=setup:active\r\n", offer())), SdpError::Disagrees("setup"));

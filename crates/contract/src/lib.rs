@@ -15,6 +15,7 @@ mod joint;
 mod notices;
 mod picture;
 mod poll;
+mod screen;
 mod sound;
 mod trust;
 
@@ -27,6 +28,7 @@ pub use joint::*;
 pub use notices::*;
 pub use picture::*;
 pub use poll::*;
+pub use screen::*;
 pub use sound::*;
 pub use trust::*;
 
@@ -626,6 +628,24 @@ pub enum Question {
         call: String,
         /// On.
         on: bool,
+    },
+    /// Names what of this device's screens can be shown in a call, with small pictures to choose by. Only while one
+    /// speaks with somebody. → list of [`ScreenSource`]
+    #[serde(rename = "screen.sources")]
+    ScreenSources,
+    /// Shows a screen or a window in a call, to everybody in it. Only what the last list named. → `null`
+    #[serde(rename = "call.share")]
+    CallShare {
+        /// Which call.
+        call: String,
+        /// Which source.
+        source: String,
+    },
+    /// Shows nothing any more. → `null`
+    #[serde(rename = "call.unshare")]
+    CallUnshare {
+        /// Which call.
+        call: String,
     },
     /// Puts a call on hold, or goes on with it; another one is put on hold then. → `null`
     #[serde(rename = "call.hold")]

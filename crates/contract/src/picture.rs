@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// Both pictures of a call.
+use crate::ShareView;
+
+/// The pictures of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct CallPictures {
@@ -11,6 +13,10 @@ pub struct CallPictures {
     pub camera: CameraView,
     /// The other side's picture.
     pub theirs: TheirPicture,
+    /// What we show of our screen.
+    pub share: ShareView,
+    /// They show a screen.
+    pub screen: bool,
 }
 
 /// How our camera is.
@@ -72,4 +78,6 @@ pub enum PictureOf {
     Own,
     /// The other side's.
     Theirs,
+    /// What the other side shows of their screen.
+    Screen,
 }

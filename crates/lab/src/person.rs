@@ -10,7 +10,7 @@ use contract::{
     ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News,
     PictureWish, Question,
 };
-use media::{AudioConfig, CameraChoice, Microphone, NetworkConfig, Speaker};
+use media::{AudioConfig, CameraChoice, Microphone, NetworkConfig, ScreenChoice, Speaker};
 use runtime::{Browser, IssuerLanguage, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +38,8 @@ pub struct Setup {
     pub speaker: Speaker,
     /// Where their picture comes from, once they switch the camera on.
     pub camera: CameraChoice,
+    /// Which screens they can show.
+    pub screen: ScreenChoice,
     /// Where their calls may go.
     pub network: NetworkConfig,
 }
@@ -53,6 +55,7 @@ impl Setup {
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
             camera: CameraChoice::Counter { width: 640, height: 360 },
+            screen: ScreenChoice::Counter { width: 1_280, height: 720 },
             network: NetworkConfig::loopback_only(),
         }
     }
@@ -139,6 +142,7 @@ impl Person {
                 ring: None,
                 processing: Default::default(),
                 camera: self.setup.camera.clone(),
+                screen: self.setup.screen.clone(),
                 record: None,
                 network: self.setup.network.clone(),
             },

@@ -10,6 +10,7 @@ use transport::Net;
 use video::CameraChoice;
 
 use crate::relay::{RELAYS, RelayServer, RelayUri};
+use crate::share::ScreenChoice;
 
 /// What the engine uses for calls; read when a call opens.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +25,8 @@ pub struct AudioConfig {
     pub processing: VoiceProcessing,
     /// Which camera, once it is switched on.
     pub camera: CameraChoice,
+    /// Which screens can be shown.
+    pub screen: ScreenChoice,
     /// Writes what is played into this WAV file as well.
     pub record: Option<PathBuf>,
     /// How packets leave.
@@ -175,6 +178,7 @@ const SPEAKER: &str = "PARLANCE_SPEAKER";
 const RING: &str = "PARLANCE_RING";
 const PROCESSING: &str = "PARLANCE_PROCESSING";
 const CAMERA: &str = "PARLANCE_CAMERA";
+const SCREEN: &str = "PARLANCE_SCREEN";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
@@ -188,7 +192,7 @@ const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
     /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_CAMERA`,
-    /// `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
+    /// `PARLANCE_SCREEN`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
     /// `PARLANCE_TURN_PASSWORD` and `PARLANCE_RELAY_ONLY` (`1`); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
@@ -213,6 +217,10 @@ impl AudioConfig {
         if let Some(text) = set(CAMERA) {
             let expected = "default, device:<id>, y4m:<path>, counter, counter:<width>x<height> or none";
             config.camera = CameraChoice::parse(&text).ok_or(ConfigError { variable: CAMERA, expected })?;
+        }
+        if let Some(text) = set(SCREEN) {
+            let expected = "default, display:<name>, counter, counter:<width>x<height> or none";
+            config.screen = ScreenChoice::parse(&text).ok_or(ConfigError { variable: SCREEN, expected })?;
         }
         config.record = set(RECORD).map(PathBuf::from);
         config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");

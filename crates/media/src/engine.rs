@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
 
 use call::Tone;
+use screen::{ScreenError, Source};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
-use video::CameraInfo;
+use video::{CameraInfo, Picture};
 
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
@@ -20,13 +21,14 @@ use crate::note::Recorder;
 use crate::paths::Paths;
 use crate::peer::Peer;
 use crate::relay::{RelayServer, Relays};
-use crate::session::{CallMedia, Parts, Vouched};
+use crate::session::{CallMedia, Parts, Sources, Vouched};
+use crate::share::ScreenShare;
 use crate::stats::Shared;
 use crate::supervisor::{Stage, Supervisor};
 use crate::tone::{Sound, TonePlayer};
 use crate::usage::{Held, InUse, Usage};
 use crate::video_feedback::Feedback;
-use crate::video_track::VideoPart;
+use crate::video_track::{VideoPart, Which};
 
 /// Calls that may be open at once: the five legs of a joint call and of one that is on hold, and those that are closing.
 pub const OPEN_CALLS: usize = 12;
@@ -123,8 +125,13 @@ impl MediaEngine {
         let (outbound, outbound_in) = tokio::sync::mpsc::channel(OUTBOUND);
         let (news, news_in) = tokio::sync::mpsc::channel(NEWS);
         let (video_news, video_news_in) = tokio::sync::mpsc::channel(NEWS);
-        let (video, frames) =
-            VideoPart::new(Arc::clone(&shared), feedback, video_news, Arc::clone(&self.usage), opened);
+        let path = Arc::default();
+        let picture = |which| {
+            let (shared, feedback, news) = (Arc::clone(&shared), Arc::clone(&feedback), video_news.clone());
+            VideoPart::new(which, &path, shared, feedback, news, Arc::clone(&self.usage), opened)
+        };
+        let ((video, frames), (screen, screen_frames)) = (picture(Which::Camera), picture(Which::Screen));
+        let their_screen = Sources::default();
         let queues = Queues { inbound: inbound_in, outbound, news };
         let loopback = config.network.include_loopback;
         let leg = Leg::new(queues, Arc::clone(&shared), opened).map_err(|_| MediaError::Engine("open its codec"))?;
@@ -144,8 +151,11 @@ impl MediaEngine {
             inbound,
             voice: Some(seat),
             video: Arc::clone(&video),
+            screen: Arc::clone(&screen),
+            their_screen: Arc::clone(&their_screen),
             video_news: video_news_in,
             frames: Some(frames),
+            screen_frames: Some(screen_frames),
             stop: stop.clone(),
             closed: closed_out,
             usage: Arc::clone(&self.usage),
@@ -160,6 +170,8 @@ impl MediaEngine {
             peer,
             shared,
             video,
+            screen,
+            their_screen,
             held_microphone,
             vouched,
             loopback,
@@ -203,9 +215,36 @@ impl MediaEngine {
         tokio::task::spawn_blocking(video::cameras).await.unwrap_or_default()
     }
 
+    /// What can be shown of this device's screens now. Nothing is looked at.
+    pub async fn screens(&self) -> Result<Vec<Source>, ScreenError> {
+        let screens = self.config().screen;
+        waited_for(move || screens.list()).await
+    }
+
+    /// What a source looks like now, small: for the person who chooses, and for nobody else.
+    pub async fn screen_preview(&self, id: &str) -> Result<Picture, ScreenError> {
+        let (screens, id) = (self.config().screen, id.to_owned());
+        waited_for(move || screens.preview(&id)).await
+    }
+
+    /// Begins to look at what somebody chose, for [`CallMedia::set_screen`] of as many calls as are to show it.
+    pub async fn share_screen(&self, id: &str) -> Result<ScreenShare, ScreenError> {
+        ScreenShare::begin(self.config().screen, id.to_owned(), &self.usage).await
+    }
+
     /// What all calls hold at this moment.
     pub fn in_use(&self) -> InUse {
         self.usage.now()
+    }
+}
+
+/// A window system that does not answer is not waited for.
+async fn waited_for<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ScreenError> + Send + 'static,
+) -> Result<T, ScreenError> {
+    match tokio::time::timeout(crate::share::PATIENCE, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(result)) => result,
+        _ => Err(ScreenError::Unusable),
     }
 }
 

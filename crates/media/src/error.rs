@@ -46,6 +46,8 @@ pub enum MediaEvent {
     Camera(CameraState),
     /// The peer's picture moves, stands still or is gone.
     Picture(PictureState),
+    /// What the peer shows of a screen.
+    Screen(PictureState),
     /// The path is lost for now.
     Interrupted,
     /// The path is back.

@@ -9,7 +9,7 @@
 //! played, nothing recorded is sent. On a mismatch it stays closed for ever and the call fails.
 //!
 //! Threads: one voice thread while a call is open, for all of them (it must not wait for anything else), one for each
-//! sound device in use, one for a camera that is on and one for a picture that comes. Sockets and timers run on the caller's tokio runtime.
+//! sound device in use, one for a camera that is on, two for a screen that is shown and one for each picture that comes. Sockets and timers run on the caller's tokio runtime.
 
 mod binding;
 mod check;
@@ -39,6 +39,7 @@ mod processing;
 mod relay;
 mod resample;
 mod session;
+mod share;
 mod sink;
 mod source;
 mod stats;
@@ -49,6 +50,9 @@ mod video_assembly;
 mod video_camera;
 mod video_feedback;
 mod video_packets;
+mod video_path;
+mod video_screen;
+mod video_studio;
 mod video_track;
 mod voice;
 mod wav;
@@ -62,7 +66,9 @@ pub use error::{FailReason, MediaError, MediaEvent};
 pub use note::{Note, Recorder, sound_of};
 pub use ogg_opus::NOTE_LIMIT_MS;
 pub use relay::{Deframer, FrameError, RELAYS, RelayServer, RelayTransport, RelayUri, RelayUriError};
+pub use screen::{ScreenError, Screens, Source, SourceKind};
 pub use session::CallMedia;
+pub use share::{ScreenChoice, ScreenShare};
 pub use stats::CallStats;
 pub use tone::TonePlayer;
 pub use usage::InUse;

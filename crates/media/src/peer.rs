@@ -26,8 +26,8 @@ use crate::config::NetworkConfig;
 use crate::net::CallRuntime;
 use crate::relay::Relays;
 use crate::supervisor::Signal;
-use crate::video_feedback::Feedback;
-use crate::video_track;
+use crate::video_feedback::{Feedback, OwnSources};
+use crate::video_track::{self, Which};
 
 /// What browsers use for Opus too.
 const OPUS_PAYLOAD_TYPE: u8 = 111;
@@ -57,9 +57,11 @@ pub(crate) struct Peer {
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) ssrc: u32,
     pub(crate) picture: PictureEnds,
+    pub(crate) screen: PictureEnds,
 }
 
-/// The two ends of our own picture. They are there from the beginning, so that a camera needs no new negotiation.
+/// The two ends of one of our own pictures. They are there from the beginning, so that neither a camera nor a screen needs a
+/// new negotiation. The camera's stands first in a description.
 #[derive(Clone)]
 pub(crate) struct PictureEnds {
     pub(crate) sender: Arc<dyn RtpSender>,
@@ -82,8 +84,8 @@ impl Peer {
             RtpCodecKind::Audio,
         )?;
         media.register_codec(video_track::vp8_parameters(), RtpCodecKind::Video)?;
-        let picture_ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
-        let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, picture_ssrc)?;
+        let own = OwnSources { camera: any_ssrc()?, screen: any_ssrc()? };
+        let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, own)?;
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(network.include_loopback)
             // A name that only resolves on the local network would tell that network about the call.
@@ -115,14 +117,26 @@ impl Peer {
             .await?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
 
-        let ssrc = getrandom::u32().map_err(|_| std::io::Error::other("no randomness"))?;
+        let ssrc = any_ssrc()?;
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
-        let picture = Arc::new(TrackLocalStaticRTP::new(video_track::picture_track(picture_ssrc)));
-        let picture_sender = connection.add_track(Arc::clone(&picture) as _).await?;
-        let picture = PictureEnds { sender: picture_sender, track: picture, ssrc: picture_ssrc };
-        Ok(Self { connection, sender, track, ssrc, picture })
+        let picture = PictureEnds::add(&connection, Which::Camera, own.camera).await?;
+        let screen = PictureEnds::add(&connection, Which::Screen, own.screen).await?;
+        Ok(Self { connection, sender, track, ssrc, picture, screen })
     }
+}
+
+impl PictureEnds {
+    async fn add(connection: &Arc<dyn PeerConnection>, which: Which, ssrc: u32) -> webrtc::error::Result<Self> {
+        let track = Arc::new(TrackLocalStaticRTP::new(video_track::picture_track(which, ssrc)));
+        let sender = connection.add_track(Arc::clone(&track) as _).await?;
+        Ok(Self { sender, track, ssrc })
+    }
+}
+
+/// Never 0, which stands for none.
+fn any_ssrc() -> std::io::Result<u32> {
+    getrandom::u32().map(|ssrc| ssrc.max(1)).map_err(|_| std::io::Error::other("no randomness"))
 }
 
 fn servers(network: &NetworkConfig, relays: &Relays) -> Vec<RTCIceServer> {

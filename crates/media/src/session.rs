@@ -17,6 +17,7 @@ use crate::error::MediaError;
 use crate::negotiation::{Negotiation, bare, vouched};
 use crate::peer::Peer;
 use crate::relay::is_stand_in;
+use crate::share::ScreenShare;
 use crate::stats::{CallStats, Shared};
 use crate::supervisor::Signal;
 use crate::video_track::{Shown, VideoPart, VideoStats};
@@ -33,6 +34,8 @@ struct Inner {
     peer: Peer,
     shared: Arc<Shared>,
     video: Arc<VideoPart>,
+    screen: Arc<VideoPart>,
+    their_screen: Sources,
     negotiation: tokio::sync::Mutex<Negotiation>,
     /// The microphone of a call that is not accepted yet.
     held_microphone: Mutex<Option<Microphone>>,
@@ -56,12 +59,17 @@ impl WeakCallMedia {
 /// The fingerprints of the peer's sealed description, as the supervisor needs them.
 pub(crate) type Vouched = Arc<Mutex<Vec<Fingerprint>>>;
 
+/// The sources of the peer's screen.
+pub(crate) type Sources = Arc<Mutex<Vec<u32>>>;
+
 /// What a session is made of.
 pub(crate) struct Parts {
     pub(crate) id: String,
     pub(crate) peer: Peer,
     pub(crate) shared: Arc<Shared>,
     pub(crate) video: Arc<VideoPart>,
+    pub(crate) screen: Arc<VideoPart>,
+    pub(crate) their_screen: Sources,
     pub(crate) held_microphone: Option<Microphone>,
     pub(crate) vouched: Vouched,
     pub(crate) loopback: bool,
@@ -73,8 +81,8 @@ pub(crate) struct Parts {
 
 impl CallMedia {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, peer, shared, video, held_microphone, vouched, loopback, signals, orders, stop, closed } =
-            parts;
+        let Parts { id, peer, shared, video, screen, their_screen, .. } = parts;
+        let Parts { held_microphone, vouched, loopback, signals, orders, stop, closed, .. } = parts;
         let negotiation = tokio::sync::Mutex::default();
         let held_microphone = Mutex::new(held_microphone);
         Self {
@@ -83,6 +91,8 @@ impl CallMedia {
                 peer,
                 shared,
                 video,
+                screen,
+                their_screen,
                 negotiation,
                 held_microphone,
                 vouched,
@@ -252,6 +262,26 @@ impl CallMedia {
         self.inner.video.set_camera(camera);
     }
 
+    /// Shows something of a screen beside the camera, something else, or nothing more with none.
+    pub fn set_screen(&self, share: Option<ScreenShare>) {
+        self.inner.screen.set_screen(share);
+    }
+
+    /// Whether the peer can be shown a screen: both descriptions have a place for it.
+    pub fn takes_screen(&self) -> bool {
+        self.inner.screen.agreed.load(Ordering::Acquire)
+    }
+
+    /// What the peer shows of a screen, always the newest; none while there is none.
+    pub fn screen_pictures(&self) -> watch::Receiver<Option<Shown>> {
+        self.inner.screen.theirs.subscribe()
+    }
+
+    /// How what is shown of screens is doing.
+    pub fn screen_stats(&self) -> VideoStats {
+        self.inner.screen.stats()
+    }
+
     /// The peer's picture, always the newest; none while there is none.
     pub fn pictures(&self) -> watch::Receiver<Option<Shown>> {
         self.inner.video.theirs.subscribe()
@@ -288,6 +318,8 @@ impl CallMedia {
         let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
         self.inner.video.agreed.store(sdp.kinds().contains(&MediaKind::Video), Ordering::Release);
+        self.inner.screen.agreed.store(sdp.has_screen(), Ordering::Release);
+        *self.inner.their_screen.lock().expect("no holder of this lock can panic") = sdp.screen_ssrcs().to_vec();
         self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
     }
 

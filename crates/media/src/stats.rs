@@ -70,8 +70,6 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     /// A track of the peer is being read.
     pub(crate) reading: AtomicBool,
-    /// A picture of the peer is being read.
-    pub(crate) watching: AtomicBool,
     pub(crate) input: Meter,
     pub(crate) output: Meter,
     /// What the meters said last, as bits of a float.

@@ -21,12 +21,12 @@ use crate::desk::Seat;
 use crate::error::{FailReason, MediaEvent};
 use crate::leg::{Inbound, Outbound, VoiceNews};
 use crate::paths::{Paths, own_addresses};
-use crate::peer::Peer;
-use crate::session::Vouched;
+use crate::peer::{Peer, PictureEnds};
+use crate::session::{Sources, Vouched};
 use crate::stats::Shared;
 use crate::usage::{Held, Hold, Usage};
-use crate::video_camera::VideoOut;
 use crate::video_packets;
+use crate::video_studio::VideoOut;
 use crate::video_track::{VideoNews, VideoPart};
 
 /// How often levels are told.
@@ -66,8 +66,12 @@ pub(crate) struct Supervisor {
     pub(crate) inbound: std_mpsc::SyncSender<Inbound>,
     pub(crate) voice: Option<Seat>,
     pub(crate) video: Arc<VideoPart>,
+    pub(crate) screen: Arc<VideoPart>,
+    /// The sources of the peer's screen, as its description says.
+    pub(crate) their_screen: Sources,
     pub(crate) video_news: mpsc::Receiver<VideoNews>,
     pub(crate) frames: Option<mpsc::Receiver<VideoOut>>,
+    pub(crate) screen_frames: Option<mpsc::Receiver<VideoOut>>,
     pub(crate) stop: CancellationToken,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) usage: Arc<Usage>,
@@ -175,7 +179,10 @@ impl Supervisor {
         let vouched = self.vouched.lock().expect("no holder of this lock can panic").clone();
         let fingerprint = binding::verify(&shown, &vouched).map_err(|_| FailReason::FingerprintMismatch)?;
         self.send_voice().await?;
-        self.send_picture().await?;
+        let (picture, screen) = (self.peer.picture.clone(), self.peer.screen.clone());
+        let (frames, screen_frames) = (self.frames.take(), self.screen_frames.take());
+        self.send_picture(&self.video, picture, frames).await?;
+        self.send_picture(&self.screen, screen, screen_frames).await?;
         if !self.shared.gate.open() {
             return Err(FailReason::Engine);
         }
@@ -207,6 +214,7 @@ impl Supervisor {
         let event = match news {
             VideoNews::Camera(state) => MediaEvent::Camera(state),
             VideoNews::Picture(state) => MediaEvent::Picture(state),
+            VideoNews::Screen(state) => MediaEvent::Screen(state),
         };
         self.tell(event).await;
     }
@@ -285,10 +293,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Reads the peer's voice and picture. A call has one of each; more tracks are not read.
+    /// Reads the peer's voice and pictures. A call has one voice, one camera and one screen; more tracks are not read.
     async fn read_track(&mut self, track: Arc<dyn TrackRemote>) {
         if track.kind().await == RtpCodecKind::Video {
-            return self.read_picture(track);
+            return self.read_picture(track).await;
         }
         if self.shared.reading.swap(true, Ordering::AcqRel) {
             return;
@@ -301,32 +309,40 @@ impl Supervisor {
         });
     }
 
-    fn read_picture(&mut self, track: Arc<dyn TrackRemote>) {
-        if self.shared.watching.swap(true, Ordering::AcqRel) {
+    async fn read_picture(&mut self, track: Arc<dyn TrackRemote>) {
+        let ssrcs = track.ssrcs().await;
+        let part = {
+            let theirs = self.their_screen.lock().expect("no holder of this lock can panic");
+            if ssrcs.iter().any(|ssrc| theirs.contains(ssrc)) { &self.screen } else { &self.video }
+        };
+        if part.watching.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (video, stop) = (Arc::clone(&self.video), self.stop.clone());
+        ssrcs.first().into_iter().for_each(|ssrc| part.stream().comes_from(*ssrc));
+        let (part, stop) = (Arc::clone(part), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(video_packets::receive(video, track)).await;
+            stop.run_until_cancelled(video_packets::receive(part, track)).await;
         });
     }
 
-    /// Starts the task that sends our picture, if both descriptions have one.
-    async fn send_picture(&mut self) -> Verdict {
-        let ends = self.peer.picture.clone();
+    /// Starts the task that sends one of our pictures, if both descriptions have it.
+    async fn send_picture(
+        &self,
+        part: &Arc<VideoPart>,
+        ends: PictureEnds,
+        frames: Option<mpsc::Receiver<VideoOut>>,
+    ) -> Verdict {
+        let (Some(frames), true) = (frames, part.agreed.load(Ordering::Acquire)) else { return Ok(()) };
         let parameters = ends.sender.get_parameters().await.map_err(|_| FailReason::Engine)?;
-        let payload_type = parameters.rtp_parameters.codecs.first().map(|codec| codec.payload_type);
-        let (Some(payload_type), true) = (payload_type, self.video.agreed.load(Ordering::Acquire)) else {
-            return Ok(());
-        };
-        let Some(frames) = self.frames.take() else { return Ok(()) };
-        let (video, stop) = (Arc::clone(&self.video), self.stop.clone());
+        let codec = parameters.rtp_parameters.codecs.first();
+        let Some(payload_type) = codec.map(|codec| codec.payload_type) else { return Ok(()) };
+        let (part, stop) = (Arc::clone(part), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(video_packets::send(video, ends.track, ends.ssrc, payload_type, frames)).await;
+            stop.run_until_cancelled(video_packets::send(part, ends.track, ends.ssrc, payload_type, frames)).await;
         });
         Ok(())
     }
@@ -361,9 +377,10 @@ impl Supervisor {
             tracing::debug!("the connection was closed already");
         }
         if let Some(voice) = self.voice.take() {
-            let video = Arc::clone(&self.video);
+            let (video, screen) = (Arc::clone(&self.video), Arc::clone(&self.screen));
             let joined = tokio::task::spawn_blocking(move || {
                 video.end();
+                screen.end();
                 voice.leave();
             });
             if tokio::time::timeout(RELEASING, joined).await.is_err() {

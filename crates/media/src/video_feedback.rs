@@ -25,7 +25,7 @@ use rtc::shared::error::Error;
 use video::{Arrivals, LipSync, Passed};
 
 use crate::SAMPLE_RATE;
-use crate::video_track::CLOCK;
+use crate::video_track::{CLOCK, Which};
 
 /// Above everything of the engine's own, so that what it repairs or repeats is seen once.
 const SLOT: usize = 14_000;
@@ -35,13 +35,22 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Feedback {
     opened: Instant,
+    camera: Stream,
+    screen: Stream,
+    lost_permille: AtomicU32,
+    arrivals: Mutex<Arrivals>,
+    sync: Mutex<LipSync>,
+}
+
+/// What was heard of one picture.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
     key_wanted: AtomicBool,
     goodbye: AtomicBool,
     /// Pictures that were shown since then.
     since_goodbye: AtomicU32,
-    lost_permille: AtomicU32,
-    arrivals: Mutex<Arrivals>,
-    sync: Mutex<LipSync>,
+    /// The source of the peer's picture; 0 while it is not known.
+    theirs: AtomicU32,
 }
 
 impl Feedback {
@@ -49,9 +58,8 @@ impl Feedback {
     pub(crate) fn new(opened: Instant) -> Self {
         Self {
             opened,
-            key_wanted: AtomicBool::new(false),
-            goodbye: AtomicBool::new(false),
-            since_goodbye: AtomicU32::new(0),
+            camera: Stream::default(),
+            screen: Stream::default(),
             lost_permille: AtomicU32::new(UNKNOWN),
             arrivals: Mutex::default(),
             sync: Mutex::default(),
@@ -63,15 +71,49 @@ impl Feedback {
         self: &Arc<Self>,
         registry: Registry,
         engine: &mut MediaEngine,
-        own_ssrc: u32,
+        own_ssrcs: OwnSources,
     ) -> rtc::shared::error::Result<Registry> {
         let registry = configure_twcc(configure_nack(registry, engine), engine)?;
         let estimator = Told { feedback: Arc::clone(self) };
-        let listener = Listener::new(Arc::clone(self), own_ssrc);
+        let listener = Listener::new(Arc::clone(self), own_ssrcs);
         Ok(registry
             // Without the engine's pacer: voice would wait in it behind the picture.
             .with(Slot::CongestionControl, CongestionControlBuilder::new(estimator).build())
             .with(Slot::from(SLOT), listener))
+    }
+
+    pub(crate) fn stream(&self, which: Which) -> &Stream {
+        match which {
+            Which::Camera => &self.camera,
+            Which::Screen => &self.screen,
+        }
+    }
+
+    /// Milliseconds since the call was opened.
+    pub(crate) fn ms(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.opened).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What the peer told of each of our packets.
+    pub(crate) fn arrivals<T>(&self, work: impl FnOnce(&mut Arrivals) -> T) -> T {
+        work(&mut self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the peer missed of our picture; asked once for each report.
+    pub(crate) fn take_lost_permille(&self) -> Option<u32> {
+        Some(self.lost_permille.swap(UNKNOWN, Ordering::AcqRel)).filter(|value| *value != UNKNOWN)
+    }
+
+    /// The peer's clocks.
+    pub(crate) fn sync<T>(&self, work: impl FnOnce(&mut LipSync) -> T) -> T {
+        work(&mut self.sync.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Stream {
+    /// Whether the peer wishes a key frame.
+    pub(crate) fn wants_key(&self) -> bool {
+        self.key_wanted.load(Ordering::Acquire)
     }
 
     /// Whether the peer wishes a key frame; asked once for each wish.
@@ -98,20 +140,21 @@ impl Feedback {
         }
     }
 
-    /// What the peer told of each of our packets.
-    pub(crate) fn arrivals<T>(&self, work: impl FnOnce(&mut Arrivals) -> T) -> T {
-        work(&mut self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Which source of the peer's it is.
+    pub(crate) fn comes_from(&self, ssrc: u32) {
+        self.theirs.store(ssrc, Ordering::Release);
     }
 
-    /// What the peer missed of our picture; asked once for each report.
-    pub(crate) fn take_lost_permille(&self) -> Option<u32> {
-        Some(self.lost_permille.swap(UNKNOWN, Ordering::AcqRel)).filter(|value| *value != UNKNOWN)
+    fn is_from(&self, ssrc: u32) -> bool {
+        ssrc != 0 && self.theirs.load(Ordering::Acquire) == ssrc
     }
+}
 
-    /// The peer's clocks.
-    pub(crate) fn sync<T>(&self, work: impl FnOnce(&mut LipSync) -> T) -> T {
-        work(&mut self.sync.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+/// The sources of our own pictures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnSources {
+    pub(crate) camera: u32,
+    pub(crate) screen: u32,
 }
 
 /// Stands in the place of an estimator of the engine's, and only notes what it is shown; the thought about it is
@@ -148,42 +191,48 @@ impl BandwidthEstimator for Told {
 /// Hears RTCP and passes everything on.
 struct Listener {
     feedback: Arc<Feedback>,
-    own_ssrc: u32,
+    own: OwnSources,
     voice: Option<u32>,
-    picture: Option<u32>,
     read: VecDeque<TaggedPacket>,
     written: VecDeque<TaggedPacket>,
 }
 
 impl Listener {
-    fn new(feedback: Arc<Feedback>, own_ssrc: u32) -> Self {
+    fn new(feedback: Arc<Feedback>, own: OwnSources) -> Self {
         let (read, written) = (VecDeque::new(), VecDeque::new());
-        Self { feedback, own_ssrc, voice: None, picture: None, read, written }
+        Self { feedback, own, voice: None, read, written }
+    }
+
+    /// What is known of our own picture with this source.
+    fn own(&self, ssrc: u32) -> Option<&Stream> {
+        match ssrc {
+            ssrc if ssrc == self.own.camera => Some(&self.feedback.camera),
+            ssrc if ssrc == self.own.screen => Some(&self.feedback.screen),
+            _ => None,
+        }
     }
 
     fn hear(&self, packet: &dyn rtcp::Packet) {
         let packet = packet.as_any();
         if let Some(pli) = packet.downcast_ref::<PictureLossIndication>() {
-            if pli.media_ssrc == self.own_ssrc {
-                self.feedback.wish_key();
-            }
+            self.own(pli.media_ssrc).into_iter().for_each(Stream::wish_key);
         } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
-            if fir.fir.iter().any(|entry| entry.ssrc == self.own_ssrc) {
-                self.feedback.wish_key();
-            }
+            fir.fir.iter().filter_map(|entry| self.own(entry.ssrc)).for_each(Stream::wish_key);
         } else if let Some(goodbye) = packet.downcast_ref::<Goodbye>() {
-            if self.picture.is_some_and(|picture| goodbye.sources.contains(&picture)) {
-                self.feedback.goodbye.store(true, Ordering::Release);
+            for stream in [&self.feedback.camera, &self.feedback.screen] {
+                if goodbye.sources.iter().any(|ssrc| stream.is_from(*ssrc)) {
+                    stream.goodbye.store(true, Ordering::Release);
+                }
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.hear_losses(&report.reports);
         } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
             self.hear_losses(&report.reports);
-            let ssrc = Some(report.ssrc);
+            let is_camera = self.feedback.camera.is_from(report.ssrc);
             self.feedback.sync(|sync| {
-                if ssrc == self.voice {
+                if Some(report.ssrc) == self.voice {
                     sync.on_voice_report(report.rtp_time, report.ntp_time, SAMPLE_RATE);
-                } else if ssrc == self.picture {
+                } else if is_camera {
                     sync.on_picture_report(report.rtp_time, report.ntp_time, CLOCK);
                 }
             });
@@ -191,8 +240,9 @@ impl Listener {
     }
 
     fn hear_losses(&self, reports: &[ReceptionReport]) {
-        if let Some(ours) = reports.iter().find(|report| report.ssrc == self.own_ssrc) {
-            let permille = u32::from(ours.fraction_lost) * 1_000 / 256;
+        let ours = reports.iter().filter(|report| self.own(report.ssrc).is_some());
+        if let Some(lost) = ours.map(|report| report.fraction_lost).max() {
+            let permille = u32::from(lost) * 1_000 / 256;
             self.feedback.lost_permille.store(permille, Ordering::Release);
         }
     }
@@ -233,8 +283,10 @@ impl Interceptor for Listener {
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
 
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
-        let stream = if info.clock_rate == CLOCK { &mut self.picture } else { &mut self.voice };
-        *stream = Some(info.ssrc);
+        // Which of two pictures is which, the descriptions say.
+        if info.clock_rate != CLOCK {
+            self.voice = Some(info.ssrc);
+        }
     }
 
     fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}

@@ -19,8 +19,8 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use crate::usage::Held;
 use crate::video_assembly::{Assembled, Assembly};
-use crate::video_camera::{FrameOut, VideoOut};
-use crate::video_track::{CLOCK, PictureState, Shown, VideoNews, VideoPart};
+use crate::video_studio::{FrameOut, VideoOut};
+use crate::video_track::{CLOCK, PictureState, Shown, VideoPart, Which};
 
 /// Payload of one packet: with all heads it fits every path.
 const MTU: usize = 1_140;
@@ -40,6 +40,8 @@ const FRAMES: usize = 8;
 const LOOK: Duration = Duration::from_millis(40);
 /// A picture that does not move for so long is gone.
 const GONE_MS: u64 = 4_000;
+/// A screen stands still for long, and comes again every two seconds even then.
+const SCREEN_GONE_MS: u64 = 10_000;
 
 /// Sends our frames while the gate is open.
 pub(crate) async fn send(
@@ -54,7 +56,6 @@ pub(crate) async fn send(
     // With picture ids no packet is shorter than readers expect.
     let mut payloader = Vp8Payloader::default();
     payloader.enable_picture_id = true;
-    let mut free = Instant::now();
     while let Some(out) = frames.recv().await {
         if !part.shared.gate.is_open() {
             continue;
@@ -72,12 +73,12 @@ pub(crate) async fn send(
         let last = payloads.len().saturating_sub(1);
         for (idx, payload) in payloads.into_iter().enumerate() {
             // What is late waits here; meanwhile the camera leaves pictures out. Voice never passes through here.
+            // Packets of two pictures take turns.
             let now = Instant::now();
-            let wait = free.saturating_duration_since(now);
+            let wait = part.path.reserve(now, takes(estimate, payload.len())).saturating_duration_since(now);
             if wait >= SHORTEST_WAIT {
                 tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
             }
-            free = free.max(now) + takes(estimate, payload.len());
             let marker = idx == last;
             let header = rtp::Header {
                 version: 2,
@@ -219,6 +220,8 @@ impl Reader {
 fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
     let Ok(mut decoder) = Decoder::new() else { return };
     let (mut freeze, mut number, mut last_ms) = (Freeze::default(), 0, None);
+    let is_screen = part.which == Which::Screen;
+    let gone_ms = if is_screen { SCREEN_GONE_MS } else { GONE_MS };
     while !part.shared.is_stopping() {
         match frames.recv_timeout(LOOK) {
             Ok(frame) => {
@@ -228,20 +231,21 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
                 match decoder.decode(&frame.data) {
                     Ok(Some(picture)) => {
                         let now = part.ms(Instant::now());
-                        let wait = part.feedback.sync(|sync| sync.wait_ms(now, frame.timestamp));
+                        let wait =
+                            part.feedback.sync(|sync| if is_screen { 0 } else { sync.wait_ms(now, frame.timestamp) });
                         // Frames behind this one wait in a short queue meanwhile.
                         std::thread::sleep(Duration::from_millis(wait));
                         let at = Instant::now();
                         number += 1;
-                        part.feedback.outlive_goodbye(FRAMES as u32);
+                        part.stream().outlive_goodbye(FRAMES as u32);
                         let counters = &part.counters;
                         counters.decoded.store(number, Ordering::Relaxed);
                         counters.width.store(picture.width(), Ordering::Relaxed);
                         counters.height.store(picture.height(), Ordering::Relaxed);
                         part.theirs.send_replace(Some(Shown { picture: Arc::new(picture), number, at }));
                         let began = last_ms.replace(part.ms(at)).is_none();
-                        if freeze.on_picture(part.ms(at)).is_some() || began {
-                            part.tell(VideoNews::Picture(PictureState::Moving));
+                        if !is_screen && freeze.on_picture(part.ms(at)).is_some() || began {
+                            part.tell_picture(PictureState::Moving);
                         }
                         let (count, frozen_ms) = freeze.sum();
                         counters.freezes.store(count, Ordering::Relaxed);
@@ -258,17 +262,17 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
             }
             Err(std_mpsc::RecvTimeoutError::Timeout) => {
                 let now = part.ms(Instant::now());
-                let left = part.feedback.take_goodbye();
-                if last_ms.is_some_and(|at| left || now.saturating_sub(at) > GONE_MS) {
+                let left = part.stream().take_goodbye();
+                if last_ms.is_some_and(|at| left || now.saturating_sub(at) > gone_ms) {
                     last_ms = None;
                     freeze.rest();
                     part.counters.width.store(0, Ordering::Relaxed);
                     part.counters.height.store(0, Ordering::Relaxed);
                     part.theirs.send_replace(None);
-                    part.tell(VideoNews::Picture(PictureState::Gone));
+                    part.tell_picture(PictureState::Gone);
                 }
                 if freeze.tick(now) == Some(FreezeChange::Frozen) {
-                    part.tell(VideoNews::Picture(PictureState::Frozen));
+                    part.tell_picture(PictureState::Frozen);
                 }
             }
             Err(std_mpsc::RecvTimeoutError::Disconnected) => return,

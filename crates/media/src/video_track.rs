@@ -14,10 +14,14 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use video::{CameraChoice, CameraError, Picture};
 
+use crate::share::ScreenShare;
 use crate::stats::Shared;
 use crate::usage::{Held, Usage};
-use crate::video_camera::{CameraThread, VideoOut};
-use crate::video_feedback::Feedback;
+use crate::video_camera::CameraThread;
+use crate::video_feedback::{Feedback, Stream};
+use crate::video_path::PicturePath;
+use crate::video_screen::ScreenThread;
+use crate::video_studio::VideoOut;
 
 /// Ticks of a picture's timestamps in a second (RFC 7741).
 pub(crate) const CLOCK: u32 = 90_000;
@@ -25,6 +29,13 @@ pub(crate) const CLOCK: u32 = 90_000;
 const VP8_PAYLOAD_TYPE: u8 = 96;
 /// Pictures that may wait for the network.
 const OUTBOUND: usize = 2;
+
+/// Which of the two pictures of a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    Camera,
+    Screen,
+}
 
 /// A picture to be drawn; always the newest.
 #[derive(Debug, Clone)]
@@ -67,6 +78,7 @@ pub enum PictureState {
 pub(crate) enum VideoNews {
     Camera(CameraState),
     Picture(PictureState),
+    Screen(PictureState),
 }
 
 /// Figures of the picture of a call.
@@ -120,8 +132,12 @@ pub(crate) struct Counters {
     pub(crate) frozen_ms: AtomicU64,
 }
 
-/// What the threads and tasks of one call's picture share.
+/// What the threads and tasks of one of a call's pictures share.
 pub(crate) struct VideoPart {
+    pub(crate) which: Which,
+    pub(crate) path: Arc<PicturePath>,
+    /// It is read already.
+    pub(crate) watching: AtomicBool,
     pub(crate) shared: Arc<Shared>,
     pub(crate) feedback: Arc<Feedback>,
     pub(crate) counters: Counters,
@@ -129,19 +145,22 @@ pub(crate) struct VideoPart {
     pub(crate) out: mpsc::Sender<VideoOut>,
     pub(crate) news: mpsc::Sender<VideoNews>,
     pub(crate) usage: Arc<Usage>,
-    /// Both descriptions have a picture.
+    /// Both descriptions have it.
     pub(crate) agreed: AtomicBool,
     pub(crate) own: watch::Sender<Option<Shown>>,
     pub(crate) theirs: watch::Sender<Option<Shown>>,
     /// The decoder cannot go on without a key frame.
     pub(crate) decoder_lost: AtomicBool,
     camera: Mutex<Option<CameraThread>>,
+    screen: Mutex<Option<ScreenThread>>,
     decoding: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl VideoPart {
     /// The part, and the frames that are to be sent.
     pub(crate) fn new(
+        which: Which,
+        path: &Arc<PicturePath>,
         shared: Arc<Shared>,
         feedback: Arc<Feedback>,
         news: mpsc::Sender<VideoNews>,
@@ -150,6 +169,9 @@ impl VideoPart {
     ) -> (Arc<Self>, mpsc::Receiver<VideoOut>) {
         let (out, frames) = mpsc::channel(OUTBOUND);
         let part = Self {
+            which,
+            path: Arc::clone(path),
+            watching: AtomicBool::new(false),
             shared,
             feedback,
             counters: Counters::default(),
@@ -162,6 +184,7 @@ impl VideoPart {
             theirs: watch::Sender::new(None),
             decoder_lost: AtomicBool::new(false),
             camera: Mutex::default(),
+            screen: Mutex::default(),
             decoding: Mutex::default(),
         };
         (Arc::new(part), frames)
@@ -178,14 +201,34 @@ impl VideoPart {
         *camera = CameraThread::start(Arc::clone(self), choice, before, hold);
     }
 
+    /// Shows something of a screen, or nothing more with none.
+    pub(crate) fn set_screen(self: &Arc<Self>, share: Option<ScreenShare>) {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = screen.take().map(ScreenThread::stop);
+        if self.shared.is_stopping() || share.is_none() && before.is_none() {
+            return;
+        }
+        let hold = self.usage.hold(Held::Thread);
+        *screen = ScreenThread::start(Arc::clone(self), share, before, hold);
+    }
+
+    /// What was heard of this picture.
+    pub(crate) fn stream(&self) -> &Stream {
+        self.feedback.stream(self.which)
+    }
+
     pub(crate) fn set_decoding(&self, thread: JoinHandle<()>) {
         *self.decoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     }
 
-    /// Ends both threads and waits for them. Blocks.
+    /// Ends the threads and waits for them. Blocks.
     pub(crate) fn end(&self) {
         let camera = self.camera.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = camera.map(CameraThread::stop) {
+            let _ = thread.join();
+        }
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = screen.map(ScreenThread::stop) {
             let _ = thread.join();
         }
         let decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -200,6 +243,13 @@ impl VideoPart {
 
     pub(crate) fn tell(&self, news: VideoNews) {
         let _ = self.news.try_send(news);
+    }
+
+    pub(crate) fn tell_picture(&self, state: PictureState) {
+        self.tell(match self.which {
+            Which::Camera => VideoNews::Picture(state),
+            Which::Screen => VideoNews::Screen(state),
+        });
     }
 
     pub(crate) fn stats(&self) -> VideoStats {
@@ -240,12 +290,17 @@ pub(crate) fn vp8_parameters() -> RTCRtpCodecParameters {
     RTCRtpCodecParameters { rtp_codec: vp8(), payload_type: VP8_PAYLOAD_TYPE }
 }
 
-pub(crate) fn picture_track(ssrc: u32) -> MediaStreamTrack {
+pub(crate) fn picture_track(which: Which, ssrc: u32) -> MediaStreamTrack {
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         codec: vp8(),
         ..Default::default()
     };
-    let (stream, track, label) = ("call".to_owned(), "picture".to_owned(), "picture".to_owned());
+    // A stream of its own, or a browser would take both for one picture that goes with the voice.
+    let (stream, track) = match which {
+        Which::Camera => ("call", "picture"),
+        Which::Screen => ("screen", "screen"),
+    };
+    let (stream, track, label) = (stream.to_owned(), track.to_owned(), track.to_owned());
     MediaStreamTrack::new(stream, track, label, RtpCodecKind::Video, vec![encoding])
 }

@@ -114,7 +114,7 @@ fn an_offer_without_a_picture_is_a_call_without_one() {
         let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
         let without = |sdp: String| {
             let end = sdp.find("m=video").expect("both offer a picture from the beginning");
-            sdp[..end].replace("BUNDLE 0 1", "BUNDLE 0")
+            sdp[..end].replace("BUNDLE 0 1 2", "BUNDLE 0")
         };
         common::introduce(&mut ana, &mut ben, without, |answer| answer).await;
         ben.until(|event| *event == MediaEvent::Connected).await;

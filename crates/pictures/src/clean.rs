@@ -6,7 +6,7 @@ use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
-use image::{AnimationDecoder, DynamicImage, Frame, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{AnimationDecoder, DynamicImage, Frame, ImageDecoder, ImageFormat, ImageReader, Limits, RgbaImage};
 
 use crate::{BYTES_LIMIT, Kind, PIXELS_LIMIT, PictureError, look};
 
@@ -18,6 +18,9 @@ const PREVIEW_SIDE: u32 = 40;
 
 /// Quality of the small picture.
 const PREVIEW_QUALITY: u8 = 60;
+
+/// Quality of pixels that are written as they are.
+const PIXELS_QUALITY: u8 = 80;
 
 /// Memory that drawing may take, in bytes.
 const MEMORY_LIMIT: u64 = 512 * 1024 * 1024;
@@ -128,6 +131,12 @@ fn jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, PictureError> {
     Ok(out)
 }
 
+/// Writes pixels (red, green, blue, one without meaning) as a JPEG, for somebody of this device to choose by.
+pub fn jpeg_of(width: u32, height: u32, rgba: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+    let pixels = RgbaImage::from_raw(width, height, rgba).ok_or(PictureError::Damaged)?;
+    jpeg(&DynamicImage::ImageRgba8(pixels), PIXELS_QUALITY)
+}
+
 fn preview(picture: &DynamicImage) -> Result<Vec<u8>, PictureError> {
     let small = picture.resize(PREVIEW_SIDE, PREVIEW_SIDE, FilterType::Triangle);
     jpeg(&small, PREVIEW_QUALITY)
@@ -137,6 +146,16 @@ fn preview(picture: &DynamicImage) -> Result<Vec<u8>, PictureError> {
 mod tests {
     use super::*;
     use crate::is_small_jpeg;
+
+    #[test]
+    fn pixels_become_a_jpeg_of_their_size() {
+        let jpeg = jpeg_of(320, 200, [200, 30, 30, 0].repeat(320 * 200)).unwrap();
+        assert!(is_small_jpeg(&jpeg, 320) && !is_small_jpeg(&jpeg, 319));
+        let read = image::load_from_memory(&jpeg).unwrap().to_rgb8();
+        assert!(read.get_pixel(100, 100).0[0] > 180 && read.get_pixel(100, 100).0[2] < 60);
+        assert_eq!(jpeg_of(320, 200, vec![0; 7]), Err(PictureError::Damaged));
+    }
+
     use image::{Rgb, RgbImage};
 
     fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {

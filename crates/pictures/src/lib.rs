@@ -6,7 +6,7 @@
 mod clean;
 mod sniff;
 
-pub use clean::{Clean, clean};
+pub use clean::{Clean, clean, jpeg_of};
 pub use sniff::{Kind, Seen, is_small_jpeg, kind_of, look};
 
 /// Most pixels of a picture that is drawn, here or in a window: 64 million.

@@ -74,6 +74,7 @@ mod retention;
 mod rules;
 mod sending;
 mod settling;
+mod sharing;
 mod sound;
 mod spoken;
 mod tasks;

@@ -1,4 +1,4 @@
-//! The picture of a call: the camera on and off, what is shown of both sides, and the pixels.
+//! The pictures of a call: the camera on and off, what is shown of both sides, and the pixels.
 
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ impl Home {
         if !call.is_held() && call.view.pictures.camera != CameraView::Off {
             media.set_camera(Some(self.rooms.media.config().camera));
         }
+        let shared = call.shared.as_ref().filter(|_| !call.is_held());
+        media.set_screen(shared.map(|shared| shared.share.clone()));
     }
 
     /// Takes the camera that was chosen now, where one is on.
@@ -86,7 +88,7 @@ impl Home {
         }
     }
 
-    fn change_pictures(&self, url: &Address, change: impl FnOnce(&mut Call)) -> Outcome<()> {
+    pub(crate) fn change_pictures(&self, url: &Address, change: impl FnOnce(&mut Call)) -> Outcome<()> {
         let mut state = self.state();
         let call = state.calls.find(url).ok_or_else(|| Failure::unknown("call"))?;
         let before: CallPictures = call.view.pictures.clone();
@@ -109,6 +111,7 @@ impl Home {
                 (None, _) => return Ok(Vec::new()),
                 (Some(media), PictureOf::Own) => media.own_pictures(),
                 (Some(media), PictureOf::Theirs) => media.pictures(),
+                (Some(media), PictureOf::Screen) => media.screen_pictures(),
             }
         };
         let fresh = |shown: &Option<Shown>| shown.as_ref().is_some_and(|shown| number(shown) != wish.after);

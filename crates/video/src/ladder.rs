@@ -7,6 +7,8 @@ pub struct Rung {
     pub width: u32,
     /// Rows.
     pub height: u32,
+    /// No more pictures in a second than this.
+    pub pictures: u32,
     /// Below this many bits per second a smaller picture looks better.
     pub least: u32,
     /// More bits per second show nothing more.
@@ -14,12 +16,27 @@ pub struct Rung {
 }
 
 const RUNGS: [Rung; 5] = [
-    Rung { width: 320, height: 180, least: 60_000, most: 250_000 },
-    Rung { width: 480, height: 270, least: 150_000, most: 450_000 },
-    Rung { width: 640, height: 360, least: 280_000, most: 900_000 },
-    Rung { width: 960, height: 540, least: 600_000, most: 1_600_000 },
-    Rung { width: 1_280, height: 720, least: 1_100_000, most: 2_500_000 },
+    Rung { width: 320, height: 180, pictures: 60, least: 60_000, most: 250_000 },
+    Rung { width: 480, height: 270, pictures: 60, least: 150_000, most: 450_000 },
+    Rung { width: 640, height: 360, pictures: 60, least: 280_000, most: 900_000 },
+    Rung { width: 960, height: 540, pictures: 60, least: 600_000, most: 1_600_000 },
+    Rung { width: 1_280, height: 720, pictures: 60, least: 1_100_000, most: 2_500_000 },
 ];
+
+/// The steps of a screen: its size in quarters, pictures in a second, and the least and the most bits per second for
+/// a whole screen of [`FULL`]. Letters that are read need their size more than they need to move.
+const SCREEN_RUNGS: [(u32, u32, u32, u32); 6] = [
+    (2, 2, 40_000, 150_000),
+    (2, 5, 90_000, 400_000),
+    (3, 5, 180_000, 700_000),
+    (4, 5, 300_000, 1_500_000),
+    (4, 10, 700_000, 2_500_000),
+    (4, 15, 1_200_000, 3_500_000),
+];
+/// The pixels that the rates above are for.
+const FULL: u64 = 1_920 * 1_080;
+/// A window with fewer pixels than this part of them needs as much, in percent.
+const SMALLEST_PERCENT: u64 = 30;
 
 /// What the voice takes, before anything else: Opus with its packets' heads.
 const VOICE: u32 = 45_000;
@@ -47,6 +64,8 @@ pub enum Setting {
         height: u32,
         /// At this rate.
         bits_per_second: u32,
+        /// No more pictures in a second than this.
+        pictures: u32,
     },
     /// The path carries the voice and no picture.
     Rest,
@@ -55,6 +74,7 @@ pub enum Setting {
 /// Where our picture stands.
 #[derive(Debug, Clone)]
 pub struct Ladder {
+    rungs: Vec<Rung>,
     rung: usize,
     highest: usize,
     resting: bool,
@@ -72,18 +92,40 @@ impl Ladder {
             rung.width <= camera_width.max(RUNGS[0].width) && rung.height <= camera_height.max(RUNGS[0].height)
         };
         let highest = RUNGS.iter().rposition(fits).unwrap_or(0);
-        Self { rung: highest.min(2), highest, resting: false, fits_since: None, climbed_at: None, hold_ms: HOLD_MS }
+        Self::of(RUNGS.to_vec(), highest.min(2), highest)
+    }
+
+    /// For a screen or a window of a size that is sent as it is: fewer pictures first, and a smaller one last.
+    pub fn for_screen(width: u32, height: u32) -> Self {
+        let share = (u64::from(width) * u64::from(height) * 100 / FULL).clamp(SMALLEST_PERCENT, 100);
+        let side = |side: u32, quarters: u32| (side * quarters / 4 / 2 * 2).max(2);
+        let rung = |(quarters, pictures, least, most): (u32, u32, u32, u32)| Rung {
+            width: side(width, quarters),
+            height: side(height, quarters),
+            pictures,
+            least: percent(least, share),
+            most: percent(most, share),
+        };
+        Self::of(SCREEN_RUNGS.map(rung).to_vec(), 3, SCREEN_RUNGS.len() - 1)
+    }
+
+    fn of(rungs: Vec<Rung>, rung: usize, highest: usize) -> Self {
+        Self { rungs, rung, highest, resting: false, fits_since: None, climbed_at: None, hold_ms: HOLD_MS }
     }
 
     /// The step it stands on.
     pub fn rung(&self) -> Rung {
-        RUNGS[self.rung]
+        self.rungs[self.rung]
     }
 
     /// Says what to do, for an estimate of what the whole path carries in bits per second.
     pub fn choose(&mut self, now_ms: u64, estimate: u32) -> Setting {
-        let budget = budget(estimate);
-        let lowest = RUNGS[0].least;
+        self.choose_within(now_ms, budget(estimate))
+    }
+
+    /// Says what to do with so many bits per second for this picture alone.
+    pub fn choose_within(&mut self, now_ms: u64, budget: u32) -> Setting {
+        let lowest = self.rungs[0].least;
         self.resting = if self.resting { budget < lowest } else { budget < percent(lowest, REST_PERCENT) };
         while self.rung > 0 && budget < self.rung().least {
             self.descend(now_ms);
@@ -92,8 +134,8 @@ impl Ladder {
         if self.resting {
             return Setting::Rest;
         }
-        let Rung { width, height, most, .. } = self.rung();
-        Setting::Send { width, height, bits_per_second: budget.min(most) }
+        let Rung { width, height, pictures, most, .. } = self.rung();
+        Setting::Send { width, height, bits_per_second: budget.min(most), pictures }
     }
 
     fn descend(&mut self, now_ms: u64) {
@@ -107,7 +149,7 @@ impl Ladder {
 
     fn climb(&mut self, now_ms: u64, budget: u32) {
         let fits = self.rung < self.highest
-            && RUNGS.get(self.rung + 1).is_some_and(|next| budget >= percent(next.least, ROOM_PERCENT));
+            && self.rungs.get(self.rung + 1).is_some_and(|next| budget >= percent(next.least, ROOM_PERCENT));
         if !fits {
             self.fits_since = None;
             return;
@@ -125,7 +167,36 @@ impl Ladder {
     }
 }
 
-/// What is left for the picture.
+/// What each of our pictures may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// The camera's, in bits per second.
+    pub camera: u32,
+    /// The screen's.
+    pub screen: u32,
+}
+
+/// What the camera may take beside a screen, in percent of what is left for both…
+const CAMERA_PERCENT: u64 = 35;
+/// …but this much first, so that on a narrow path a face stays and the screen becomes slow…
+const CAMERA_FIRST: u32 = 130_000;
+/// …and no more than this: it is shown small then.
+const CAMERA_MOST: u32 = 450_000;
+
+/// Divides what a path carries among our pictures. The voice's part is taken off before.
+pub fn shares(estimate: u32, camera_is_on: bool, screen_is_on: bool) -> Shares {
+    let budget = budget(estimate);
+    match (camera_is_on, screen_is_on) {
+        (_, false) => Shares { camera: budget, screen: 0 },
+        (false, true) => Shares { camera: 0, screen: budget },
+        (true, true) => {
+            let camera = percent(budget, CAMERA_PERCENT).clamp(CAMERA_FIRST, CAMERA_MOST).min(budget);
+            Shares { camera, screen: budget - camera }
+        }
+    }
+}
+
+/// What is left for pictures.
 fn budget(estimate: u32) -> u32 {
     percent(estimate, USED_PERCENT).saturating_sub(VOICE)
 }
@@ -215,5 +286,60 @@ mod tests {
     fn a_small_camera_is_not_blown_up() {
         assert_eq!(height(run(&mut Ladder::new(640, 360), 0, 60, 9_000_000)), 360);
         assert_eq!(height(run(&mut Ladder::new(160, 90), 0, 60, 9_000_000)), 180, "the lowest rung is always there");
+    }
+
+    fn pictures(setting: Setting) -> (u32, u32) {
+        match setting {
+            Setting::Send { height, pictures, .. } => (height, pictures),
+            Setting::Rest => (0, 0),
+        }
+    }
+
+    #[test]
+    fn a_screen_becomes_slow_before_it_becomes_small() {
+        let mut ladder = Ladder::for_screen(1_920, 1_080);
+        assert_eq!(pictures(ladder.choose_within(0, 600_000)), (1_080, 5), "it begins slow and whole");
+        let mut seen = Vec::new();
+        for (second, budget) in
+            [(0, 4_000_000), (60, 900_000), (70, 500_000), (80, 200_000), (90, 100_000), (100, 50_000)]
+        {
+            let last =
+                (second * 10..second * 10 + 50).map(|tenth| ladder.choose_within(tenth * 100, budget)).last().unwrap();
+            let last = if second == 0 {
+                (50..400).map(|tenth| ladder.choose_within(tenth * 100, budget)).last().unwrap()
+            } else {
+                last
+            };
+            seen.push(pictures(last));
+        }
+        assert_eq!(seen, [(1_080, 15), (1_080, 10), (1_080, 5), (810, 5), (540, 5), (540, 2)]);
+        assert_eq!(ladder.choose_within(200_000, 20_000), Setting::Rest);
+    }
+
+    #[test]
+    fn a_window_of_any_size_has_even_sides_on_every_rung() {
+        for (width, height) in [(2, 2), (400, 300), (1_918, 6), (402, 1_922), (1_920, 1_080)] {
+            let rungs = Ladder::for_screen(width, height).rungs;
+            assert!(
+                rungs
+                    .iter()
+                    .all(|rung| rung.width % 2 == 0 && rung.height % 2 == 0 && rung.width >= 2 && rung.height >= 2)
+            );
+            assert!(rungs.is_sorted_by_key(|rung| rung.least), "{rungs:?}");
+        }
+    }
+
+    #[test]
+    fn beside_a_screen_the_camera_has_a_little_and_has_it_first() {
+        assert_eq!(shares(1_000_000, true, false), Shares { camera: 755_000, screen: 0 });
+        assert_eq!(shares(1_000_000, false, true), Shares { camera: 0, screen: 755_000 });
+        let narrow = shares(200_000, true, true);
+        assert_eq!(narrow, Shares { camera: 115_000, screen: 0 }, "a face rather than a slow page");
+        let wide = shares(4_000_000, true, true);
+        assert_eq!(wide.camera, CAMERA_MOST);
+        for estimate in (0..6_000_000).step_by(10_000) {
+            let both = shares(estimate, true, true);
+            assert_eq!(both.camera + both.screen, budget(estimate), "{estimate}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One picture in I420, and how it is made, scaled and turned into other forms.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8;
+use fast_image_resize::pixels::{U8, U8x4};
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
@@ -86,6 +86,33 @@ impl Picture {
             (*u, *v) = (pair[0], pair[1]);
         }
         Ok(picture)
+    }
+
+    /// Converts the pixels of a screen (four bytes: blue, green, red, one without meaning), and makes them small enough
+    /// for both sides of `most` and for the limits of a picture, without changing their proportions.
+    pub fn from_screen(width: u32, height: u32, bgrx: &[u8], most: (u32, u32)) -> Result<Self, PictureError> {
+        let refused = PictureError::Size { width, height };
+        let pixels = width.checked_mul(height).filter(|pixels| *pixels > 0).ok_or(refused)?;
+        if bgrx.len() < pixels as usize * 4 {
+            return Err(PictureError::Short);
+        }
+        let (wide, high) = fitting(width, height, most).ok_or(refused)?;
+        let (range, matrix, mode) = (YuvRange::Limited, YuvStandardMatrix::Bt601, YuvConversionMode::Balanced);
+        if (wide, high) == (width / 2 * 2, height / 2 * 2) {
+            // An odd column or row at the end is left out.
+            return Self::converted(wide, high, bgrx, 4, |planes| {
+                yuv::bgra_to_yuv420(planes, bgrx, width * 4, range, matrix, mode)
+            });
+        }
+        let from = TypedImageRef::<U8x4>::from_buffer(width, height, bgrx).map_err(|_| PictureError::Short)?;
+        let mut scaled = vec![0; wide as usize * high as usize * 4];
+        let mut into = TypedImage::<U8x4>::from_buffer(wide, high, &mut scaled).map_err(|_| PictureError::Short)?;
+        let alg = ResizeAlg::Convolution(FilterType::CatmullRom);
+        let options = ResizeOptions::new().resize_alg(alg).use_alpha(false);
+        Resizer::new().resize_typed(&from, &mut into, &options).map_err(|_| PictureError::Convert)?;
+        Self::converted(wide, high, &scaled, 4, |planes| {
+            yuv::bgra_to_yuv420(planes, &scaled, wide * 4, range, matrix, mode)
+        })
     }
 
     fn converted(
@@ -187,6 +214,27 @@ fn sizes(width: u32, height: u32) -> Result<(usize, usize), PictureError> {
     Ok((luma, luma / 4))
 }
 
+/// The largest even size of the same proportions within `most` and the limits; none if a side would vanish.
+fn fitting(width: u32, height: u32, most: (u32, u32)) -> Option<(u32, u32)> {
+    let (wide, high) = (u64::from(width), u64::from(height));
+    // As a fraction: the largest of the three that make it small enough, and of one.
+    let mut scale = (1u64, 1u64);
+    for (limit, side) in [(most.0.min(MOST_SIDE), wide), (most.1.min(MOST_SIDE), high)] {
+        if u64::from(limit) * scale.1 < side * scale.0 {
+            scale = (limit.into(), side);
+        }
+    }
+    let even = |side: u64| u32::try_from(side * scale.0 / scale.1 / 2 * 2).ok().filter(|side| *side > 0);
+    let (wide, high) = (even(wide)?, even(high)?);
+    if wide * high <= MOST_PIXELS {
+        return Some((wide, high));
+    }
+    // Both sides are allowed but not together, as of a square of the longest.
+    let root = (f64::from(MOST_PIXELS) / (f64::from(wide) * f64::from(high))).sqrt();
+    let even = |side: u32| ((f64::from(side) * root) as u32 / 2 * 2).max(2);
+    Some((even(wide), even(high)))
+}
+
 fn copy_rows(into: &mut [u8], row: usize, from: &[u8], stride: usize) -> Result<(), PictureError> {
     if stride < row {
         return Err(PictureError::Short);
@@ -274,5 +322,45 @@ mod tests {
         let small = Scaler::default().scale(&picture, 32, 16).unwrap();
         assert_eq!((small.width(), small.height()), (32, 16));
         assert!(small.brightness(0.2, 0.5) < 30 && small.brightness(0.8, 0.5) > 180);
+    }
+
+    /// Red on the left, blue on the right.
+    fn screen(width: u32, height: u32) -> Vec<u8> {
+        let pixel = |x: u32| if x < width / 2 { [0, 0, 200, 0] } else { [200, 0, 0, 0] };
+        (0..height).flat_map(|_| (0..width).flat_map(pixel)).collect()
+    }
+
+    #[test]
+    fn a_screen_of_any_size_becomes_a_picture_of_its_proportions() {
+        let most = (1_920, 1_080);
+        for ((width, height), wanted) in [
+            ((1_280, 720), (1_280, 720)),
+            ((1_921, 1_081), (1_918, 1_080)),
+            ((401, 123), (400, 122)),
+            ((2, 2), (2, 2)),
+            ((2_560, 1_440), (1_920, 1_080)),
+            ((1_000, 3_000), (360, 1_080)),
+            ((3_840, 2), (1_920, 0)),
+        ] {
+            let made = Picture::from_screen(width, height, &screen(width, height), most);
+            if wanted.1 == 0 {
+                assert_eq!(made, Err(PictureError::Size { width, height }), "nothing would be left of it");
+                continue;
+            }
+            let made = made.unwrap();
+            assert_eq!((made.width(), made.height()), wanted, "{width} x {height}");
+            let rgba = made.to_rgba().unwrap();
+            let at = |x: u32| &rgba[((made.height() / 2 * made.width() + x) * 4) as usize..][..3];
+            let (left, right) = (at(0), at(made.width() - 1));
+            assert!(
+                made.width() < 8 || left[0] > 180 && left[2] < 30 && right[2] > 180 && right[0] < 30,
+                "{left:?} {right:?}"
+            );
+        }
+        assert!(Picture::from_screen(0, 5, &[], most).is_err());
+        assert_eq!(Picture::from_screen(4, 4, &[0; 63], most), Err(PictureError::Short));
+        assert!(Picture::from_screen(u32::MAX, u32::MAX, &[0; 63], most).is_err());
+        let square = Picture::from_screen(2_000, 2_000, &screen(2_000, 2_000), (1_920, 1_920)).unwrap();
+        assert!(square.width() * square.height() <= MOST_PIXELS && square.width() > 1_400);
     }
 }

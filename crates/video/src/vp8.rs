@@ -17,8 +17,12 @@ const CLOCK: i32 = 90_000;
 const SPEED: i32 = -8;
 /// A static part of the scene is not encoded again.
 const STATIC: i32 = 1;
-/// Coarsest and finest.
+/// Finest and coarsest.
 const QUANTISERS: (u32, u32) = (4, 56);
+/// The same of a screen: a coarser letter is not read.
+const SCREEN_QUANTISERS: (u32, u32) = (2, 42);
+/// libvpx looks for text and flat areas then.
+const SCREEN_CONTENT: i32 = 1;
 /// The most that one encoded picture may have; a call's largest key frame has a tenth of that.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -90,6 +94,15 @@ pub fn header(frame: &[u8]) -> Result<Header, CodecError> {
     Ok(Header::Key { width, height })
 }
 
+/// What is to be seen in pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// People: that it moves matters most.
+    Camera,
+    /// Letters and lines: that they can be read matters most.
+    Screen,
+}
+
 /// Encodes pictures of one size.
 pub struct Encoder {
     context: Box<vpx::vpx_codec_ctx_t>,
@@ -102,8 +115,18 @@ pub struct Encoder {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Opens an encoder for a size (even sides), at a rate in bits per second, with so many threads.
+    /// Opens an encoder of camera pictures for a size (even sides), at a rate in bits per second, with so many threads.
     pub fn new(width: u32, height: u32, bits_per_second: u32, threads: u32) -> Result<Self, CodecError> {
+        Self::of(Content::Camera, (width, height), bits_per_second, threads)
+    }
+
+    /// The same for what is to be seen in them.
+    pub fn of(
+        content: Content,
+        (width, height): (u32, u32),
+        bits_per_second: u32,
+        threads: u32,
+    ) -> Result<Self, CodecError> {
         Picture::black(width, height).map_err(|_| CodecError::Open)?;
         let mut config = MaybeUninit::zeroed();
         // SAFETY: the interface is static; the configuration is written before it is read, which the result tells.
@@ -125,6 +148,11 @@ impl Encoder {
         config.rc_undershoot_pct = 95;
         config.rc_overshoot_pct = 15;
         (config.rc_buf_initial_sz, config.rc_buf_optimal_sz, config.rc_buf_sz) = (300, 400, 600);
+        if content == Content::Screen {
+            (config.rc_min_quantizer, config.rc_max_quantizer) = SCREEN_QUANTISERS;
+            // A page that is turned is one large picture and then nothing.
+            (config.rc_buf_initial_sz, config.rc_buf_optimal_sz, config.rc_buf_sz) = (600, 800, 1_500);
+        }
         // Pictures are left out rather than sent too late.
         config.rc_dropframe_thresh = 30;
         config.rc_resize_allowed = 0;
@@ -143,11 +171,14 @@ impl Encoder {
         let mut encoder = Self { context, config, time: 0 };
         encoder.control(vpx::vp8e_enc_control_id::VP8E_SET_CPUUSED, SPEED)?;
         encoder.control(vpx::vp8e_enc_control_id::VP8E_SET_STATIC_THRESHOLD, STATIC)?;
+        if content == Content::Screen {
+            encoder.control(vpx::vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, SCREEN_CONTENT)?;
+        }
         Ok(encoder)
     }
 
     fn control(&mut self, what: vpx::vp8e_enc_control_id, value: i32) -> Result<(), CodecError> {
-        // SAFETY: both controls that are used take one `int`; the context is open.
+        // SAFETY: all controls that are used take one `int`; the context is open.
         done(unsafe { vpx::vpx_codec_control_(&mut *self.context, what as i32, value) }, CodecError::Open)
     }
 

@@ -98,6 +98,36 @@ fn a_frame_of_a_monstrous_size_never_reaches_the_library() {
     assert!(Encoder::new(16_384, 2, 1_000, 1).is_err() && Encoder::new(0, 0, 1_000, 1).is_err());
 }
 
+/// Lines of letters: dark dots of a font of 6 x 13 pixels, drawn by a rule.
+fn page(width: u32, height: u32) -> Picture {
+    let mut picture = Picture::black(width, height).unwrap();
+    for (y, row) in picture.luma_mut().chunks_exact_mut(width as usize).enumerate() {
+        for (x, pixel) in row.iter_mut().enumerate() {
+            let letter = (x / 6 * 31 + y / 13 * 17) as u32;
+            let dot = letter.wrapping_mul(2_654_435_761) >> ((x % 6 + y % 13 * 2) % 29) & 1;
+            *pixel = if x % 6 < 5 && y % 13 < 9 && dot == 1 { 30 } else { 230 };
+        }
+    }
+    picture
+}
+
+#[test]
+fn letters_on_a_screen_stay_sharp_where_a_camera_picture_would_blur() {
+    let page = page(1_280, 720);
+    let wrong = |content| {
+        let mut encoder = Encoder::of(content, (1_280, 720), 600_000, 1).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        // Two seconds at five pictures in a second.
+        let shown = (0..10).filter_map(|_| encoder.encode(&page, 200_000, false).unwrap());
+        let shown = shown.filter_map(|frame| decoder.decode(&frame.data).unwrap()).last().unwrap();
+        let dots = page.planes()[0].iter().zip(shown.planes()[0]);
+        dots.filter(|(was, is)| (**was > 128) != (**is > 128)).count()
+    };
+    let (screen, camera) = (wrong(Content::Screen), wrong(Content::Camera));
+    assert!(screen * 1_000 < 1_280 * 720, "{screen} dots are wrong, {camera} for a camera");
+    assert!(screen <= camera, "{screen} dots are wrong, {camera} for a camera");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

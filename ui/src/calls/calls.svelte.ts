@@ -1,5 +1,5 @@
 /** Keeps the calls that go on, the one that rings and the one that just ended. */
-import type { CallFigures, CallStage, CallView, PictureOf, Shell, Trouble } from '../shell/shell';
+import type { CallFigures, CallStage, CallView, PictureOf, ScreenSource, Shell, Trouble } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import type { Announcer } from '../shared/announcer.svelte';
 import type { Toasts } from '../shared/toasts.svelte';
@@ -31,7 +31,10 @@ export const STARTING = 'starting';
 export const isFilming = ({ pictures: { camera } }: CallView): boolean => camera.at === 'on' || camera.at === 'opening';
 
 /** Whether there is a picture to show, of either side. */
-export const isSeen = (call: CallView): boolean => isFilming(call) || call.pictures.theirs !== 'off';
+export const isSeen = (call: CallView): boolean => isFilming(call) || call.pictures.theirs !== 'off' || call.pictures.screen;
+
+/** Whether something of our screen is shown in it. */
+export const isSharing = ({ pictures: { share } }: CallView): boolean => share.at === 'on';
 
 /** The contact inside the app that says again what it hears. */
 export const ECHO = 'echo@echo.invalid';
@@ -42,6 +45,8 @@ export class Calls {
   actTrouble = $state<Trouble | null>(null);
   /** In a call of several: who speaks is shown large, or all alike. */
   spotlight = $state(false);
+  /** Somebody chooses what of their screen is to be shown. */
+  choosing = $state(false);
   #since = $state<Record<string, number>>({});
   #dismissed = new Set<string>();
   #givenUp = false;
@@ -71,6 +76,9 @@ export class Calls {
     const others = this.all.filter((call) => call.stage.at !== 'ended' && restsHere(call));
     return others.find((call) => !active || talkOf(call) !== talkOf(active)) ?? null;
   });
+
+  /** The call in which something of our screen is shown, wherever one is in the app. */
+  sharing = $derived.by(() => this.all.find((call) => call.stage.at !== 'ended' && isSharing(call)) ?? null);
 
   /** Whether one more call may begin: the one there is can rest meanwhile. */
   free = $derived.by(() => this.going === null || (isSpeaking(this.going.stage) && this.going.user !== ECHO && this.resting === null));
@@ -188,6 +196,25 @@ export class Calls {
     await this.#act(() => this.shell.ask({ ask: 'call.camera', input: { call, on } }));
   }
 
+  /** What of our screen can be shown, with small pictures. */
+  sources(): Promise<ScreenSource[]> {
+    return this.shell.ask({ ask: 'screen.sources' });
+  }
+
+  /** Shows a screen or a window; tells what is in the way, if anything is. */
+  async share(call: string, source: string): Promise<Trouble | null> {
+    try {
+      await this.shell.ask({ ask: 'call.share', input: { call, source } });
+      return null;
+    } catch (error) {
+      return troubleOf(error);
+    }
+  }
+
+  async unshare(call: string): Promise<void> {
+    await this.#act(() => this.shell.ask({ ask: 'call.unshare', input: { call } }));
+  }
+
   /** Puts a call on hold, or goes on with it; the app lets the other one rest then. */
   async hold(call: string, on: boolean): Promise<void> {
     if (!this.find(call)) return;
@@ -227,6 +254,7 @@ export class Calls {
     this.all = [];
     this.startTrouble = null;
     this.actTrouble = null;
+    this.choosing = false;
     this.#since = {};
     for (const known of [this.#dismissed, this.#declined, this.#accepted]) known.clear();
     this.#givenUp = false;
@@ -254,6 +282,7 @@ export class Calls {
     if (call.stage.at === 'ringing' && this.#accepted.has(call.call)) return;
     this.#keep(call);
     if (before?.stage.at !== call.stage.at) this.#tell(call);
+    if (before && before.pictures.screen !== call.pictures.screen) this.announcer.say(say(call.pictures.screen ? 'share.theirs' : 'share.theirs-over', { name: call.name }));
   }
 
   #takeEnd(call: CallView, before: CallView | undefined): void {
@@ -336,6 +365,6 @@ function blank(user: string, name: string): CallView {
   return {
     call: STARTING, user, name, identity: null, code: null, incoming: false, stage: { at: 'finding' },
     connectedAt: null, muted: false, theirMuted: false, inputLevel: 0, outputLevel: 0, microphone: '',
-    pictures: { camera: { at: 'off' }, theirs: 'off' }, hold: 'no', joint: null,
+    pictures: { camera: { at: 'off' }, theirs: 'off', share: { at: 'off' }, screen: false }, hold: 'no', joint: null,
   };
 }

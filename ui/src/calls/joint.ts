@@ -42,11 +42,14 @@ function standingOf(person: JointPerson, leg: CallView | null): Standing | null 
 /** Columns for so many cells: as near to a square as can be. */
 export const columnsOf = (count: number): number => Math.ceil(Math.sqrt(Math.max(count, 1)));
 
-/** Who is shown large: whom one chose, else who speaks loudest, else who was shown before, else anybody. */
+/** Who is shown large: whom one chose, else who shows a screen, else who speaks loudest, else who was shown before, else anybody. */
 export function largeOf(cells: Cell[], chosen: string | null, before: string | null): Cell | null {
   const of = (user: string | null) => cells.find((cell) => cell.user === user) ?? null;
   const loud = cells.filter((cell) => cell.standing === 'speaking').toSorted((a, b) => b.leg!.outputLevel - a.leg!.outputLevel);
+  // Whoever shows a screen wants it to be read.
+  const shows = cells.filter((cell) => cell.leg?.pictures.screen && (cell.standing === 'here' || cell.standing === 'speaking'));
+  const shown = shows.find((cell) => cell.user === before) ?? shows[0];
   // A cough does not take the place of who is speaking already.
   const still = loud.find((cell) => cell.user === before);
-  return of(chosen) ?? still ?? loud[0] ?? of(before) ?? cells.find((cell) => cell.standing === 'here') ?? cells[0] ?? null;
+  return of(chosen) ?? shown ?? still ?? loud[0] ?? of(before) ?? cells.find((cell) => cell.standing === 'here') ?? cells[0] ?? null;
 }

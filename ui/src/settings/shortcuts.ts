@@ -52,6 +52,7 @@ export const GROUPS: { words: Key; shortcuts: Shortcut[] }[] = [
       { words: 'shortcuts.full-screen', keys: ['F11'] },
       { words: 'shortcuts.hold', keys: ['H'] },
       { words: 'shortcuts.layout', keys: ['G'] },
+      { words: 'shortcuts.share', keys: ['S'] },
     ],
   },
 ];

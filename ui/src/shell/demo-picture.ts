@@ -3,8 +3,29 @@ import type { PictureOf } from './shell';
 
 const [WIDTH, HEIGHT] = [320, 180];
 
+/** A page of a table with a head, as somebody might show it. */
+function samplePage(number: number): ArrayBuffer {
+  const [width, height] = [960, 540];
+  const bytes = new ArrayBuffer(8 + (width * height * 3) / 2);
+  const head = new DataView(bytes);
+  head.setUint32(0, number, true);
+  head.setUint16(4, width, true);
+  head.setUint16(6, height, true);
+  const planes = new Uint8Array(bytes, 8);
+  planes.fill(128, width * height);
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      const line = row % 30 === 0 || column % 160 === 0;
+      const letter = row % 30 > 10 && row % 30 < 20 && column % 160 > 12 && column % 160 < 30 + ((column - (column % 160)) * 7 + (row - (row % 30)) * 13) % 100 && column % 7 < 5;
+      planes[row * width + column] = row < 30 ? (letter ? 235 : 90) : letter ? 50 : line ? 190 : 232;
+    }
+  }
+  return bytes;
+}
+
 /** A picture as shells give it: its number, its size, its planes. */
 export function samplePicture(whose: PictureOf, number: number): ArrayBuffer {
+  if (whose === 'screen') return samplePage(number);
   const bytes = new ArrayBuffer(8 + (WIDTH * HEIGHT * 3) / 2);
   const head = new DataView(bytes);
   head.setUint32(0, number, true);

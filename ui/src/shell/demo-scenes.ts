@@ -27,6 +27,17 @@ function addJoint(world: DemoWorld, count: number): void {
   }
 }
 
+/** A call with Ben, in which something is shown: `own` by us, `theirs` by him, `gone` no more. */
+function addSharing(world: DemoWorld, what: string): void {
+  const call = sampleCall({ call: 'call-ben', stage: { at: 'connected' }, connectedAt: Date.now() - 95_000 });
+  if (what === 'theirs') call.pictures = { ...call.pictures, camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on', screen: true };
+  if (what === 'own') call.pictures = { ...call.pictures, theirs: 'on', share: { at: 'on', kind: 'window', name: 'Budget 2027 – Sheets' } };
+  if (what === 'gone') call.pictures = { ...call.pictures, share: { at: 'ended', code: 'screen-gone' } };
+  if (what === 'none') world.screens = [];
+  if (what.startsWith('screen-')) world.refuse['screen.sources'] = { code: what, detail: 'as it is' };
+  world.calls.push(call);
+}
+
 const DAY = 24 * 60 * 60_000;
 
 /** Sets the world of a scene by its name; `name:value` gives details. */
@@ -78,8 +89,13 @@ export function sceneOf(scene: string): DemoWorld {
     if (name === 'hang') world.hang.push(value as Question['ask']);
     if (name === 'fail') world.refuse[value as Question['ask']] = { code: 'shell-lost', detail: 'the connection to the app was lost' };
     if (name === 'holding') addHolding(world);
+    if (name === 'sharing') addSharing(world, value);
+    if (name === 'joint-sharing') {
+      addJoint(world, 3);
+      world.calls[1]!.pictures = { ...world.calls[1]!.pictures, screen: true };
+    }
     if (name === 'joint') addJoint(world, Number(value || '5'));
-    if (name === 'seen') world.calls.push(sampleCall({ call: 'call-ben', stage: { at: 'connected' }, connectedAt: Date.now() - 180_000, pictures: { camera: { at: 'off' }, theirs: 'on' } }));
+    if (name === 'seen') world.calls.push(sampleCall({ call: 'call-ben', stage: { at: 'connected' }, connectedAt: Date.now() - 180_000, pictures: { camera: { at: 'off' }, theirs: 'on', share: { at: 'off' }, screen: false } }));
     if (name === 'second') world.calls.push(sampleCall({ call: 'ring-2', user: 'chiara.conti@studio.example', name: 'Chiara Conti', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'ringing') world.calls.push(sampleCall({ call: 'ring-1', incoming: true, stage: { at: 'ringing' } }));
     if (name === 'protection') world.app.protection = value as Protection;

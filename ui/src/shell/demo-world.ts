@@ -2,7 +2,8 @@
 import { sampleSpokenCode, sampleTrust, type TrustWorld } from './demo-trust';
 import { sampleBook } from './demo-book';
 import { sampleNote, samplePaper, samplePicture } from './demo-files';
-import type { AppState, CallDetails, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupInvite, GroupJoining, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload } from './shell';
+import { sampleScreens } from './demo-screens';
+import type { AppState, CallDetails, CallView, ChatMessage, ChatSummary, Consent, FileState, GroupInvite, GroupJoining, GroupView, IdentityLine, ModuleView, PersonCard, Question, Settings, SoundView, Trouble, Upload, ScreenSource } from './shell';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -23,6 +24,8 @@ export interface DemoWorld {
   modules: ModuleView[];
   consents: Consent[];
   calls: CallView[];
+  /** What of the screens can be shown. */
+  screens: ScreenSource[];
   /** Calls that are over. */
   book: CallDetails[];
   sound: SoundView;
@@ -145,7 +148,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       moduleOf('a.localhost', 'hyperty', 'running', 'chat'),
       { ...moduleOf('c.localhost', 'protocolstub', 'parked'), trouble: { code: 'stub-crashed', detail: 'crashed 5 times' } },
     ],
-    consents: [], calls: [], book: sampleBook(now), sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, invites: [], joining: [], files: { states: {}, uploads: [] }, refuse: {}, hang: [],
+    consents: [], calls: [], screens: sampleScreens(), book: sampleBook(now), sound: sampleSound(), trust: sampleTrust(now), timers: {}, groups: {}, invites: [], joining: [], files: { states: {}, uploads: [] }, refuse: {}, hang: [],
   };
 }
 
@@ -184,6 +187,6 @@ export function sampleCall(part: Partial<CallView> = {}): CallView {
   return {
     call: 'connection://a.localhost/1', user: 'ben@b.localhost', name: 'Ben Okafor',
     identity: identity('b.localhost', Date.now() - 5 * MINUTE), code: part.stage?.at === 'connected' ? sampleSpokenCode : null, incoming: false, stage: { at: 'finding' },
-    connectedAt: null, muted: false, theirMuted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', pictures: { camera: { at: 'off' }, theirs: 'off' }, hold: 'no', joint: null, ...part,
+    connectedAt: null, muted: false, theirMuted: false, inputLevel: 35, outputLevel: 60, microphone: 'Built-in microphone', pictures: { camera: { at: 'off' }, theirs: 'off', share: { at: 'off' }, screen: false }, hold: 'no', joint: null, ...part,
   };
 }

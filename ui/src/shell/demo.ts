@@ -260,6 +260,15 @@ export class DemoShell implements Shell {
         const { pictures } = world.calls.find((one) => one.call === call)!;
         return this.callGoes(call, { pictures: { ...pictures, camera: on ? { at: 'on', name: 'Built-in camera' } : { at: 'off' } } }), null;
       }
+      case 'screen.sources':
+        return world.screens;
+      case 'call.share': {
+        const { call, source } = question.input;
+        const { kind, name } = world.screens.find((one) => one.id === source) ?? refuse('screen-not-listed');
+        return this.#share(call, { at: 'on', kind, name }), null;
+      }
+      case 'call.unshare':
+        return this.#share(question.input.call, { at: 'off' }), null;
       case 'call.hold': {
         const { call, on } = question.input;
         const talk = talkOf(world.calls.find((one) => one.call === call)!);
@@ -314,6 +323,13 @@ export class DemoShell implements Shell {
     if (at < 0) this.world.calls.push(changed);
     else this.world.calls[at] = changed;
     this.tell({ news: 'call', data: changed });
+  }
+
+  #share(call: string, share: CallView['pictures']['share']): void {
+    const talk = talkOf(this.world.calls.find((one) => one.call === call)!);
+    for (const one of this.world.calls) {
+      if (talkOf(one) === talk) this.callGoes(one.call, { pictures: { ...one.pictures, share } });
+    }
   }
 
   #issuers(domain: string) {

@@ -40,6 +40,7 @@ import type { Profile } from './generated/Profile';
 import type { Question } from './generated/Question';
 import type { RecoveryState } from './generated/RecoveryState';
 import type { SafetyCode } from './generated/SafetyCode';
+import type { ScreenSource } from './generated/ScreenSource';
 import type { ScanOutcome } from './generated/ScanOutcome';
 import type { SavedFile } from './generated/SavedFile';
 import type { SearchAnswer } from './generated/SearchAnswer';
@@ -56,6 +57,8 @@ export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, Perso
 export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { FileBytes, FileState, FileTicket, Gallery, GroupDone, GroupReach, GroupView, SavedFile, Upload, VoiceState };
 export type { CallDetails, PastCall, PastCalls };
+export type { ScreenSource };
+export type { ScreenKind } from './generated/ScreenKind';
 export type { CallOutcome } from './generated/CallOutcome';
 export type { CallSample } from './generated/CallSample';
 export type { CallVerdict } from './generated/CallVerdict';
@@ -198,6 +201,9 @@ export interface Answers {
   'call.hangup': null;
   'call.mute': null;
   'call.camera': null;
+  'call.share': null;
+  'call.unshare': null;
+  'screen.sources': ScreenSource[];
   'call.hold': null;
   'call.add': CallView;
   'call.group': CallView;

@@ -196,7 +196,7 @@ describe('a call', () => {
     await user.click(screen.getByTestId('call-accept-seen'));
     expect(await shown('call-view-own')).toBeVisible();
     expect(screen.getByTestId('call-view-off')).toHaveTextContent('Ben Okafor’s camera is off');
-    shell.callGoes('in', { pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on' } });
+    shell.callGoes('in', { pictures: { camera: { at: 'on', name: 'Built-in camera' }, theirs: 'on', share: { at: 'off' }, screen: false } });
     expect(await shown('call-view-theirs')).toBeVisible();
     const self = screen.getByTestId('call-view-self');
     expect(self).toHaveAttribute('data-corner', 'bottom-end');
@@ -207,9 +207,58 @@ describe('a call', () => {
     await user.keyboard('v');
     await waitFor(() => expect(screen.getByTestId('call-camera')).toHaveAttribute('data-camera', 'off'));
     expect(screen.queryByTestId('call-view-self')).toBeNull();
-    shell.callGoes('in', { pictures: { camera: { at: 'failed', code: 'camera-in-use' }, theirs: 'frozen' } });
+    shell.callGoes('in', { pictures: { camera: { at: 'failed', code: 'camera-in-use' }, theirs: 'frozen', share: { at: 'off' }, screen: false } });
     expect(await shown('call-no-camera')).toHaveTextContent('Another app uses the camera');
     expect(screen.getByTestId('call-view-frozen')).toBeVisible();
+  });
+
+  it('shows a screen that was chosen, says so all the while, and stops', async () => {
+    const { shell, user } = await show('sharing');
+    await user.click(await shown('call-return'));
+    expect(screen.queryByTestId('sharing-bar')).toBeNull();
+    await user.click(await shown('call-share'));
+    expect(screen.getByTestId('share-start')).toBeDisabled();
+    await shown('share-sources');
+    expect(screen.getAllByTestId('share-source').map((source) => source.dataset['kind'])).toEqual(['screen', 'screen', 'window', 'window', 'window']);
+    expect(shell.times('call.share')).toBe(0);
+    await user.click(screen.getAllByRole('radio')[0]!);
+    await user.keyboard('{ArrowDown}{ArrowDown}');
+    await user.click(screen.getByTestId('share-start'));
+    expect(shell.asked).toContainEqual({ ask: 'call.share', input: { call: 'call-ben', source: 'window:1' } });
+    await waitFor(() => expect(screen.queryByTestId('share-picker')).toBeNull());
+    expect(await shown('sharing-bar')).toHaveTextContent('Ben Okafor sees your window “Budget 2027 – Sheets”');
+    await user.click(screen.getByTestId('call-minimise'));
+    expect(await shown('sharing-bar')).toBeVisible();
+    await user.click(screen.getByTestId('sharing-stop'));
+    await waitFor(() => expect(screen.queryByTestId('sharing-bar')).toBeNull());
+  });
+
+  it('says why no screen can be shown, and that a window was closed', async () => {
+    const { shell, user } = await show('sharing');
+    await user.click(await shown('call-return'));
+    shell.world.refuse['screen.sources'] = { code: 'screen-not-permitted', detail: 'refused' };
+    await user.click(await shown('call-share'));
+    expect(await shown('share-trouble')).toHaveTextContent('does not let this app see the screen');
+    delete shell.world.refuse['screen.sources'];
+    shell.world.screens = [];
+    await user.click(screen.getByTestId('share-again'));
+    expect(await shown('share-empty')).toBeVisible();
+    await user.click(screen.getByTestId('share-cancel'));
+    const { pictures } = shell.world.calls[0]!;
+    shell.callGoes('call-ben', { pictures: { ...pictures, share: { at: 'ended', code: 'screen-gone' } } });
+    expect(await shown('call-share-ended')).toHaveTextContent('closed');
+  });
+
+  it('shows their screen large and their face small', async () => {
+    const { shell, user } = await show('sharing');
+    await user.click(await shown('call-return'));
+    const { pictures } = shell.world.calls[0]!;
+    shell.callGoes('call-ben', { pictures: { ...pictures, screen: true, theirs: 'on' } });
+    expect(await shown('call-view-screen')).toBeVisible();
+    expect(screen.getByTestId('call-view-theirs')).toBeVisible();
+    expect(screen.getByTestId('call-views')).toHaveAttribute('data-screen', 'true');
+    shell.callGoes('call-ben', { pictures: { ...pictures, screen: false, theirs: 'on' } });
+    await waitFor(() => expect(screen.queryByTestId('call-view-screen')).toBeNull());
   });
 
   it('that lost its path says so and keeps its time, and a drop offers to call back', async () => {

@@ -1,5 +1,5 @@
 /** Acts on the keys that hold everywhere. */
-import { isFilming, isSpeaking, restsHere } from '../calls/calls.svelte';
+import { ECHO, isFilming, isSpeaking, restsHere } from '../calls/calls.svelte';
 import { toggleFullScreen } from '../calls/full-screen';
 import type { CallView } from '../shell/shell';
 import { takesSpace, takesText, walkRegions } from '../shared/focus';
@@ -142,6 +142,13 @@ export function releaseKey(app: App, event: KeyboardEvent): void {
   if (event.key === ' ') app.calls.hush();
 }
 
+/** S chooses what of the screen is shown, or ends it. */
+function shareKey(app: App, going: CallView): void {
+  const { sharing } = app.calls;
+  if (sharing) void app.calls.unshare(sharing.call);
+  else app.calls.choosing = going.user !== ECHO;
+}
+
 function plainKey(app: App, event: KeyboardEvent): boolean {
   if (takesText(event.target) || event.key.length !== 1) return false;
   const { going } = app.calls;
@@ -149,8 +156,9 @@ function plainKey(app: App, event: KeyboardEvent): boolean {
     // A button that has the focus takes Space for itself.
     if (event.key === ' ') return going !== null && !takesSpace(event.target) && app.calls.talk(going.call);
     const key = event.key.toLowerCase();
-    if (!going || (key !== 'v' && !isSpeaking(going.stage)) || !['m', 'v', 'h', 'g'].includes(key)) return false;
+    if (!going || (key !== 'v' && !isSpeaking(going.stage)) || !['m', 'v', 'h', 'g', 's'].includes(key)) return false;
     if (key === 'h') void holdKey(app, going);
+    else if (key === 's') shareKey(app, going);
     else if (key === 'g') app.calls.spotlight = !app.calls.spotlight;
     else if (key === 'm') void app.calls.mute(going.call, !going.muted);
     else void app.calls.camera(going.call, !isFilming(going));

@@ -77,6 +77,7 @@ impl Home {
             if call.view.pictures.camera != CameraView::Off {
                 media.set_camera((!held).then(|| self.rooms.media.config().camera));
             }
+            call.show_share();
         }
         self.tell(News::Call(call.view.clone()));
     }

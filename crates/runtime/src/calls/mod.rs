@@ -36,6 +36,8 @@ pub(crate) struct Calls {
     made: u64,
     attempts: Attempts,
     joints: joint::Joints,
+    /// What of our screen can be shown.
+    pub(crate) sharing: crate::sharing::Sharing,
     /// Until when the credentials for the relays are good, or it is known that there are none.
     pub(crate) relays_until: i64,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Call {
     pub(crate) preparing: Preparing,
     /// The joint call it is a leg of.
     pub(crate) joint: Option<JointId>,
+    /// What of our screen is shown in it.
+    pub(crate) shared: Option<crate::sharing::Shared>,
     /// Whether we put it on hold, and whether they did.
     rests: (bool, bool),
     /// A leg that is answered by itself: it is not shown while it would ring.
@@ -96,6 +100,7 @@ impl Call {
             searches: Default::default(),
             preparing: Default::default(),
             joint: None,
+            shared: None,
             rests: (false, false),
             unseen: false,
         }
@@ -144,6 +149,8 @@ impl Calls {
         let Some(like) = like else { return };
         leg.view.muted = like.view.muted;
         leg.view.joint = like.view.joint.clone();
+        leg.shared = like.shared.clone();
+        leg.view.pictures.share = like.view.pictures.share.clone();
         if like.view.pictures.camera != CameraView::Off {
             leg.view.pictures.camera = CameraView::Opening;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call::{ByeReason, CallMachine, Input};
 use contract::CallStage;
-use media::{FailReason, MediaEvent};
+use media::{FailReason, MediaEvent, PictureState};
 use message::{Address, Message, MessageType};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ impl Home {
             MediaEvent::Device { direction, state } => self.show_device(url, direction, state),
             MediaEvent::Camera(camera) => self.show_camera(url, camera),
             MediaEvent::Picture(picture) => self.show_picture(url, picture),
+            MediaEvent::Screen(screen) => self.show_screen(url, screen != PictureState::Gone),
             MediaEvent::Interrupted => self.happened(url, Input::Interrupted),
             MediaEvent::Resumed => self.happened(url, Input::Resumed),
             MediaEvent::PathWanted => {

@@ -31,7 +31,7 @@ const GALLERY_PAGE: usize = 60;
 /// Names that are tried when a folder has one already.
 const NAMES_LIMIT: u32 = 1_000;
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 

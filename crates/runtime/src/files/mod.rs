@@ -26,6 +26,7 @@ use crate::chat::{Attached, Body};
 use crate::home::{Home, State, body, now_ms};
 use crate::records::{ChildValue, kind};
 use crate::trouble::{Failure, Outcome};
+pub(crate) use look::base64;
 pub(crate) use shelf::Shelf;
 use staging::Staged;
 

@@ -33,6 +33,7 @@ mod recovery;
 mod resetting;
 mod seeing;
 mod several_calls;
+mod sharing;
 mod trapezoid;
 mod two_domains;
 mod unchecked;

@@ -40,7 +40,7 @@ impl Drawn {
 }
 
 /// The numbers that so many pictures carry, one drawn after the other.
-async fn drawn(person: &Person, call: &str, whose: PictureOf, count: usize) -> Vec<u32> {
+pub(crate) async fn drawn(person: &Person, call: &str, whose: PictureOf, count: usize) -> Vec<u32> {
     let (mut seen, mut after) = (Vec::new(), 0);
     let drawing = async {
         while seen.len() < count {
@@ -63,7 +63,7 @@ async fn switch_camera(person: &Person, call: &str, on: bool) {
 }
 
 /// Waits until the pictures of a person's call are as they should be.
-async fn sees(person: &Person, wanted: impl Fn(&CallPictures) -> bool) {
+pub(crate) async fn sees(person: &Person, wanted: impl Fn(&CallPictures) -> bool) {
     let looking = async {
         loop {
             let calls: Vec<CallView> = person.ask(Question::CallList).await.unwrap();
@@ -80,7 +80,7 @@ async fn sees(person: &Person, wanted: impl Fn(&CallPictures) -> bool) {
 }
 
 /// Ana calls with her camera on; gives what each calls the call.
-async fn call_with_camera(stage: &mut Stage) -> (String, String) {
+pub(crate) async fn call_with_camera(stage: &mut Stage) -> (String, String) {
     let placed: CallView = stage.ana.ask(Question::CallStart { user: "ben@b.localhost".into() }).await.unwrap();
     switch_camera(&stage.ana, &placed.call, true).await;
     let ringing = stage.ben.sees_call(&CallStage::Ringing).await;

@@ -13,22 +13,22 @@ use tokio::time::sleep;
 use crate::common;
 use crate::voices::{Voice, longest_pause, seconds};
 
-const ANA: &str = "ana@a.localhost";
-const BEN: &str = "ben@b.localhost";
-const CLEO: &str = "cleo@b.localhost";
+pub(crate) const ANA: &str = "ana@a.localhost";
+pub(crate) const BEN: &str = "ben@b.localhost";
+pub(crate) const CLEO: &str = "cleo@b.localhost";
 
 /// Ana at one domain, Ben and Cleo at another; Ana knows both, and they do not know each other.
-struct Stage {
+pub(crate) struct Stage {
     domains: [Domain; 2],
-    ana: Person,
-    ben: Person,
-    cleo: Person,
+    pub(crate) ana: Person,
+    pub(crate) ben: Person,
+    pub(crate) cleo: Person,
     voices: [Voice; 3],
     folder: TempDir,
 }
 
 impl Stage {
-    async fn friends_of_ana() -> Self {
+    pub(crate) async fn friends_of_ana() -> Self {
         common::logs();
         let folder = TempDir::new().unwrap();
         let voices = [("ana", 440.0), ("ben", 700.0), ("cleo", 1_130.0)];
@@ -55,7 +55,7 @@ impl Stage {
     }
 
     /// Everybody closes the app; what they heard is left, with the folder it is in.
-    async fn close(self) -> ([Voice; 3], TempDir) {
+    pub(crate) async fn close(self) -> ([Voice; 3], TempDir) {
         for mut person in [self.ana, self.ben, self.cleo] {
             person.close().await;
         }
@@ -73,26 +73,26 @@ async fn with(person: &Person, user: &str) -> Vec<CallView> {
 }
 
 /// Waits until a call with somebody is so.
-async fn sees(person: &Person, user: &str, what: &str, wanted: impl Fn(&CallView) -> bool) -> CallView {
+pub(crate) async fn sees(person: &Person, user: &str, what: &str, wanted: impl Fn(&CallView) -> bool) -> CallView {
     let what = format!("a call with {user} that is {what}");
     person.until(&what, async |person| with(person, user).await.into_iter().find(|call| wanted(call))).await
 }
 
-async fn connected(person: &Person, user: &str) -> CallView {
+pub(crate) async fn connected(person: &Person, user: &str) -> CallView {
     sees(person, user, "connected", |call| call.stage == CallStage::Connected).await
 }
 
-async fn calls(from: &Person, user: &str) -> CallView {
+pub(crate) async fn calls(from: &Person, user: &str) -> CallView {
     from.ask(Question::CallStart { user: user.into() }).await.unwrap()
 }
 
-async fn accepts(person: &Person, user: &str) -> CallView {
+pub(crate) async fn accepts(person: &Person, user: &str) -> CallView {
     let call = sees(person, user, "ringing", |call| call.stage == CallStage::Ringing).await;
     person.ask::<Value>(Question::CallAccept { call: call.call.clone() }).await.unwrap();
     call
 }
 
-async fn hold(person: &Person, call: &CallView, on: bool) {
+pub(crate) async fn hold(person: &Person, call: &CallView, on: bool) {
     person.ask::<Value>(Question::CallHold { call: call.call.clone(), on }).await.unwrap();
 }
 

@@ -3,4 +3,4 @@
 /**
  * Whose picture.
  */
-export type PictureOf = "own" | "theirs";
+export type PictureOf = "own" | "theirs" | "screen";

@@ -524,7 +524,19 @@ call: string,
 /**
  * On.
  */
-on: boolean, } } | { "ask": "call.hold", "input": { 
+on: boolean, } } | { "ask": "screen.sources" } | { "ask": "call.share", "input": { 
+/**
+ * Which call.
+ */
+call: string, 
+/**
+ * Which source.
+ */
+source: string, } } | { "ask": "call.unshare", "input": { 
+/**
+ * Which call.
+ */
+call: string, } } | { "ask": "call.hold", "input": { 
 /**
  * Which call.
  */
