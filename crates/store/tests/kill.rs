@@ -51,7 +51,7 @@ fn send(store: &Store, ana: &Device) {
                 to_domain: "b.localhost".into(),
                 to: INBOX.into(),
                 message: keys::b64url(&sealed),
-                child: Some(id),
+                children: vec![id],
                 ..OutboxRow::default()
             })
             .map(drop)
@@ -120,7 +120,7 @@ fn deliver(store: &Store, ben: &Device, bens: &MemoryVault, read: i64, kill: u32
     let last = store.read(|tx| tx.last_child(CHAT)).unwrap().map_or(0, |row| row.seq);
     assert_eq!(last, read + waiting.len() as i64, "kill {kill}: a message is kept but does not wait, or waits unkept");
     for (row, seq) in waiting.iter().zip(read + 1..) {
-        let child = store.read(|tx| tx.child(row.child.as_deref().unwrap())).unwrap().unwrap();
+        let child = store.read(|tx| tx.child(&row.children[0])).unwrap().unwrap();
         assert_eq!((child.seq, child.state), (seq, ChildState::Queued));
         let sealed = keys::from_b64url(&row.message).unwrap();
         let opened =

@@ -273,7 +273,7 @@ fn a_thief_of_the_disk_finds_no_name_no_address_and_no_word() {
                 to_domain: "secretdomain.example".into(),
                 to: "hyperty://secretdomain.example/inbox".into(),
                 message: "the treasure is under the oak".into(),
-                child: Some("secret-child-id".into()),
+                children: vec!["secret-child-id".into()],
                 ..OutboxRow::default()
             })?;
             tx.seen("secret-mark")?;

@@ -144,8 +144,7 @@ impl Party {
             self.store.write(|tx| tx.outbox_done(row.id)).unwrap();
         }
         let sealed = |row: &store::OutboxRow| {
-            let body: Value = serde_json::from_str(&row.message).unwrap();
-            let bytes = keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap();
+            let bytes = keys::from_b64url(&row.message).unwrap();
             crate::parcel::unpack(&bytes).0.to_vec()
         };
         rows.iter().map(sealed).collect()
@@ -156,8 +155,9 @@ impl Party {
         let mut beside = Vec::new();
         let mut all = std::collections::VecDeque::from(all);
         while let Some(bytes) = all.pop_front() {
-            let Taken { follow, .. } =
-                take(&self.store, &self.me, &mut self.policy, &bytes, After::News, now_ms()).unwrap();
+            let (me, policy) = (&self.me, &mut self.policy);
+            let taken = self.store.write(|tx| take(tx, me, policy, &bytes, After::News, now_ms()));
+            let Taken { follow, .. } = taken.unwrap();
             if follow.iter().any(|step| matches!(step, Follow::RetryEarly(_))) {
                 let mut object = self.object();
                 let early = std::mem::take(&mut object.early);
