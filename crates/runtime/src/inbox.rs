@@ -305,7 +305,7 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
     if first.to.base() != url {
         return Err(Failure::new("malformed", "the message is for another object than its group"));
     }
-    let hands_over = leases::is_hand_over(&inner);
+    let hands_over = leases::is_hand_over(first);
     let mut follow = match known {
         Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, first) => {
             first_word(tx, me, policy, Some(object), &url, &author, first, now)?
