@@ -1,9 +1,9 @@
 //! Several children of one author in one sealed message: the inner messages, as a JSON list.
 //!
 //! Under load a device says many things in a moment. To seal, carry, open and acknowledge them one by one costs many
-//! times what they are; together they leave in their order, and come in it or not at all.
+//! times what they are; together they leave in their order and come in it. One that is refused is refused alone.
 
-use message::{Message, MessageType};
+use message::{Address, Message, MessageType};
 use serde_json::value::RawValue;
 
 use crate::trouble::{Failure, Outcome};
@@ -22,30 +22,47 @@ pub(crate) fn write(inner: &[Message]) -> String {
     }
 }
 
-/// What was sealed: an inner message of any kind, or several children.
-pub(crate) fn read(plaintext: &[u8]) -> Outcome<Vec<Message>> {
+/// What was sealed.
+pub(crate) enum Sealed {
+    /// An inner message of any kind.
+    One(Message),
+    /// Several children, and why others beside them are none: each is refused alone.
+    Many(Vec<Message>, Vec<Failure>),
+}
+
+/// Reads what was sealed for an object.
+pub(crate) fn read(plaintext: &[u8], url: &Address) -> Outcome<Sealed> {
     let malformed = |error: &dyn std::fmt::Display| Failure::new("malformed", error);
     if plaintext.first() != Some(&b'[') {
-        return Ok(vec![Message::from_json(plaintext).map_err(|e| malformed(&e))?]);
+        let one = Message::from_json(plaintext).map_err(|e| malformed(&e))?;
+        if one.to.base() != *url {
+            return Err(malformed(&"the message is for another object than its group"));
+        }
+        return Ok(Sealed::One(one));
     }
     let texts: Vec<&RawValue> = serde_json::from_slice(plaintext).map_err(|e| malformed(&e))?;
     if texts.len() < 2 || texts.len() > BUNDLE_LIMIT {
         return Err(malformed(&"a bundle has more than one child, and no more than it may"));
     }
-    let inner = texts.iter().map(|text| Message::from_json(text.get().as_bytes()));
-    let inner: Vec<Message> = inner.collect::<Result<_, _>>().map_err(|e| malformed(&e))?;
-    let first = &inner[0];
-    let alike =
-        |one: &Message| one.kind == MessageType::Create && one.to == first.to && one.to.path().ends_with("/children/");
-    if !inner.iter().all(alike) {
-        return Err(malformed(&"a bundle is of children of one object"));
+    let (mut children, mut refused) = (Vec::with_capacity(texts.len()), Vec::new());
+    for text in texts {
+        match Message::from_json(text.get().as_bytes()) {
+            Ok(one) if one.kind == MessageType::Create && below(&one.to, url) == Some("children") => children.push(one),
+            Ok(_) => refused.push(malformed(&"a bundle is of children of its object")),
+            Err(error) => refused.push(malformed(&error)),
+        }
     }
-    Ok(inner)
+    Ok(Sealed::Many(children, refused))
+}
+
+/// Which part of an object an address names.
+fn below<'a>(to: &'a Address, url: &Address) -> Option<&'a str> {
+    Some(to.as_str().strip_prefix(url.as_str())?.strip_prefix('/')?.trim_matches('/'))
 }
 
 #[cfg(test)]
 mod tests {
-    use message::{Address, Body};
+    use message::Body;
 
     use super::*;
 
@@ -59,22 +76,42 @@ mod tests {
         (0..count).map(|number| child("comm://a.localhost/one", number)).collect()
     }
 
-    #[test]
-    fn children_come_out_of_a_bundle_in_the_order_in_which_they_went_in() {
-        for count in [1, 2, BUNDLE_LIMIT] {
-            assert_eq!(read(write(&children(count)).as_bytes()).unwrap(), children(count));
+    fn read_back(plaintext: &[u8]) -> (Vec<Message>, usize) {
+        match read(plaintext, &Address::parse("comm://a.localhost/one").unwrap()).unwrap() {
+            Sealed::One(one) => (vec![one], 0),
+            Sealed::Many(children, refused) => (children, refused.len()),
         }
     }
 
     #[test]
-    fn nothing_hides_in_a_bundle() {
-        let refused = |inner: &[Message]| read(write(inner).as_bytes()).unwrap_err().code;
-        assert_eq!(refused(&[]), "malformed", "nobody");
-        assert_eq!(refused(&children(BUNDLE_LIMIT + 1)), "malformed", "too many");
-        let [one, mut other] = [child("comm://a.localhost/one", 1), child("comm://a.localhost/two", 2)];
-        assert_eq!(refused(&[one.clone(), other.clone()]), "malformed", "another object");
-        (other.kind, other.to) = (MessageType::Event, one.to.clone());
-        assert_eq!(refused(&[one, other]), "malformed", "no child");
-        assert_eq!(read(b"[[]]").unwrap_err().code, "malformed");
+    fn children_come_out_of_a_bundle_in_the_order_in_which_they_went_in() {
+        for count in [1, 2, BUNDLE_LIMIT] {
+            assert_eq!(read_back(write(&children(count)).as_bytes()), (children(count), 0));
+        }
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_refused_as_a_whole() {
+        let url = Address::parse("comm://a.localhost/one").unwrap();
+        let refused = |plaintext: &[u8]| read(plaintext, &url).err().map(|failure| failure.code);
+        for bad in [write(&[]), write(&children(BUNDLE_LIMIT + 1)), format!("[{}]", write(&children(1))), "[".into()] {
+            assert_eq!(refused(bad.as_bytes()).as_deref(), Some("malformed"), "{bad}");
+        }
+        let other = child("comm://a.localhost/two", 1);
+        assert_eq!(refused(other.to_json().as_bytes()).as_deref(), Some("malformed"), "another object");
+    }
+
+    #[test]
+    fn what_hides_in_a_bundle_is_refused_alone() {
+        let [one, two] = [child("comm://a.localhost/one", 1), child("comm://a.localhost/one", 2)];
+        let mut no_child = two.clone();
+        (no_child.kind, no_child.to) = (MessageType::Event, one.to.base());
+        let further = Message { to: Address::parse("comm://a.localhost/one/children/x/y").unwrap(), ..two.clone() };
+        for odd in [child("comm://a.localhost/two", 1), child("comm://a.localhost/onetwo", 1), no_child, further] {
+            let bundle = write(&[one.clone(), odd, two.clone()]);
+            assert_eq!(read_back(bundle.as_bytes()), (vec![one.clone(), two.clone()], 1));
+        }
+        let bundle = format!("[{},[],{}]", one.to_json(), two.to_json());
+        assert_eq!(read_back(bundle.as_bytes()), (vec![one, two], 1));
     }
 }

@@ -135,8 +135,9 @@ impl Home {
         }
         let (mut follow, mut refused) = (Vec::new(), None);
         for one in parcel::split(&bytes)? {
+            self.follow_up(state, std::mem::take(&mut follow));
             match self.open_while_linking(state, parcel::unpack(one).0) {
-                Ok(more) => follow.extend(more),
+                Ok(more) => follow = more,
                 Err(failure) if acknowledged(&failure).code != Code::OK => return Err(failure),
                 // Each is refused alone.
                 Err(failure) => refused = Some(failure),
@@ -300,19 +301,22 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         }
         seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
     };
-    let mut inner = bundles::read(&plaintext)?;
-    let first = inner.first().ok_or_else(|| Failure::new("malformed", "nothing was said"))?;
-    if first.to.base() != url {
-        return Err(Failure::new("malformed", "the message is for another object than its group"));
-    }
-    let hands_over = leases::is_hand_over(first);
-    let mut follow = match known {
-        Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, first) => {
-            first_word(tx, me, policy, Some(object), &url, &author, first, now)?
+    let inner = bundles::read(&plaintext, &url)?;
+    let hands_over = matches!(&inner, bundles::Sealed::One(one) if leases::is_hand_over(one));
+    let mut follow = match (known, inner) {
+        (Some(object), bundles::Sealed::One(one))
+            if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &one) =>
+        {
+            first_word(tx, me, policy, Some(object), &url, &author, &one, now)?
         }
-        Some(_) if inner.len() > 1 => on_bundle(tx, me, &url, &author, &inner, now)?,
-        Some(_) => on_inner(tx, me, &url, &author, inner.remove(0), now)?,
-        None => first_word(tx, me, policy, None, &url, &author, first, now)?,
+        (Some(_), bundles::Sealed::One(one)) => on_inner(tx, me, &url, &author, one, now)?,
+        (None, bundles::Sealed::One(one)) => first_word(tx, me, policy, None, &url, &author, &one, now)?,
+        (Some(object), bundles::Sealed::Many(children, refused)) if !matches!(object.standing, Standing::Copied) => {
+            on_bundle(tx, me, &url, &author, &children, refused, now)?
+        }
+        (_, bundles::Sealed::Many(..)) => {
+            return Err(Failure::new("unknown-object", "a message before its introduction"));
+        }
     };
     if hands_over {
         follow.extend(circle::pass_on(tx, me, &url, epoch, bytes)?);
@@ -333,27 +337,58 @@ fn join(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow
     Ok(vec![Follow::KeyPackageUsed])
 }
 
-/// Takes several children by one author, in their transaction.
+/// Takes several children by one author, in their transaction; what is wrong with one is no matter of the others.
 fn on_bundle(
     tx: &Tx<'_>,
     me: &Ready,
     url: &Address,
     author: &Author,
-    inner: &[Message],
+    children: &[Message],
+    mut refused: Vec<Failure>,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut follow = match tx.part(|| on_good_bundle(tx, me, url, author, children, now)) {
+        Ok(follow) => follow,
+        Err(failure) if failure.code == "store-failed" => return Err(failure),
+        Err(_) => {
+            let mut follow = Vec::new();
+            for one in children {
+                match tx.part(|| on_inner(tx, me, url, author, one.clone(), now)) {
+                    Ok(more) => follow.extend(more),
+                    Err(failure) if failure.code == "store-failed" => return Err(failure),
+                    Err(failure) => refused.push(failure),
+                }
+            }
+            follow
+        }
+    };
+    for failure in refused {
+        tracing::info!(code = failure.code, "a child in a bundle was refused");
+        follow.extend(commits::count_refusal(tx, url, &failure.code, now)?);
+    }
+    Ok(follow)
+}
+
+/// The same as long as nothing is wrong with any of them.
+fn on_good_bundle(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    author: &Author,
+    children: &[Message],
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
     if object.purpose != ObjectUse::Chat || !object.is_open() {
         // Waits, or is refused, as if each had come by itself.
-        let each = inner.iter().map(|one| on_inner(tx, me, url, author, one.clone(), now));
-        return Ok(each.collect::<Outcome<Vec<_>>>()?.into_iter().flatten().collect());
+        return Err(Failure::new("not-open", "each is looked at alone"));
     }
     let member = author.member(&object)?;
     if object.circle.is_some() && circle::is_blocked(tx, &member.user)? {
         return Ok(Vec::new());
     }
     let mut follow = ask_where_they_are(tx, me, &mut object, now)?;
-    follow.extend(on_children(tx, me, &mut object, author, inner, now)?);
+    follow.extend(on_children(tx, me, &mut object, author, children, now)?);
     Ok(follow)
 }
 

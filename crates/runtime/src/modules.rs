@@ -209,6 +209,11 @@ impl Home {
         match state.modules.supervisor.post(*id, message) {
             Ok(()) => Vec::new(),
             Err(PostError::Full(message) | PostError::Parked(message) | PostError::Gone(message)) => {
+                if let Some(child) = crate::objects::child_told(&message) {
+                    // Shells hear of it all the same.
+                    state.together.show(child);
+                    self.show_what_waits(state);
+                }
                 state.bus.undelivered(port, message)
             }
         }

@@ -99,6 +99,21 @@ pub(crate) enum Follow {
     ObjectClosed { url: Address, reason: String },
 }
 
+impl Follow {
+    /// Whether the next message of anybody is judged and opened as it would be without this.
+    pub(crate) fn leaves_judgement(&self) -> bool {
+        matches!(
+            self,
+            Self::Pump(_)
+                | Self::Tell { .. }
+                | Self::ChildShown(_)
+                | Self::ChatShown(_)
+                | Self::Typing { .. }
+                | Self::Wrote(_)
+        )
+    }
+}
+
 impl Home {
     /// A message to `runtime://D/sm`.
     pub(crate) fn on_sync_manager(&self, state: &mut State, message: Message) {
@@ -395,14 +410,23 @@ impl Home {
             return;
         }
         // Without this the bus would look for the Hyperty at its domain, and tell the node.
-        #[derive(Deserialize)]
-        struct OnlyResource {
-            resource: String,
-        }
         if let Ok(child) = body.parse::<OnlyResource>() {
             self.show_children(state, &[child.resource]);
         }
     }
+}
+
+#[derive(Deserialize)]
+struct OnlyResource {
+    resource: String,
+}
+
+/// The child that a Hyperty is told of, if that is what it is told.
+pub(crate) fn child_told(message: &Message) -> Option<String> {
+    let tells = message.kind == MessageType::Create
+        && matches!(message.from.scheme(), "comm" | "connection" | "ctxt")
+        && message.from.as_str().ends_with("/children/");
+    tells.then(|| message.body.parse::<OnlyResource>().ok())?.map(|child| child.resource)
 }
 
 impl Home {
@@ -469,24 +493,26 @@ pub(crate) fn write_children(
     let leaves = object.is_open() && may_leave.is_ok();
     let mut follow: Vec<Follow> = pumps(&object).collect();
     let (mut written, mut inner, mut ids) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
+    let tag = own_tag(me);
     for value in values {
-        let before = object.children.clone();
+        let seq = object.children.next(&tag).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
         let one = tx.part(|| {
-            let (id, seq, shown) = keep_own(tx, me, &mut object, &value, mark, now)?;
-            if leaves {
-                inner.push(child_message(me, &object, &id, seq, now, &value)?);
-                ids.push(id.clone());
-            }
-            Ok::<_, Failure>((id, seq, shown))
+            let (id, shown) = keep_own(tx, me, &object, (&tag, seq), &value, mark, now)?;
+            let message = leaves.then(|| child_message(me, &object, &id, seq, now, &value)).transpose()?;
+            Ok::<_, Failure>((id, shown, message))
         });
         match one {
-            Ok((id, seq, shown)) => {
+            Ok((id, shown, message)) => {
                 follow.extend(shown);
+                if let Some(message) = message {
+                    inner.push(message);
+                    ids.push(id.clone());
+                }
                 written.push(Ok((id, seq)));
             }
             Err(failure) if failure.code == "store-failed" => return Err(failure),
             Err(failure) => {
-                object.children = before;
+                object.children.take_back(&tag);
                 written.push(Err(failure));
             }
         }
@@ -501,22 +527,22 @@ pub(crate) fn write_children(
     Ok((written, follow))
 }
 
-/// Gives a child of ours its number and keeps it.
+/// Keeps a child of ours.
 fn keep_own(
     tx: &Tx<'_>,
     me: &Ready,
-    object: &mut Object,
+    object: &Object,
+    (tag, seq): (&sync::Author, u64),
     value: &Value,
     mark: TrustMark,
     now: i64,
-) -> Outcome<(String, u64, Vec<Follow>)> {
-    let (tag, user) = (own_tag(me), &me.record.user);
-    let seq = object.children.next(&tag).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
+) -> Outcome<(String, Vec<Follow>)> {
+    let user = &me.record.user;
     let id = format!("{}/children/{tag}-{seq}", object.url);
     let row = ChildRow {
         id: id.clone(),
         object: object.url.to_string(),
-        author: row_author(user, &tag),
+        author: row_author(user, tag),
         seq: seq as i64,
         at: now,
         state: ChildState::Queued,
@@ -530,7 +556,7 @@ fn keep_own(
         tx.add_child(&row).map_err(Failure::store)?;
         Vec::new()
     };
-    Ok((id, seq, shown))
+    Ok((id, shown))
 }
 
 /// An object as a Hyperty takes it up again.

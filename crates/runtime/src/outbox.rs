@@ -1,13 +1,12 @@
 //! Empties the outbox: what is queued for a domain leaves in its order, and stays until its node has it.
 //!
-//! What waits for one inbox leaves together, as few messages as it fits into, and is settled together. A few of
-//! these are under way to an inbox at the same time, one after the other in their order, so that a slow answer holds
-//! nothing up; inboxes do not wait for each other.
+//! What waits for one inbox leaves together, as few requests as it fits into, one after the other: the next leaves once
+//! the node has the one before, so that nothing is overtaken. Inboxes do not wait for each other within a round.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::join_all;
 use message::{Address, Code, Domain, MessageType};
 use serde_json::json;
 use store::{ChildState, OutboxRow, Tx};
@@ -17,17 +16,11 @@ use crate::objects::Follow;
 use crate::parcel;
 use crate::trouble::{Failure, Outcome};
 
-/// Rows taken from the store at once.
-const BATCH: usize = 512;
+/// Rows of one round.
+const ROUND: usize = 256;
 
-/// Text of one load, unless a single parcel is larger.
+/// Text of one load, unless a single parcel is larger: far less than a node takes in one request.
 const LOAD_BYTES: usize = 256 * 1024;
-
-/// Loads under way to one inbox.
-const LOADS_PER_INBOX: usize = 3;
-
-/// Loads under way to one domain, far fewer than requests its stub keeps in mind.
-const LOADS_LIMIT: usize = 512;
 
 /// Longest pause between attempts.
 const PAUSE_LIMIT_MS: i64 = 60_000;
@@ -50,26 +43,34 @@ struct Load {
     bytes: usize,
 }
 
-/// Rows by their inbox, each in its order.
-fn loads_of(rows: Vec<OutboxRow>) -> Vec<Load> {
-    let mut loads: Vec<Load> = Vec::new();
-    let mut last: HashMap<String, usize> = HashMap::new();
+impl Load {
+    fn of(row: OutboxRow) -> Self {
+        Self { to: row.to.clone(), bytes: row.message.len(), rows: vec![row] }
+    }
+
+    fn has_room_for(&self, row: &OutboxRow) -> bool {
+        self.rows.len() < parcel::TOGETHER_LIMIT && self.bytes + row.message.len() <= LOAD_BYTES
+    }
+}
+
+/// The loads of each inbox, in the order of their rows.
+fn loads_of(rows: Vec<OutboxRow>) -> Vec<Vec<Load>> {
+    let mut lanes: Vec<Vec<Load>> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
     for row in rows {
-        let bytes = row.message.len();
-        let open = last.get(&row.to).and_then(|at| loads.get_mut(*at));
-        let fits = |load: &&mut Load| load.rows.len() < parcel::TOGETHER_LIMIT && load.bytes + bytes <= LOAD_BYTES;
-        match open.filter(fits) {
+        let lane = *at.entry(row.to.clone()).or_insert_with(|| {
+            lanes.push(Vec::new());
+            lanes.len() - 1
+        });
+        match lanes[lane].last_mut().filter(|load| load.has_room_for(&row)) {
             Some(load) => {
-                load.bytes += bytes;
+                load.bytes += row.message.len();
                 load.rows.push(row);
             }
-            None => {
-                last.insert(row.to.clone(), loads.len());
-                loads.push(Load { to: row.to.clone(), rows: vec![row], bytes });
-            }
+            None => lanes[lane].push(Load::of(row)),
         }
     }
-    loads
+    lanes
 }
 
 impl Home {
@@ -108,92 +109,34 @@ impl Home {
         });
     }
 
-    /// Sends all that is due. Returns how long to wait if something is left.
+    /// Sends all that is due, round by round. Returns how long to wait if something is left.
     async fn empty_outbox(&self, domain: &Domain) -> Option<Duration> {
-        let wake = self.state().links.get_or_add(domain).wake.clone();
-        let mut under_way = FuturesUnordered::new();
-        let mut per_inbox: HashMap<String, usize> = HashMap::new();
-        let mut after = 0;
         loop {
-            let has_room = under_way.len() < LOADS_LIMIT && per_inbox.values().all(|loads| *loads < LOADS_PER_INBOX);
-            if has_room {
-                let rows = self.due(domain, after).ok()?;
-                if rows.is_empty() && under_way.is_empty() {
-                    return self.next_due(domain);
-                }
-                let from = match rows.is_empty() {
-                    true => None,
-                    false => match self.domain_ready(domain, None).await {
-                        Ok(from) => Some(from),
-                        Err(failure) => {
-                            tracing::debug!(code = failure.code, "the outbox waits");
-                            self.put_off(domain, loads_of(rows));
-                            return self.next_due(domain);
-                        }
-                    },
-                };
-                after = rows.last().map_or(after, |row| row.id);
-                for load in loads_of(rows) {
-                    *per_inbox.entry(load.to.clone()).or_default() += 1;
-                    let from = from.clone();
-                    under_way.push(async move {
-                        let delivery = match from {
-                            Some(from) => self.deliver(from, &load).await,
-                            None => Delivery::Later,
-                        };
-                        (load, delivery)
-                    });
-                }
+            let lanes = loads_of(self.due(domain).ok()?);
+            if lanes.is_empty() {
+                return self.next_due(domain);
             }
-            let mut done = Vec::new();
-            tokio::select! {
-                Some(one) = under_way.next() => done.push(one),
-                () = wake.notified(), if has_room => continue,
-            }
-            // What was answered meanwhile is settled with it.
-            while let Some(Some(one)) = futures_util::FutureExt::now_or_never(under_way.next()) {
-                done.push(one);
-            }
-            for (load, delivery) in &done {
-                if let Some(loads) = per_inbox.get_mut(&load.to) {
-                    *loads -= 1;
-                    if *loads == 0 {
-                        per_inbox.remove(&load.to);
-                    }
+            let done: Vec<(Load, Delivery)> = match self.domain_ready(domain, None).await {
+                Ok(from) => join_all(lanes.into_iter().map(|lane| self.deliver_lane(&from, lane)))
+                    .await
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+                Err(failure) => {
+                    tracing::debug!(code = failure.code, "the outbox waits");
+                    lanes.into_iter().filter_map(|lane| Some((lane.into_iter().next()?, Delivery::Later))).collect()
                 }
-                if *delivery == Delivery::Later {
-                    // It is looked at again when it is due.
-                    after = 0;
-                }
-            }
+            };
             if let Err(failure) = self.settle(&done) {
                 tracing::warn!(code = failure.code, "the outbox could not be kept");
                 return Some(Duration::from_secs(1));
             }
-            if after == 0 && !under_way.is_empty() {
-                // Nothing that is under way is sent twice: the rest is waited for first.
-                let rest: Vec<_> = std::mem::take(&mut under_way).collect().await;
-                per_inbox.clear();
-                if let Err(failure) = self.settle(&rest) {
-                    tracing::warn!(code = failure.code, "the outbox could not be kept");
-                    return Some(Duration::from_secs(1));
-                }
-            }
         }
     }
 
-    /// The domain is not reached: the next attempt comes later.
-    fn put_off(&self, domain: &Domain, loads: Vec<Load>) {
-        let later: Vec<(Load, Delivery)> = loads.into_iter().map(|load| (load, Delivery::Later)).collect();
-        if let Err(failure) = self.settle(&later) {
-            tracing::warn!(%domain, code = failure.code, "the outbox could not be kept");
-        }
-    }
-
-    fn due(&self, domain: &Domain, after: i64) -> Outcome<Vec<OutboxRow>> {
+    fn due(&self, domain: &Domain) -> Outcome<Vec<OutboxRow>> {
         let state = self.state();
-        let due = |tx: &Tx<'_>| tx.outbox_due_after(Some(domain.as_str()), after, now_ms(), BATCH);
-        state.store()?.read(due).map_err(Failure::store)
+        state.store()?.read(|tx| tx.outbox_due(Some(domain.as_str()), now_ms(), ROUND)).map_err(Failure::store)
     }
 
     fn next_due(&self, domain: &Domain) -> Option<Duration> {
@@ -202,7 +145,32 @@ impl Home {
         Some(Duration::from_millis(u64::try_from(at - now_ms()).unwrap_or(0).max(50)))
     }
 
-    async fn deliver(&self, from: Address, load: &Load) -> Delivery {
+    /// Brings what waits for one inbox, in its order; what is not taken now holds up all that follows.
+    async fn deliver_lane(&self, from: &Address, lane: Vec<Load>) -> Vec<(Load, Delivery)> {
+        let mut done = Vec::with_capacity(lane.len());
+        for load in lane {
+            let delivery = self.deliver(from, &load).await;
+            if delivery != Delivery::Refused || load.rows.len() == 1 {
+                done.push((load, delivery));
+            } else {
+                // Whatever was wrong with one of them is no matter of the others.
+                for row in load.rows {
+                    let load = Load::of(row);
+                    let delivery = self.deliver(from, &load).await;
+                    done.push((load, delivery));
+                    if delivery == Delivery::Later {
+                        break;
+                    }
+                }
+            }
+            if matches!(done.last(), Some((_, Delivery::Later))) {
+                break;
+            }
+        }
+        done
+    }
+
+    async fn deliver(&self, from: &Address, load: &Load) -> Delivery {
         let parcels: Result<Vec<Vec<u8>>, _> = load.rows.iter().map(|row| keys::from_b64url(&row.message)).collect();
         let (Ok(to), Ok(parcels)) = (Address::parse(&load.to), parcels) else { return Delivery::Refused };
         let sealed = match load.rows.as_slice() {
@@ -210,7 +178,7 @@ impl Home {
             _ => keys::b64url(&parcel::join(&parcels)),
         };
         let body = body(&json!({ "v": 1, "sealed": sealed }));
-        let answer = self.request(MessageType::Create, from, to, body).await;
+        let answer = self.request(MessageType::Create, from.clone(), to, body).await;
         match answer.code {
             code if code.is_success() => Delivery::Done,
             Code::NOT_FOUND | Code::TOO_LARGE | Code::BAD_REQUEST => Delivery::Refused,
@@ -268,18 +236,21 @@ mod tests {
         OutboxRow { id, to: to.into(), message: "A".repeat(bytes), ..OutboxRow::default() }
     }
 
-    #[test]
-    fn what_waits_for_one_inbox_leaves_together_in_its_order() {
-        let loads = loads_of(vec![row(1, "ben", 9), row(2, "cleo", 9), row(3, "ben", 9)]);
-        let ids = |load: &Load| load.rows.iter().map(|row| row.id).collect::<Vec<_>>();
-        assert_eq!(loads.iter().map(ids).collect::<Vec<_>>(), [vec![1, 3], vec![2]]);
+    fn ids(lane: &[Load]) -> Vec<Vec<i64>> {
+        lane.iter().map(|load| load.rows.iter().map(|row| row.id).collect()).collect()
     }
 
     #[test]
-    fn a_load_has_a_bound_in_number_and_in_bytes() {
+    fn what_waits_for_one_inbox_leaves_together_in_its_order() {
+        let lanes = loads_of(vec![row(1, "ben", 9), row(2, "cleo", 9), row(3, "ben", 9)]);
+        assert_eq!(lanes.iter().map(|lane| ids(lane)).collect::<Vec<_>>(), [vec![vec![1, 3]], vec![vec![2]]]);
+    }
+
+    #[test]
+    fn a_load_has_a_bound_in_number_and_in_bytes_and_the_next_begins_behind_it() {
         let many = loads_of((0..100).map(|id| row(id, "ben", 9)).collect());
-        assert_eq!(many.iter().map(|load| load.rows.len()).collect::<Vec<_>>(), [64, 36]);
-        let large = loads_of((0..3).map(|id| row(id, "ben", LOAD_BYTES - 1)).collect());
-        assert_eq!(large.len(), 3);
+        assert_eq!(ids(&many[0]), [(0..64).collect::<Vec<_>>(), (64..100).collect()]);
+        let large = loads_of(vec![row(1, "ben", 9), row(2, "ben", LOAD_BYTES), row(3, "ben", 9), row(4, "ben", 9)]);
+        assert_eq!(ids(&large[0]), [vec![1], vec![2], vec![3, 4]], "nothing goes before what is older");
     }
 }

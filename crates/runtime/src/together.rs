@@ -2,8 +2,9 @@
 //!
 //! Two things come in numbers: children that a Hyperty writes, and sealed messages that a stub brings. One at a
 //! time, each would cost a flush of the disk and a turn of the group's ratchet. Together, children for one object are
-//! sealed as one message, and what arrived is opened in its order; each is refused alone, and a transaction that fails
-//! is answered to all of them, so that nothing is acknowledged that is not kept.
+//! sealed as one message, and what arrived is opened in its order, until something follows from it by which the next may
+//! be judged otherwise. Each is refused alone. What a transaction that failed should have kept is tried one by one, so
+//! that nothing is acknowledged that is not kept, and nothing holds up what can be kept.
 
 use message::{Address, Code, Message, MessageType, Response};
 use serde_json::Value;
@@ -39,10 +40,34 @@ impl Together {
     }
 }
 
-/// How a request went, to be answered.
-enum Done {
-    Wrote(Message, Outcome<(String, u64)>),
-    Took(Message, Vec<u8>, Outcome<Vec<Taken>>),
+/// One sealed message in what a stub brought.
+struct Parcel<'a> {
+    /// Which of the requests brought it.
+    request: usize,
+    bytes: &'a [u8],
+}
+
+/// Children for one object.
+struct Wish<'a> {
+    url: &'a Address,
+    /// Which of the requests they are.
+    places: Vec<usize>,
+    values: Vec<Value>,
+}
+
+/// What one transaction did.
+struct Kept {
+    /// Of as many parcels as it took, from the first.
+    taken: Vec<Taken>,
+    /// Of each list of children.
+    written: Vec<Outcome<Vec<Outcome<(String, u64)>>>>,
+    follow: Vec<Follow>,
+}
+
+/// What the requests are answered.
+struct Answers {
+    sealed: Vec<Response>,
+    children: Vec<Response>,
 }
 
 impl Home {
@@ -101,107 +126,132 @@ impl Home {
     fn do_together(&self, state: &mut State) {
         let sealed = std::mem::take(&mut state.together.sealed);
         let children = std::mem::take(&mut state.together.children);
+        state.together.parcels = 0;
         if sealed.is_empty() && children.is_empty() {
             return;
         }
-        state.together.parcels = 0;
-        let (mut done, mut follow) = self.transact(state, sealed, children);
-        for one in &mut done {
-            if let Done::Took(_, _, Ok(taken)) = one {
-                taken.iter_mut().for_each(|taken| follow.append(&mut taken.follow));
+        let mut answers = Answers {
+            sealed: sealed.iter().map(|_| Response::code(Code::OK)).collect(),
+            children: children.iter().map(|_| refusal(&Failure::not_ready())).collect(),
+        };
+        let mut parcels = Vec::with_capacity(sealed.len());
+        for (request, (_, bytes)) in sealed.iter().enumerate() {
+            match parcel::split(bytes) {
+                Ok(parts) => parcels.extend(parts.into_iter().map(|bytes| Parcel { request, bytes })),
+                Err(failure) => answers.sealed[request] = inbox::acknowledged(&failure),
             }
         }
-        self.follow_up(state, follow);
-        for one in done {
-            match one {
-                Done::Wrote(message, outcome) => {
-                    let response = match outcome {
-                        Ok((resource, seq)) => written(&resource, seq),
-                        Err(failure) => refusal(&failure),
-                    };
-                    self.answer(state, &message, &response);
-                }
-                Done::Took(message, bytes, outcome) => {
-                    let response = self.what_became(state, &bytes, outcome);
-                    self.answer(state, &message, &response);
-                }
-            }
+        self.take_and_write(state, &parcels, &wishes(&children), &mut answers);
+        let asked = sealed.iter().map(|(message, _)| message).chain(children.iter().map(|(message, ..)| message));
+        for (message, response) in asked.zip(answers.sealed.iter().chain(&answers.children)) {
+            self.answer(state, message, response);
         }
     }
 
-    /// One transaction; if it fails, all of it failed.
-    fn transact(
-        &self,
-        state: &mut State,
-        sealed: Vec<(Message, Vec<u8>)>,
-        children: Vec<(Message, Address, Value)>,
-    ) -> (Vec<Done>, Vec<Follow>) {
-        let now = now_ms();
-        let (Some(me), Some(store)) = (&state.me, &state.store) else {
-            return (all_failed(sealed, children, &Failure::not_ready()), Vec::new());
-        };
-        let policy = &mut state.policy;
-        let lists = by_object(&children);
-        let outcome = store.write(|tx| {
-            let mut took = Vec::with_capacity(sealed.len());
-            for (_, bytes) in &sealed {
-                let parcels = match parcel::split(bytes) {
-                    Ok(parcels) => parcels,
-                    Err(failure) => {
-                        took.push(Err(failure));
-                        continue;
+    /// Does it in as few transactions as it can be done in; after each comes what follows from it.
+    fn take_and_write(&self, state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>], answers: &mut Answers) {
+        let mut parcels = parcels;
+        loop {
+            let Kept { taken, written, mut follow } = match self.transact(state, parcels, wishes) {
+                Ok(kept) => kept,
+                Err(failure) if parcels.len() + wishes.len() <= 1 => return answers.none(parcels, wishes, &failure),
+                Err(_) => {
+                    // Whatever the store cannot keep is no harm to what it can.
+                    for parcel in parcels {
+                        self.take_and_write(state, std::slice::from_ref(parcel), &[], answers);
                     }
-                };
-                let each =
-                    parcels.into_iter().map(|one| inbox::take(tx, me, policy, parcel::unpack(one).0, After::News, now));
-                took.push(Ok(each.collect::<Outcome<Vec<Taken>>>()?));
+                    for wish in wishes {
+                        self.take_and_write(state, &[], std::slice::from_ref(wish), answers);
+                    }
+                    return;
+                }
+            };
+            let (now, later) = parcels.split_at(taken.len());
+            let mut refused = Vec::new();
+            for (mut taken, parcel) in taken.into_iter().zip(now) {
+                follow.append(&mut taken.follow);
+                refused.extend(taken.refused.map(|failure| (parcel, failure)));
             }
-            let mut wrote: Vec<Option<Outcome<(String, u64)>>> = children.iter().map(|_| None).collect();
-            let mut follow = Vec::new();
-            for list in &lists {
-                let (url, values) = (&children[list[0]].1, list.iter().map(|at| children[*at].2.clone()).collect());
-                let outcomes = match tx.part(|| write_children(tx, me, url, values, now)) {
-                    Ok((outcomes, more)) => {
-                        follow.extend(more);
-                        outcomes
+            self.follow_up(state, follow);
+            for (parcel, failure) in refused {
+                tracing::info!(code = failure.code, "a sealed message was refused");
+                // Whoever was opened is where we are; of who was not, it says whether they went another way.
+                if let (sealed, Some(said)) = parcel::unpack(parcel.bytes) {
+                    self.hear_testimony(state, sealed, said);
+                }
+                answers.took(parcel, &failure);
+            }
+            if later.is_empty() {
+                return answers.wrote(wishes, written);
+            }
+            parcels = later;
+        }
+    }
+
+    /// One transaction: all of it is kept or nothing. It ends with a parcel after which the next may be judged
+    /// otherwise; the children are written in the last.
+    fn transact(&self, state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Outcome<Kept> {
+        let (Some(me), Some(store)) = (&state.me, &state.store) else { return Err(Failure::not_ready()) };
+        let (policy, now) = (&mut state.policy, now_ms());
+        store.write(|tx| {
+            let mut kept = Kept { taken: Vec::with_capacity(parcels.len()), written: Vec::new(), follow: Vec::new() };
+            for parcel in parcels {
+                let taken = inbox::take(tx, me, policy, parcel::unpack(parcel.bytes).0, After::News, now)?;
+                let is_last = taken.refused.is_some() || !taken.follow.iter().all(Follow::leaves_judgement);
+                kept.taken.push(taken);
+                if is_last {
+                    break;
+                }
+            }
+            if kept.taken.len() < parcels.len() {
+                return Ok(kept);
+            }
+            for wish in wishes {
+                kept.written.push(match tx.part(|| write_children(tx, me, wish.url, wish.values.clone(), now)) {
+                    Ok((written, more)) => {
+                        kept.follow.extend(more);
+                        Ok(written)
                     }
                     Err(failure) if failure.code == "store-failed" => return Err(failure),
-                    Err(failure) => list.iter().map(|_| Err(failure.clone())).collect(),
-                };
-                list.iter().zip(outcomes).for_each(|(at, outcome)| wrote[*at] = Some(outcome));
+                    Err(failure) => Err(failure),
+                });
             }
-            Ok((took, wrote, follow))
-        });
-        let (took, wrote, follow) = match outcome {
-            Ok(done) => done,
-            Err(failure) => return (all_failed(sealed, children, &failure), Vec::new()),
-        };
-        let took = sealed.into_iter().zip(took).map(|((message, bytes), outcome)| Done::Took(message, bytes, outcome));
-        let wrote = children
-            .into_iter()
-            .zip(wrote)
-            .map(|((message, ..), outcome)| Done::Wrote(message, outcome.unwrap_or_else(|| Err(Failure::not_ready()))));
-        (took.chain(wrote).collect(), follow)
+            Ok(kept)
+        })
+    }
+}
+
+impl Answers {
+    /// A parcel was not believed, or not kept. What is not kept is brought again, and so the rest of its load.
+    fn took(&mut self, parcel: &Parcel<'_>, failure: &Failure) {
+        let answer = &mut self.sealed[parcel.request];
+        if answer.code == Code::OK {
+            *answer = inbox::acknowledged(failure);
+        }
     }
 
-    /// What the bringer of sealed bytes is told.
-    fn what_became(&self, state: &mut State, bytes: &[u8], outcome: Outcome<Vec<Taken>>) -> Response {
-        let taken = match outcome {
-            Ok(taken) => taken,
-            Err(failure) => return inbox::acknowledged(&failure),
-        };
-        let mut response = Response::code(Code::OK);
-        let parcels = parcel::split(bytes).unwrap_or_default();
-        for (taken, parcel) in taken.into_iter().zip(parcels) {
-            let Some(failure) = taken.refused else { continue };
-            tracing::info!(code = failure.code, "a sealed message was refused");
-            // Whoever was opened is where we are; of who was not, it says whether they went another way.
-            if let (sealed, Some(said)) = parcel::unpack(parcel) {
-                self.hear_testimony(state, sealed, said);
+    fn wrote(&mut self, wishes: &[Wish<'_>], outcomes: Vec<Outcome<Vec<Outcome<(String, u64)>>>>) {
+        for (wish, outcome) in wishes.iter().zip(outcomes) {
+            match outcome {
+                Ok(each) => {
+                    for (place, one) in wish.places.iter().zip(each) {
+                        self.children[*place] = match one {
+                            Ok((resource, seq)) => written(&resource, seq),
+                            Err(failure) => refusal(&failure),
+                        };
+                    }
+                }
+                Err(failure) => self.none(&[], std::slice::from_ref(wish), &failure),
             }
-            response = inbox::acknowledged(&failure);
         }
-        response
+    }
+
+    /// Nothing of it was kept.
+    fn none(&mut self, parcels: &[Parcel<'_>], wishes: &[Wish<'_>], failure: &Failure) {
+        parcels.iter().for_each(|parcel| self.took(parcel, failure));
+        for place in wishes.iter().flat_map(|wish| &wish.places) {
+            self.children[*place] = refusal(failure);
+        }
     }
 }
 
@@ -209,25 +259,18 @@ fn is_children(to: &Address) -> bool {
     to.as_str()[to.base().as_str().len()..].trim_matches('/') == "children"
 }
 
-/// The places of children for one object, in their order, a bundle at a time.
-fn by_object(children: &[(Message, Address, Value)]) -> Vec<Vec<usize>> {
-    let mut lists: Vec<Vec<usize>> = Vec::new();
-    for (at, (_, url, _)) in children.iter().enumerate() {
-        let same = lists.iter_mut().rev().find(|list| children[list[0]].1 == *url);
-        match same.filter(|list| list.len() < BUNDLE_LIMIT) {
-            Some(list) => list.push(at),
-            None => lists.push(vec![at]),
+/// Children by their object, in their order, a bundle at a time.
+fn wishes(children: &[(Message, Address, Value)]) -> Vec<Wish<'_>> {
+    let mut wishes: Vec<Wish<'_>> = Vec::new();
+    for (place, (_, url, value)) in children.iter().enumerate() {
+        let same = wishes.iter_mut().rev().find(|wish| wish.url == url);
+        match same.filter(|wish| wish.places.len() < BUNDLE_LIMIT) {
+            Some(wish) => {
+                wish.places.push(place);
+                wish.values.push(value.clone());
+            }
+            None => wishes.push(Wish { url, places: vec![place], values: vec![value.clone()] }),
         }
     }
-    lists
-}
-
-fn all_failed(
-    sealed: Vec<(Message, Vec<u8>)>,
-    children: Vec<(Message, Address, Value)>,
-    failure: &Failure,
-) -> Vec<Done> {
-    let took = sealed.into_iter().map(|(message, bytes)| Done::Took(message, bytes, Err(failure.clone())));
-    let wrote = children.into_iter().map(|(message, ..)| Done::Wrote(message, Err(failure.clone())));
-    took.chain(wrote).collect()
+    wishes
 }

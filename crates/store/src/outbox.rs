@@ -48,7 +48,7 @@ struct Kept {
 /// A row is due if its time has come and nothing older for the same recipient still waits. Zero is said apart, so
 /// that the index of the few that were put off is used, and not that of all that wait.
 const DUE: &str = "SELECT id, not_before, attempts, sealed FROM outbox AS row
-     WHERE (?1 IS NULL OR domain = ?1) AND id > ?4 AND not_before <= ?2
+     WHERE (?1 IS NULL OR domain = ?1) AND not_before <= ?2
        AND NOT EXISTS (SELECT 1 FROM outbox AS older
                        WHERE older.lane = row.lane AND older.id < row.id
                              AND older.not_before > 0 AND older.not_before > ?2)
@@ -84,21 +84,10 @@ impl Tx<'_> {
     /// What may be sent now, the oldest first, to one domain or to all. A message never overtakes
     /// an older one to the same address.
     pub fn outbox_due(&self, domain: Option<&str>, now_ms: i64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
-        self.outbox_due_after(domain, 0, now_ms, limit)
-    }
-
-    /// The same of rows after one with this number: what is under way is not looked at again.
-    pub fn outbox_due_after(
-        &self,
-        domain: Option<&str>,
-        after: i64,
-        now_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<OutboxRow>, StoreError> {
         let domain = domain.map(|domain| self.outbox_domain(domain));
         let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
         let mut query = self.db.prepare_cached(DUE)?;
-        let rows = query.query_map(params![domain, now_ms, limit, after], Raw::read)?;
+        let rows = query.query_map(params![domain, now_ms, limit], Raw::read)?;
         rows.map(|raw| self.open_outbox(raw?)).collect()
     }
 
