@@ -546,4 +546,4 @@ pub(crate) fn on_echo(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

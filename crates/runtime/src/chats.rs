@@ -111,8 +111,8 @@ impl Home {
     fn is_to_be_introduced(&self, chat: &Address) -> bool {
         let state = self.state();
         let among_others = state.me().is_ok_and(|me| me.record.own.is_some());
-        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
-        among_others && object.is_ok_and(|object| matches!(object.standing, Standing::Copied))
+        let object = || state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
+        among_others && object().is_ok_and(|object| matches!(object.standing, Standing::Copied))
     }
 
     /// Where words for a conversation go: one that came back without its group, or that ended when its person
@@ -130,7 +130,7 @@ impl Home {
             let (object, newer) = state.store()?.read(|tx| {
                 let object = get_object(tx, chat)?;
                 let newer = get_person(tx, &object.peer).ok().and_then(|person| person.chat);
-                let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
+                let newer = newer.filter(|newer| newer != chat).and_then(|newer| get_object(tx, &newer).ok());
                 Ok::<_, Failure>((object, newer))
             })?;
             if object.circle.is_some() {

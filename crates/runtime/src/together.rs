@@ -8,14 +8,19 @@
 
 use message::{Address, Code, Message, MessageType, Response};
 use serde_json::Value;
+use store::Store;
 
 use crate::bundles::BUNDLE_LIMIT;
 use crate::commits::After;
-use crate::home::{Home, State, now_ms};
+use crate::home::{Home, Ready, State, now_ms};
 use crate::inbox::{self, Taken};
 use crate::objects::{Follow, child_of, refusal, write_children, written};
 use crate::trouble::{Failure, Outcome};
+use crate::verdicts::Policy;
 use crate::{linking, parcel};
+
+#[cfg(test)]
+mod tests;
 
 /// Parcels opened in one transaction: others want the lock as well.
 const PARCELS_LIMIT: usize = 256;
@@ -152,7 +157,7 @@ impl Home {
     fn take_and_write(&self, state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>], answers: &mut Answers) {
         let mut parcels = parcels;
         loop {
-            let Kept { taken, written, mut follow } = match self.transact(state, parcels, wishes) {
+            let Kept { taken, written, mut follow } = match kept_of(state, parcels, wishes) {
                 Ok(kept) => kept,
                 Err(failure) if parcels.len() + wishes.len() <= 1 => return answers.none(parcels, wishes, &failure),
                 Err(_) => {
@@ -187,38 +192,48 @@ impl Home {
             parcels = later;
         }
     }
+}
 
-    /// One transaction: all of it is kept or nothing. It ends with a parcel after which the next may be judged
-    /// otherwise; the children are written in the last.
-    fn transact(&self, state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Outcome<Kept> {
-        let (Some(me), Some(store)) = (&state.me, &state.store) else { return Err(Failure::not_ready()) };
-        let (policy, now) = (&mut state.policy, now_ms());
-        store.write(|tx| {
-            let mut kept = Kept { taken: Vec::with_capacity(parcels.len()), written: Vec::new(), follow: Vec::new() };
-            for parcel in parcels {
-                let taken = inbox::take(tx, me, policy, parcel::unpack(parcel.bytes).0, After::News, now)?;
-                let is_last = taken.refused.is_some() || !taken.follow.iter().all(Follow::leaves_judgement);
-                kept.taken.push(taken);
-                if is_last {
-                    break;
+fn kept_of(state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Outcome<Kept> {
+    let (Some(me), Some(store)) = (&state.me, &state.store) else { return Err(Failure::not_ready()) };
+    transact(store, me, &mut state.policy, parcels, wishes, now_ms())
+}
+
+/// One transaction: all of it is kept or nothing. It ends with a parcel after which the next may be judged otherwise;
+/// the children are written in the last.
+fn transact(
+    store: &Store,
+    me: &Ready,
+    policy: &mut Policy,
+    parcels: &[Parcel<'_>],
+    wishes: &[Wish<'_>],
+    now: i64,
+) -> Outcome<Kept> {
+    store.write(|tx| {
+        let mut kept = Kept { taken: Vec::with_capacity(parcels.len()), written: Vec::new(), follow: Vec::new() };
+        for parcel in parcels {
+            let taken = inbox::take(tx, me, policy, parcel::unpack(parcel.bytes).0, After::News, now)?;
+            let is_last = taken.refused.is_some() || !taken.follow.iter().all(Follow::leaves_judgement);
+            kept.taken.push(taken);
+            if is_last {
+                break;
+            }
+        }
+        if kept.taken.len() < parcels.len() {
+            return Ok(kept);
+        }
+        for wish in wishes {
+            kept.written.push(match tx.part(|| write_children(tx, me, wish.url, wish.values.clone(), now)) {
+                Ok((written, more)) => {
+                    kept.follow.extend(more);
+                    Ok(written)
                 }
-            }
-            if kept.taken.len() < parcels.len() {
-                return Ok(kept);
-            }
-            for wish in wishes {
-                kept.written.push(match tx.part(|| write_children(tx, me, wish.url, wish.values.clone(), now)) {
-                    Ok((written, more)) => {
-                        kept.follow.extend(more);
-                        Ok(written)
-                    }
-                    Err(failure) if failure.code == "store-failed" => return Err(failure),
-                    Err(failure) => Err(failure),
-                });
-            }
-            Ok(kept)
-        })
-    }
+                Err(failure) if failure.code == "store-failed" => return Err(failure),
+                Err(failure) => Err(failure),
+            });
+        }
+        Ok(kept)
+    })
 }
 
 impl Answers {

@@ -60,7 +60,7 @@ impl Home {
         if timer > 0 {
             params["ends"] = json!(timer);
         }
-        let named = mentions::find(text, &self.nameable(chat)?);
+        let named = if text.contains('@') { mentions::find(text, &self.nameable(chat)?) } else { Vec::new() };
         if !named.is_empty() {
             params["mentions"] = json!(named);
         }
