@@ -522,8 +522,10 @@ pub(crate) fn write_children(
     } else {
         inner.iter().zip(&ids).try_for_each(|(one, id)| seal_and_queue(tx, me, &object, one, Some(id)))?;
     }
-    object.at = now;
-    put_object(tx, &object)?;
+    if written.iter().any(Result::is_ok) {
+        object.at = now;
+        put_object(tx, &object)?;
+    }
     Ok((written, follow))
 }
 
