@@ -958,6 +958,7 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
         486 => "busy".to_owned(),
         _ => ended.reason.unwrap_or_else(|| "left".into()),
     };
+    let reason = object.bye.clone().filter(|_| object.purpose == ObjectUse::Call && reason == "left").unwrap_or(reason);
     if object.purpose == ObjectUse::Call && !leases::ends_call(me, object, author, &reason) {
         // One of several devices cannot take the call; the others still ring.
         put_object(tx, object)?;
