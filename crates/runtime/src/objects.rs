@@ -471,6 +471,9 @@ pub(crate) fn written(resource: &str, seq: u64) -> Response {
     Response::ok(json!({ "resource": resource, "seq": seq }))
 }
 
+/// What became of each of several children: its address and its number.
+pub(crate) type Written = Vec<Outcome<(String, u64)>>;
+
 /// Adds children of ours to one object: rows, sealed messages and the step of the ratchet, in the caller's transaction.
 ///
 /// One that is refused is refused alone, and takes no number.
@@ -480,7 +483,7 @@ pub(crate) fn write_children(
     url: &Address,
     values: Vec<Value>,
     now: i64,
-) -> Outcome<(Vec<Outcome<(String, u64)>>, Vec<Follow>)> {
+) -> Outcome<(Written, Vec<Follow>)> {
     let mut object = get_object(tx, url)?;
     if let Standing::Closed { reason } = &object.standing {
         return Err(Failure::new(reason.clone(), "the conversation is closed"));

@@ -14,7 +14,7 @@ use crate::bundles::BUNDLE_LIMIT;
 use crate::commits::After;
 use crate::home::{Home, Ready, State, now_ms};
 use crate::inbox::{self, Taken};
-use crate::objects::{Follow, child_of, refusal, write_children, written};
+use crate::objects::{Follow, Written, child_of, refusal, write_children, written};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
 use crate::{linking, parcel};
@@ -65,7 +65,7 @@ struct Kept {
     /// Of as many parcels as it took, from the first.
     taken: Vec<Taken>,
     /// Of each list of children.
-    written: Vec<Outcome<Vec<Outcome<(String, u64)>>>>,
+    written: Vec<Outcome<Written>>,
     follow: Vec<Follow>,
 }
 
@@ -245,7 +245,7 @@ impl Answers {
         }
     }
 
-    fn wrote(&mut self, wishes: &[Wish<'_>], outcomes: Vec<Outcome<Vec<Outcome<(String, u64)>>>>) {
+    fn wrote(&mut self, wishes: &[Wish<'_>], outcomes: Vec<Outcome<Written>>) {
         for (wish, outcome) in wishes.iter().zip(outcomes) {
             match outcome {
                 Ok(each) => {

@@ -9,7 +9,7 @@ use crate::bundles;
 use crate::sending::{child_message, get_object, own_tag, sealing};
 
 /// Writes in one moment; what became of each.
-fn write(party: &mut Party, values: &[Value]) -> Vec<Outcome<(String, u64)>> {
+fn write(party: &mut Party, values: &[Value]) -> Written {
     let url = chat();
     let wish = Wish { url: &url, places: (0..values.len()).collect(), values: values.to_vec() };
     let mut kept = transact(&party.store, &party.me, &mut party.policy, &[], &[wish], now_ms()).unwrap();
