@@ -34,6 +34,27 @@ pub fn unpacked(bytes: &[u8]) -> &[u8] {
     }
 }
 
+/// The sealed messages in what travels as `sealed`: one, or several after their lengths (docs/protocol/objects.md).
+pub fn parcels(bytes: &[u8]) -> Vec<&[u8]> {
+    let Some(mut rest) = bytes.strip_prefix(&[0xF8]) else { return vec![bytes] };
+    let mut parcels = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let (parcel, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+        parcels.push(parcel);
+        rest = after;
+    }
+    parcels
+}
+
+/// The same put together again.
+pub fn joined(parcels: &[Vec<u8>]) -> Vec<u8> {
+    if let [one] = parcels {
+        return one.clone();
+    }
+    let each = parcels.iter().flat_map(|one| [(one.len() as u32).to_be_bytes().as_slice(), one].concat());
+    std::iter::once(0xF8).chain(each).collect()
+}
+
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

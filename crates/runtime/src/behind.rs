@@ -360,9 +360,9 @@ fn unreadable(tx: &Tx<'_>, object: &mut Object, count: u64, now: i64) -> Outcome
 }
 
 /// The object of a Welcome into a group that we are in; nothing is used up by looking.
-pub(crate) fn object_of_return(store: &store::Store, me: &Ready, welcome: &[u8]) -> Option<Address> {
+pub(crate) fn object_of_return(tx: &Tx<'_>, me: &Ready, welcome: &[u8]) -> Option<Address> {
     let mut found = None;
-    let looked = store.write(|tx| {
+    let looked = tx.part(|| {
         let pending = seal::inspect_return(tx, &me.device, welcome).map_err(|e| Failure::new(e.code(), e))?;
         // Of an object that nobody told us of there is nothing to come back to.
         found = pending.group().address().filter(|url| get_object(tx, url).is_ok());
@@ -546,4 +546,4 @@ pub(crate) fn on_echo(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

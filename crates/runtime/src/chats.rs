@@ -4,7 +4,7 @@ use contract::{ChatDevice, ChatMessage, ChatSummary, ChatView, ContactState, New
 use message::{Address, Message, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ChildState, Tx};
+use store::{ChildRow, ChildState, Tx};
 
 use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, messages_of, pinned};
 use crate::circle;
@@ -38,7 +38,8 @@ impl Home {
         let Some(me) = &state.me else { return };
         if message.from == me.record.chat {
             if let ("message" | "unsupported", Some(id)) = (event.event.as_str(), event.message) {
-                self.show_child(state, &id);
+                state.together.show(id);
+                self.show_what_waits(state);
             }
         } else if message.from == me.record.connector && event.event == "call" {
             self.on_call_event(state, message);
@@ -110,8 +111,8 @@ impl Home {
     fn is_to_be_introduced(&self, chat: &Address) -> bool {
         let state = self.state();
         let among_others = state.me().is_ok_and(|me| me.record.own.is_some());
-        let object = state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
-        among_others && object.is_ok_and(|object| matches!(object.standing, Standing::Copied))
+        let object = || state.store().and_then(|store| store.read(|tx| get_object(tx, chat)));
+        among_others && object().is_ok_and(|object| matches!(object.standing, Standing::Copied))
     }
 
     /// Where words for a conversation go: one that came back without its group, or that ended when its person
@@ -129,7 +130,7 @@ impl Home {
             let (object, newer) = state.store()?.read(|tx| {
                 let object = get_object(tx, chat)?;
                 let newer = get_person(tx, &object.peer).ok().and_then(|person| person.chat);
-                let newer = newer.and_then(|chat| get_object(tx, &chat).ok());
+                let newer = newer.filter(|newer| newer != chat).and_then(|newer| get_object(tx, &newer).ok());
                 Ok::<_, Failure>((object, newer))
             })?;
             if object.circle.is_some() {
@@ -236,24 +237,37 @@ impl Home {
         Ok(())
     }
 
-    /// Tells shells about a child, and about its conversation.
-    pub(crate) fn show_child(&self, state: &State, id: &str) {
+    /// Tells shells about children in the order they are named, and about each of their conversations once.
+    pub(crate) fn show_children(&self, state: &State, ids: &[String]) {
+        if ids.is_empty() {
+            return;
+        }
         let Ok(store) = state.store() else { return };
+        let mut told = std::collections::HashSet::new();
         let shown = store.read(|tx| {
-            let row = tx.child(id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
-            let object = get_object(tx, &address(&row.object)?)?;
-            Ok::<_, Failure>(
-                (object.purpose == ObjectUse::Chat && !row.hidden)
-                    .then(|| (message_of(tx, &row), summary(tx, &object))),
-            )
+            let mut rows: Vec<ChildRow> = Vec::with_capacity(ids.len());
+            let mut chats: Vec<(String, Option<Object>)> = Vec::new();
+            for id in ids.iter().filter(|id| told.insert(id.as_str())) {
+                let Some(row) = tx.child(id).map_err(Failure::store)?.filter(|row| !row.hidden) else { continue };
+                if !chats.iter().any(|(url, _)| *url == row.object) {
+                    let object = get_object(tx, &address(&row.object)?).ok();
+                    chats.push((row.object.clone(), object.filter(|object| object.purpose == ObjectUse::Chat)));
+                }
+                if chats.iter().any(|(url, object)| *url == row.object && object.is_some()) {
+                    rows.push(row);
+                }
+            }
+            let messages = messages_of(tx, &rows)?;
+            let objects = chats.iter().filter_map(|(_, object)| object.as_ref());
+            let summaries: Vec<ChatSummary> = objects.filter_map(|object| summary(tx, object).ok()).collect();
+            Ok::<_, Failure>((messages, summaries))
         });
-        if let Ok(Some((message, summary))) = shown {
-            if let Ok(message) = message {
-                self.tell(News::Message(message));
+        match shown {
+            Ok((messages, summaries)) => {
+                messages.into_iter().for_each(|message| self.tell(News::Message(message)));
+                summaries.into_iter().for_each(|summary| self.tell(News::Chat(summary)));
             }
-            if let Ok(summary) = summary {
-                self.tell(News::Chat(summary));
-            }
+            Err(failure) => tracing::info!(code = failure.code, "messages could not be shown"),
         }
     }
 

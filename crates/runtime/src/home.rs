@@ -36,6 +36,7 @@ use crate::records::{Me, kind};
 use crate::refusing::Refusing;
 use crate::rules::Organisation;
 use crate::tasks::Tasks;
+use crate::together::Together;
 use crate::trouble::{Failure, Outcome};
 use crate::upkeep::Upkeep;
 use crate::verdicts::Policy;
@@ -110,6 +111,8 @@ pub(crate) struct State {
     pub(crate) pasted: crate::brought::Pasted,
     /// Welcomes that used key packages up since the registry was asked how many it has.
     pub(crate) joins: u32,
+    /// What guests bring in one moment.
+    pub(crate) together: Together,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
     next_id: MessageId,
 }
@@ -187,6 +190,7 @@ impl Home {
             pasted: Default::default(),
             files: Files::default(),
             joins: 0,
+            together: Together::default(),
             waiting: HashMap::new(),
             next_id: 1,
         };
@@ -291,6 +295,7 @@ impl Home {
             }
             return;
         }
+        let Some(message) = self.join_others(state, message) else { return };
         let path = message.to.path().to_owned();
         match (message.to.scheme(), path.as_str()) {
             ("runtime", "sm") => self.on_sync_manager(state, message),

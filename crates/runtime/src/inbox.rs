@@ -10,7 +10,7 @@ use message::{Address, Code, Message, MessageType, Response};
 use policy::Contact;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ChildRow, ChildState, Store, Tx};
+use store::{ChildRow, ChildState, Tx};
 
 use crate::circle::{self, Circle};
 use crate::commits::After;
@@ -24,7 +24,9 @@ use crate::sending::{
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{behind, brought, chat, commits, comparing, doors, gate, histories, leases, linking, own, parcel, persons};
+use crate::{
+    behind, brought, bundles, chat, commits, comparing, doors, gate, histories, leases, linking, own, parcel, persons,
+};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -114,17 +116,13 @@ impl Home {
             }
             Err(failure) => {
                 tracing::info!(code = failure.code, "a sealed message was refused");
-                match failure.code.as_str() {
-                    // Kept by the node until our store works again.
-                    "store-failed" | "not-ready" => Response::code(Code::UNAVAILABLE),
-                    // Hostile or stale: acknowledged, so that it is not sent for ever.
-                    _ => Response::because(Code::OK, failure.code),
-                }
+                acknowledged(&failure)
             }
         };
         self.answer(state, &message, &response);
     }
 
+    /// What is not taken together with others: what a new device asks, and what comes while this one is being linked.
     fn open_sealed(&self, state: &mut State, message: &Message) -> Outcome<Vec<Follow>> {
         let bytes = sealed_bytes(message)?;
         if linking::is_link_request(&bytes) {
@@ -135,23 +133,16 @@ impl Home {
             }
             return self.on_link_request(state, &bytes);
         }
-        if state.me.is_none() {
-            return self.open_while_linking(state, parcel::unpack(&bytes).0);
+        let (mut follow, mut refused) = (Vec::new(), None);
+        for one in parcel::split(&bytes)? {
+            self.follow_up(state, std::mem::take(&mut follow));
+            match self.open_while_linking(state, parcel::unpack(one).0) {
+                Ok(more) => follow = more,
+                Err(failure) if acknowledged(&failure).code != Code::OK => return Err(failure),
+                // Each is refused alone.
+                Err(failure) => refused = Some(failure),
+            }
         }
-        let (bytes, said) = parcel::unpack(&bytes);
-        let taken = self.take_sealed(state, bytes, After::News);
-        // Whoever was opened is where we are; of who was not, it says whether they went another way.
-        if let (Err(_), Some(said)) = (&taken, said) {
-            self.hear_testimony(state, bytes, said);
-        }
-        taken
-    }
-
-    /// Opens sealed bytes. What comes ahead of a commit waits; what is refused is counted and shown.
-    pub(crate) fn take_sealed(&self, state: &mut State, bytes: &[u8], after: After) -> Outcome<Vec<Follow>> {
-        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
-        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
-        let Taken { follow, refused } = take(store, me, &mut state.policy, bytes, after, now_ms())?;
         match refused {
             None => Ok(follow),
             Some(failure) => {
@@ -159,6 +150,31 @@ impl Home {
                 Err(failure)
             }
         }
+    }
+
+    /// Opens sealed bytes that waited. What comes ahead of a commit waits again; what is refused is counted and shown.
+    pub(crate) fn take_sealed(&self, state: &mut State, bytes: &[u8], after: After) -> Outcome<Vec<Follow>> {
+        let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
+        let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
+        let policy = &mut state.policy;
+        let Taken { follow, refused } = store.write(|tx| take(tx, me, policy, bytes, after, now_ms()))?;
+        match refused {
+            None => Ok(follow),
+            Some(failure) => {
+                self.follow_up(state, follow);
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// What the bringer of something that was not taken is told.
+pub(crate) fn acknowledged(failure: &Failure) -> Response {
+    match failure.code.as_str() {
+        // Kept by the node until our store works again.
+        "store-failed" | "not-ready" => Response::code(Code::UNAVAILABLE),
+        // Hostile or stale: acknowledged, so that it is not sent for ever.
+        code => Response::because(Code::OK, code),
     }
 }
 
@@ -171,16 +187,25 @@ pub(crate) struct Taken {
 }
 
 /// Opens sealed bytes, or says what is done about those that cannot be opened; fails only with the store.
+///
+/// What it does is a part of the caller's transaction: of what is refused nothing is kept but what is said about it.
 pub(crate) fn take(
-    store: &Store,
+    tx: &Tx<'_>,
     me: &Ready,
     policy: &mut Policy,
     bytes: &[u8],
     after: After,
     now: i64,
 ) -> Outcome<Taken> {
+    match open_or_help(tx, me, policy, bytes, after, now) {
+        Err(failure) if failure.code != "store-failed" => Ok(Taken { follow: Vec::new(), refused: Some(failure) }),
+        taken => taken,
+    }
+}
+
+fn open_or_help(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8], after: After, now: i64) -> Outcome<Taken> {
     let mark = keys::b64url(&keys::sha256(bytes));
-    let opened = store.write(|tx| {
+    let opened = tx.part(|| {
         if tx.seen(&mark).map_err(Failure::store)? {
             return Ok(Vec::new());
         }
@@ -192,11 +217,11 @@ pub(crate) fn take(
         Err(failure) => failure,
     };
     let refused = |follow| Taken { follow, refused: Some(failure.clone()) };
-    let waits = |url: &Address| store.write(|tx| commits::keep_early(tx, me, url, bytes));
+    let waits = |url: &Address| tx.part(|| commits::keep_early(tx, me, url, bytes));
     let Some(url) = seal::group_of(bytes).ok().and_then(|group| group.address()) else {
         // A Welcome that would bring us back waits as well for who vouches for a new device.
         let back = Some(()).filter(|()| failure.code == "unverified");
-        return match back.and_then(|()| behind::object_of_return(store, me, bytes)) {
+        return match back.and_then(|()| behind::object_of_return(tx, me, bytes)) {
             Some(url) => Ok(Taken { follow: waits(&url)?, refused: None }),
             None => Ok(refused(Vec::new())),
         };
@@ -205,29 +230,23 @@ pub(crate) fn take(
     let helped = match failure.code.as_str() {
         // A commit is on its way, or who vouches for a new device is not known here yet.
         "from-the-future" | "unverified" => waits(&url),
-        "too-old" => store.write(|tx| commits::sender_is_behind(tx, me, &url, bytes, now)),
+        "too-old" => tx.part(|| commits::sender_is_behind(tx, me, &url, bytes, now)),
         // It may be of the other branch, while two devices claim the lease.
-        "tampered" if is_contested(store, &url) => {
-            let kept = store.write(|tx| commits::keep_contested(tx, &url, bytes));
+        "tampered" if is_contested(tx, &url) => {
+            let kept = tx.part(|| commits::keep_contested(tx, &url, bytes));
             return kept.map(|()| refused(Vec::new()));
         }
-        "lease-held" if after == After::News => store.write(|tx| commits::keep_claim(tx, me, &url, bytes)),
-        "commit-from-observer" if store.write(|tx| commits::keep_behind_claim(tx, &url, bytes))? => Ok(Vec::new()),
+        "lease-held" if after == After::News => tx.part(|| commits::keep_claim(tx, me, &url, bytes)),
+        "commit-from-observer" if tx.part(|| commits::keep_behind_claim(tx, &url, bytes))? => Ok(Vec::new()),
         // Twice is harmless, and nobody's fault; so is what was done under a claim to the lease that lost.
         "replayed" | "outranked" | "unknown-group" | "unknown-object" => return Ok(refused(Vec::new())),
-        code => return store.write(|tx| commits::count_refusal(tx, &url, code, now)).map(refused),
+        code => return tx.part(|| commits::count_refusal(tx, &url, code, now)).map(refused),
     };
-    match helped {
-        Ok(follow) => Ok(Taken { follow, refused: None }),
-        Err(failure) if failure.code == "store-failed" => Err(failure),
-        Err(failure) => Ok(Taken { follow: Vec::new(), refused: Some(failure) }),
-    }
+    helped.map(|follow| Taken { follow, refused: None })
 }
 
-fn is_contested(store: &Store, url: &Address) -> bool {
-    let contested =
-        store.read(|tx| seal::is_contested(tx, &seal::GroupId::of(url)).map_err(|e| Failure::new(e.code(), e)));
-    contested.unwrap_or(false)
+fn is_contested(tx: &Tx<'_>, url: &Address) -> bool {
+    seal::is_contested(tx, &seal::GroupId::of(url)).unwrap_or(false)
 }
 
 /// What an inbox receives: bytes, sealed.
@@ -282,17 +301,22 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         }
         seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
     };
-    let inner = Message::from_json(&plaintext).map_err(|e| Failure::new("malformed", e))?;
-    if inner.to.base() != url {
-        return Err(Failure::new("malformed", "the message is for another object than its group"));
-    }
-    let hands_over = leases::is_hand_over(&inner);
-    let mut follow = match known {
-        Some(object) if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &inner) => {
-            first_word(tx, me, policy, Some(object), &url, &author, &inner, now)?
+    let inner = bundles::read(&plaintext, &url)?;
+    let hands_over = matches!(&inner, bundles::Sealed::One(one) if leases::is_hand_over(one));
+    let mut follow = match (known, inner) {
+        (Some(object), bundles::Sealed::One(one))
+            if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &one) =>
+        {
+            first_word(tx, me, policy, Some(object), &url, &author, &one, now)?
         }
-        Some(_) => on_inner(tx, me, &url, &author, inner, now)?,
-        None => first_word(tx, me, policy, None, &url, &author, &inner, now)?,
+        (Some(_), bundles::Sealed::One(one)) => on_inner(tx, me, &url, &author, one, now)?,
+        (None, bundles::Sealed::One(one)) => first_word(tx, me, policy, None, &url, &author, &one, now)?,
+        (Some(object), bundles::Sealed::Many(children, refused)) if !matches!(object.standing, Standing::Copied) => {
+            on_bundle(tx, me, &url, &author, &children, refused, now)?
+        }
+        (_, bundles::Sealed::Many(..)) => {
+            return Err(Failure::new("unknown-object", "a message before its introduction"));
+        }
     };
     if hands_over {
         follow.extend(circle::pass_on(tx, me, &url, epoch, bytes)?);
@@ -311,6 +335,61 @@ fn join(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Outcome<Vec<Follow
         .join(tx, &mut |leaf: &seal::Candidate<'_>| check_alone(leaf, now / 1000))
         .map_err(|e| Failure::new(e.code(), e))?;
     Ok(vec![Follow::KeyPackageUsed])
+}
+
+/// Takes several children by one author, in their transaction; what is wrong with one is no matter of the others.
+fn on_bundle(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    author: &Author,
+    children: &[Message],
+    mut refused: Vec<Failure>,
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut follow = match tx.part(|| on_good_bundle(tx, me, url, author, children, now)) {
+        Ok(follow) => follow,
+        Err(failure) if failure.code == "store-failed" => return Err(failure),
+        Err(_) => {
+            let mut follow = Vec::new();
+            for one in children {
+                match tx.part(|| on_inner(tx, me, url, author, one.clone(), now)) {
+                    Ok(more) => follow.extend(more),
+                    Err(failure) if failure.code == "store-failed" => return Err(failure),
+                    Err(failure) => refused.push(failure),
+                }
+            }
+            follow
+        }
+    };
+    for failure in refused {
+        tracing::info!(code = failure.code, "a child in a bundle was refused");
+        follow.extend(commits::count_refusal(tx, url, &failure.code, now)?);
+    }
+    Ok(follow)
+}
+
+/// The same as long as nothing is wrong with any of them.
+fn on_good_bundle(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    author: &Author,
+    children: &[Message],
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut object = get_object(tx, url)?;
+    if object.purpose != ObjectUse::Chat || !object.is_open() {
+        // Waits, or is refused, as if each had come by itself.
+        return Err(Failure::new("not-open", "each is looked at alone"));
+    }
+    let member = author.member(&object)?;
+    if object.circle.is_some() && circle::is_blocked(tx, &member.user)? {
+        return Ok(Vec::new());
+    }
+    let mut follow = ask_where_they_are(tx, me, &mut object, now)?;
+    follow.extend(on_children(tx, me, &mut object, author, children, now)?);
+    Ok(follow)
 }
 
 /// Takes one opened message of an object, in its transaction.
@@ -374,7 +453,7 @@ fn on_word(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     match (inner.kind, part) {
-        (MessageType::Create, "children") => on_child(tx, me, &mut object, author, inner, now),
+        (MessageType::Create, "children") => on_children(tx, me, &mut object, author, std::slice::from_ref(inner), now),
         (MessageType::Event, "introduces") if object.purpose == ObjectUse::Chat && object.circle.is_none() => {
             brought::on_introduces(tx, me, &mut object, author, inner)
         }
@@ -673,41 +752,46 @@ fn accepted(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
     Ok(vec![Follow::Verify(object.url.clone())])
 }
 
-/// A child by another device: of the other side, or of our own.
-fn on_child(
+/// Children by another device: of the other side, or of our own. What came of them is acknowledged once.
+fn on_children(
     tx: &Tx<'_>,
     me: &Ready,
     object: &mut Object,
     author: &Author,
-    inner: &Message,
+    inner: &[Message],
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let child: Child = said(inner)?;
     let tag = tag_of(&author.device);
-    if child.resource != format!("{}/children/{tag}-{}", object.url, child.seq) {
-        return Err(Failure::new("malformed", "the child is not of this object and author"));
-    }
-    let held = json!({ "resource": child.resource, "seq": child.seq, "value": child.value, "at": child.at });
     let by_peer = object.member(&author.device).is_some_and(|member| object.is_with(&member.user));
     let mut follow = Vec::new();
-    match object.children.on_child(&tag, child.seq, held) {
-        sync::ChildOutcome::Ready(ready) => {
-            let mut last = 0;
-            for (seq, value) in ready {
-                last = seq;
-                let child: Child = serde_json::from_value(value).map_err(|e| Failure::new("malformed", e))?;
-                follow.extend(keep_child(tx, me, object, author, child, now)?);
-            }
-            if object.purpose == ObjectUse::Chat && by_peer {
-                receipt(tx, me, object, &tag, last)?;
-            }
+    let (mut last, mut is_missing) = (None, false);
+    for one in inner {
+        let child: Child = said(one)?;
+        if child.resource != format!("{}/children/{tag}-{}", object.url, child.seq) {
+            return Err(Failure::new("malformed", "the child is not of this object and author"));
         }
-        sync::ChildOutcome::Duplicate => {}
-        sync::ChildOutcome::Held(missing) | sync::ChildOutcome::TooFar(missing) => {
-            tracing::info!(first = missing.first, last = missing.last, "children are missing; asking for them");
-            ask_for_missing(tx, me, object)?;
+        let held = json!({ "resource": child.resource, "seq": child.seq, "value": child.value, "at": child.at });
+        match object.children.on_child(&tag, child.seq, held) {
+            sync::ChildOutcome::Ready(ready) => {
+                for (seq, value) in ready {
+                    last = Some(seq);
+                    let child: Child = serde_json::from_value(value).map_err(|e| Failure::new("malformed", e))?;
+                    follow.extend(keep_child(tx, me, object, author, child, now)?);
+                }
+            }
+            sync::ChildOutcome::Duplicate => {}
+            sync::ChildOutcome::Held(missing) | sync::ChildOutcome::TooFar(missing) => {
+                tracing::info!(first = missing.first, last = missing.last, "children are missing; asking for them");
+                is_missing = true;
+            }
+            sync::ChildOutcome::Refused => return Err(Failure::new("malformed", "the child has no proper number")),
         }
-        sync::ChildOutcome::Refused => return Err(Failure::new("malformed", "the child has no proper number")),
+    }
+    if let Some(last) = last.filter(|_| object.purpose == ObjectUse::Chat && by_peer) {
+        receipt(tx, me, object, &tag, last)?;
+    }
+    if is_missing {
+        ask_for_missing(tx, me, object)?;
     }
     object.at = now;
     put_object(tx, object)?;
@@ -874,6 +958,7 @@ fn on_ended(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner
         486 => "busy".to_owned(),
         _ => ended.reason.unwrap_or_else(|| "left".into()),
     };
+    let reason = object.bye.clone().filter(|_| object.purpose == ObjectUse::Call && reason == "left").unwrap_or(reason);
     if object.purpose == ObjectUse::Call && !leases::ends_call(me, object, author, &reason) {
         // One of several devices cannot take the call; the others still ring.
         put_object(tx, object)?;

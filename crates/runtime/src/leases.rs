@@ -16,6 +16,9 @@ use crate::resync::ask_for_missing;
 use crate::sending::{LeaseWords, inner_message, pumps, put_object, queue_to_all, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
+/// Longest reason for which a call ends.
+const REASON_LIMIT: usize = 64;
+
 /// A lease that ends sooner than this is renewed, in seconds.
 const RENEW_BEFORE_S: i64 = 5 * 86_400;
 
@@ -227,6 +230,11 @@ pub(crate) fn call_child(object: &mut Object, author: &Author, mine: bool, value
     if word == Some("answer") {
         // Media takes no other description than the one that came sealed.
         object.sealed_answer = value.get("sdp").and_then(Value::as_str).map(str::to_owned);
+    }
+    if word == Some("bye") {
+        // The end itself may come in the same moment, before the Hyperty had its turn.
+        let reason = value.get("reason").and_then(Value::as_str).filter(|reason| reason.len() <= REASON_LIMIT);
+        object.bye = reason.map(str::to_owned);
     }
     paths::note_sealed_path(object, value);
     CallChild::Heard

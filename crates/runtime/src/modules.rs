@@ -18,6 +18,9 @@ use crate::trouble::{Failure, Outcome};
 /// How long a person's wish waits for a Hyperty that is still being fetched.
 const HYPERTY_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
+/// What guests say in one moment, at most: it is done together.
+const MOMENT: usize = 64;
+
 /// The guests and their ports.
 pub(crate) struct Modules {
     supervisor: Supervisor,
@@ -206,6 +209,11 @@ impl Home {
         match state.modules.supervisor.post(*id, message) {
             Ok(()) => Vec::new(),
             Err(PostError::Full(message) | PostError::Parked(message) | PostError::Gone(message)) => {
+                if let Some(child) = crate::objects::child_told(&message) {
+                    // Shells hear of it all the same.
+                    state.together.show(child);
+                    self.show_what_waits(state);
+                }
                 state.bus.undelivered(port, message)
             }
         }
@@ -213,9 +221,14 @@ impl Home {
 
     /// Hears what guests say, until the runtime closes.
     pub(crate) async fn hear_guests(self, mut events: mpsc::Receiver<(GuestId, GuestNews)>) {
-        while let Some((id, event)) = events.recv().await {
+        let mut moment = Vec::with_capacity(MOMENT);
+        while events.recv_many(&mut moment, MOMENT).await > 0 {
             let mut state = self.state();
-            self.on_guest(&mut state, id, event);
+            self.begin_together(&mut state);
+            for (id, event) in moment.drain(..) {
+                self.on_guest(&mut state, id, event);
+            }
+            self.end_together(&mut state);
         }
     }
 

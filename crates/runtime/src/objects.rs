@@ -1,7 +1,7 @@
 //! The Sync Manager: what Hyperties of this runtime do with data objects.
 
 use bus::Place;
-use contract::ContactState;
+use contract::{ContactState, TrustMark};
 use message::{Address, Body, Code, Message, MessageType, Response, UserAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::records::{Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
 use crate::sending::{
     child_json, child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, put_person,
-    queue_sealed, queue_to_all, seal_and_queue, sealing,
+    queue_sealed, queue_to_all, seal_and_queue, seal_children, sealing,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::{behind, brought, chat, circle, commits, comparing, gate, histories, persons};
@@ -97,6 +97,21 @@ pub(crate) enum Follow {
     Wrote(Address),
     /// The other side refused or left an object.
     ObjectClosed { url: Address, reason: String },
+}
+
+impl Follow {
+    /// Whether the next message of anybody is judged and opened as it would be without this.
+    pub(crate) fn leaves_judgement(&self) -> bool {
+        matches!(
+            self,
+            Self::Pump(_)
+                | Self::Tell { .. }
+                | Self::ChildShown(_)
+                | Self::ChatShown(_)
+                | Self::Typing { .. }
+                | Self::Wrote(_)
+        )
+    }
 }
 
 impl Home {
@@ -238,9 +253,8 @@ impl Home {
         let part = message.to.as_str()[url.as_str().len()..].trim_matches('/').to_owned();
         match (message.kind, part.as_str()) {
             (MessageType::Create, "children") => {
-                let wish: CreateChild = parse(message)?;
-                let (resource, seq) = self.write_child(state, &url, wish.value)?;
-                Ok(Response::ok(json!({ "resource": resource, "seq": seq })))
+                let (resource, seq) = self.write_child(state, &url, child_of(message)?)?;
+                Ok(written(&resource, seq))
             }
             (MessageType::Update, "changes") => {
                 let wish: ChangeObject = parse(message)?;
@@ -271,50 +285,14 @@ impl Home {
     ) -> Outcome<(String, u64)> {
         let me = state.me.as_ref().ok_or_else(Failure::not_ready)?;
         let store = state.store.as_ref().ok_or_else(Failure::not_ready)?;
-        let now = now_ms();
-        let (id, seq, follow) = store.write(|tx| {
-            let mut object = get_object(tx, url)?;
-            if let Standing::Closed { reason } = &object.standing {
-                return Err(Failure::new(reason.clone(), "the conversation is closed"));
-            }
-            let (tag, user) = (own_tag(me), &me.record.user);
-            let seq = object.children.next(&tag).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
-            let id = format!("{url}/children/{tag}-{seq}");
-            let mark = comparing::mark_of(tx, &object)?;
-            let row = ChildRow {
-                id: id.clone(),
-                object: url.to_string(),
-                author: row_author(user, &tag),
-                seq: seq as i64,
-                at: now,
-                state: ChildState::Queued,
-                value: child_json(&value, mark),
-                mine: true,
-                ..ChildRow::default()
-            };
-            let shown = if object.purpose == ObjectUse::Chat {
-                chat::spoken(tx, &object, row, &value)?
-            } else {
-                tx.add_child(&row).map_err(Failure::store)?;
-                Vec::new()
-            };
-            let may_leave = comparing::may_send(tx, &object);
-            if object.purpose == ObjectUse::Call {
-                may_leave.clone()?;
-            }
-            if object.is_open() && may_leave.is_ok() {
-                let inner = child_message(me, &object, &id, seq, now, &value)?;
-                seal_and_queue(tx, me, &object, &inner, Some(&id))?;
-            }
-            object.at = now;
-            put_object(tx, &object)?;
-            also(tx, &id)?;
-            let mut follow: Vec<Follow> = pumps(&object).collect();
-            follow.extend(shown);
-            Ok((id, seq, follow))
+        let (written, follow) = store.write(|tx| {
+            let (mut written, follow) = write_children(tx, me, url, vec![value], now_ms())?;
+            let one = written.pop().ok_or_else(Failure::not_ready)??;
+            also(tx, &one.0)?;
+            Ok::<_, Failure>((one, follow))
         })?;
         self.follow_up(state, follow);
-        Ok((id, seq))
+        Ok(written)
     }
 
     fn change_object(&self, state: &mut State, url: &Address, wish: ChangeObject) -> Outcome<u64> {
@@ -366,12 +344,22 @@ impl Home {
 
     /// Does what follows a committed change.
     pub(crate) fn follow_up(&self, state: &mut State, follow: Vec<Follow>) {
+        let (mut shown, mut pumped) = (Vec::new(), Vec::new());
         for step in follow {
+            let is_quiet = matches!(step, Follow::Pump(_) | Follow::Tell { .. } | Follow::Wrote(_) | Follow::Judged(_));
+            if !is_quiet && !matches!(step, Follow::ChildShown(_)) {
+                // What is told about other things stands after what was said before.
+                self.show_children(state, &std::mem::take(&mut shown));
+            }
             match step {
-                Follow::Pump(domain) => self.pump(state, &domain),
+                Follow::Pump(domain) if pumped.contains(&domain) => {}
+                Follow::Pump(domain) => {
+                    self.pump(state, &domain);
+                    pumped.push(domain);
+                }
                 Follow::Tell { to, kind, from, body } => self.tell_hyperty(state, kind, from, to, body),
                 Follow::Verify(url) => self.verify_later(url),
-                Follow::ChildShown(id) => self.show_child(state, &id),
+                Follow::ChildShown(id) => shown.push(id),
                 Follow::ChatShown(url) => self.show_chat(state, &url),
                 Follow::PersonShown(user) => {
                     self.policy_follows(state, &user);
@@ -406,6 +394,7 @@ impl Home {
                 Follow::Wrote(url) => state.typing.wrote(&url),
             }
         }
+        self.show_children(state, &shown);
     }
 }
 
@@ -421,14 +410,23 @@ impl Home {
             return;
         }
         // Without this the bus would look for the Hyperty at its domain, and tell the node.
-        #[derive(Deserialize)]
-        struct OnlyResource {
-            resource: String,
-        }
         if let Ok(child) = body.parse::<OnlyResource>() {
-            self.show_child(state, &child.resource);
+            self.show_children(state, &[child.resource]);
         }
     }
+}
+
+#[derive(Deserialize)]
+struct OnlyResource {
+    resource: String,
+}
+
+/// The child that a Hyperty is told of, if that is what it is told.
+pub(crate) fn child_told(message: &Message) -> Option<String> {
+    let tells = message.kind == MessageType::Create
+        && matches!(message.from.scheme(), "comm" | "connection" | "ctxt")
+        && message.from.as_str().ends_with("/children/");
+    tells.then(|| message.body.parse::<OnlyResource>().ok())?.map(|child| child.resource)
 }
 
 impl Home {
@@ -461,6 +459,109 @@ impl Home {
             }
         });
     }
+}
+
+/// What a Hyperty wants to be kept as a child.
+pub(crate) fn child_of(message: &Message) -> Outcome<Value> {
+    parse::<CreateChild>(message).map(|wish| wish.value)
+}
+
+/// What a Hyperty is told of a child that is kept.
+pub(crate) fn written(resource: &str, seq: u64) -> Response {
+    Response::ok(json!({ "resource": resource, "seq": seq }))
+}
+
+/// What became of each of several children: its address and its number.
+pub(crate) type Written = Vec<Outcome<(String, u64)>>;
+
+/// Adds children of ours to one object: rows, sealed messages and the step of the ratchet, in the caller's transaction.
+///
+/// One that is refused is refused alone, and takes no number.
+pub(crate) fn write_children(
+    tx: &Tx<'_>,
+    me: &Ready,
+    url: &Address,
+    values: Vec<Value>,
+    now: i64,
+) -> Outcome<(Written, Vec<Follow>)> {
+    let mut object = get_object(tx, url)?;
+    if let Standing::Closed { reason } = &object.standing {
+        return Err(Failure::new(reason.clone(), "the conversation is closed"));
+    }
+    let mark = comparing::mark_of(tx, &object)?;
+    let may_leave = comparing::may_send(tx, &object);
+    if object.purpose == ObjectUse::Call {
+        may_leave.clone()?;
+    }
+    let leaves = object.is_open() && may_leave.is_ok();
+    let mut follow: Vec<Follow> = pumps(&object).collect();
+    let (mut written, mut inner, mut ids) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
+    let tag = own_tag(me);
+    for value in values {
+        let seq = object.children.next(&tag).ok_or_else(|| Failure::new("too-many", "too many authors"))?;
+        let one = tx.part(|| {
+            let (id, shown) = keep_own(tx, me, &object, (&tag, seq), &value, mark, now)?;
+            let message = leaves.then(|| child_message(me, &object, &id, seq, now, &value)).transpose()?;
+            Ok::<_, Failure>((id, shown, message))
+        });
+        match one {
+            Ok((id, shown, message)) => {
+                follow.extend(shown);
+                if let Some(message) = message {
+                    inner.push(message);
+                    ids.push(id.clone());
+                }
+                written.push(Ok((id, seq)));
+            }
+            Err(failure) if failure.code == "store-failed" => return Err(failure),
+            Err(failure) => {
+                object.children.take_back(&tag);
+                written.push(Err(failure));
+            }
+        }
+    }
+    if object.purpose == ObjectUse::Chat {
+        seal_children(tx, me, &object, &inner, &ids)?;
+    } else {
+        inner.iter().zip(&ids).try_for_each(|(one, id)| seal_and_queue(tx, me, &object, one, Some(id)))?;
+    }
+    if written.iter().any(Result::is_ok) {
+        object.at = now;
+        put_object(tx, &object)?;
+    }
+    Ok((written, follow))
+}
+
+/// Keeps a child of ours.
+fn keep_own(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    (tag, seq): (&sync::Author, u64),
+    value: &Value,
+    mark: TrustMark,
+    now: i64,
+) -> Outcome<(String, Vec<Follow>)> {
+    let user = &me.record.user;
+    let id = format!("{}/children/{tag}-{seq}", object.url);
+    let row = ChildRow {
+        id: id.clone(),
+        object: object.url.to_string(),
+        author: row_author(user, tag),
+        seq: seq as i64,
+        at: now,
+        state: ChildState::Queued,
+        value: child_json(value, mark),
+        mine: true,
+        ..ChildRow::default()
+    };
+    let shown = if object.purpose == ObjectUse::Chat {
+        chat::spoken(tx, object, row, value)?
+    } else {
+        tx.add_child(&row).map_err(Failure::store)?;
+        Vec::new()
+    };
+    Ok((id, shown))
 }
 
 /// An object as a Hyperty takes it up again.

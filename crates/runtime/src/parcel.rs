@@ -1,9 +1,49 @@
 //! What travels as `sealed`: an MLS message, and before it what its sender says of its epoch, if it can say something.
+//! Or several of these for one inbox, in their order.
 //!
 //! A Node takes a body with nothing beside `sealed`, and sees one piece of bytes.
 
+use crate::trouble::{Failure, Outcome};
+
 /// Begins a parcel; an MLS message begins with its version, 0 and 1 (RFC 9420, section 6).
 const MARK: u8 = 0xF7;
+
+/// Begins several parcels that travel together, each after its length.
+const MANY: u8 = 0xF8;
+
+/// Parcels that travel together.
+pub(crate) const TOGETHER_LIMIT: usize = 64;
+
+/// Several parcels as one piece; one alone is left as it is.
+pub(crate) fn join(parcels: &[Vec<u8>]) -> Vec<u8> {
+    if let [one] = parcels {
+        return one.clone();
+    }
+    let mut joined = vec![MANY];
+    for parcel in parcels {
+        // A message is far smaller than 4 GiB.
+        joined.extend_from_slice(&(parcel.len() as u32).to_be_bytes());
+        joined.extend_from_slice(parcel);
+    }
+    joined
+}
+
+/// The parcels in what arrived.
+pub(crate) fn split(bytes: &[u8]) -> Outcome<Vec<&[u8]>> {
+    let Some(mut rest) = bytes.strip_prefix(&[MANY]) else { return Ok(vec![bytes]) };
+    let malformed = || Failure::new("malformed", "these are no parcels");
+    let mut parcels = Vec::new();
+    while !rest.is_empty() {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        let (parcel, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or_else(malformed)?;
+        if parcel.is_empty() || parcels.len() == TOGETHER_LIMIT {
+            return Err(malformed());
+        }
+        parcels.push(parcel);
+        rest = after;
+    }
+    if parcels.is_empty() { Err(malformed()) } else { Ok(parcels) }
+}
 
 /// The bytes that travel.
 pub(crate) fn pack(sealed: &[u8], said: Option<&[u8]>) -> Vec<u8> {
@@ -36,5 +76,20 @@ mod tests {
             assert_eq!(unpack(other), (other, None));
         }
         assert_eq!(pack(b"x", Some(&vec![0; 70_000])), b"x");
+    }
+
+    #[test]
+    fn parcels_that_travel_together_come_apart_as_they_were_and_everything_else_is_refused() {
+        let parcels: Vec<Vec<u8>> =
+            (1..=TOGETHER_LIMIT as u8).map(|number| vec![number; usize::from(number)]).collect();
+        for count in [1, 2, TOGETHER_LIMIT] {
+            assert_eq!(split(&join(&parcels[..count])).unwrap(), parcels[..count]);
+        }
+        let mut many = parcels.clone();
+        many.push(vec![1]);
+        let short = [MANY, 0, 0, 0, 9, 1];
+        for bad in [join(&many).as_slice(), &[MANY], &[MANY, 0, 0], &[MANY, 0, 0, 0, 0], &short] {
+            assert_eq!(split(bad).unwrap_err().code, "malformed");
+        }
     }
 }

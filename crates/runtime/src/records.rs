@@ -268,6 +268,9 @@ pub struct Object {
     /// The device that took a call, or that accepted while this one was still checking.
     #[serde(default)]
     pub answered_by: Option<String>,
+    /// Of a call: why the other side ends it, told just before it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bye: Option<String>,
     /// Sealed messages of an epoch whose commit has not come yet.
     #[serde(default)]
     pub early: Vec<String>,
@@ -399,6 +402,7 @@ impl Object {
             sealed_answer: None,
             sealed_path: None,
             answered_by: None,
+            bye: None,
             early: Vec::new(),
             refusals: BTreeMap::new(),
             asked: None,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{OutboxRow, Tx};
 
+use crate::bundles::{self, BUNDLE_BYTES, BUNDLE_LIMIT};
 use crate::home::{Ready, body};
 use crate::members::{Named, tag_of};
 use crate::objects::Follow;
@@ -139,7 +140,31 @@ pub(crate) fn seal_and_queue(
     inner: &Message,
     child: Option<&str>,
 ) -> Outcome<()> {
-    seal_for(tx, me, object, inner, child, &|_| true)
+    let children: Vec<String> = child.into_iter().map(str::to_owned).collect();
+    seal_for(tx, me, object, &inner.to_json(), &children, &|_| true)
+}
+
+/// Seals children that were said in one moment and queues them, as few messages as they fit into.
+pub(crate) fn seal_children(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &Object,
+    inner: &[Message],
+    children: &[String],
+) -> Outcome<()> {
+    let mut begin = 0;
+    while begin < inner.len() {
+        let mut bytes = 0;
+        let fits = |one: &&Message| {
+            bytes += one.body.as_str().len() + one.to.as_str().len() + one.from.as_str().len();
+            bytes <= BUNDLE_BYTES
+        };
+        let fitting = inner[begin..].iter().take(BUNDLE_LIMIT).take_while(fits).count().max(1);
+        let end = begin + fitting;
+        seal_for(tx, me, object, &bundles::write(&inner[begin..end]), &children[begin..end], &|_| true)?;
+        begin = end;
+    }
+    Ok(())
 }
 
 /// The same for some of them: what is sealed for all is brought to these only.
@@ -153,26 +178,26 @@ pub(crate) fn seal_to(
     if !object.members.iter().any(whom) {
         return Ok(());
     }
-    seal_for(tx, me, object, inner, None, whom)
+    seal_for(tx, me, object, &inner.to_json(), &[], whom)
 }
 
 fn seal_for(
     tx: &Tx<'_>,
     me: &Ready,
     object: &Object,
-    inner: &Message,
-    child: Option<&str>,
+    inner: &str,
+    children: &[String],
     whom: &dyn Fn(&Member) -> bool,
 ) -> Outcome<()> {
     let group = object.group()?;
-    let sealed = seal::seal(tx, &me.device, &group, inner.to_json().as_bytes()).map_err(sealing)?;
+    let sealed = seal::seal(tx, &me.device, &group, inner.as_bytes()).map_err(sealing)?;
+    // Before what is sealed: who was given another epoch than we can read this, and nothing else.
+    let said = seal::testify(tx, &me.device, &group).map_err(sealing)?;
     for member in object.members.iter().filter(|member| whom(member)) {
         if let Some(inbox) = &member.inbox {
             // Whether a message arrived is told by the other side's devices, not by our own.
             let to_peer = object.is_with(&member.user);
-            // Before what is sealed: who was given another epoch than we can read this, and nothing else.
-            let said = seal::testify(tx, &me.device, &group).map_err(sealing)?;
-            queue(tx, inbox, &sealed, said.as_deref(), to_peer, child.filter(|_| to_peer))?;
+            queue(tx, inbox, &sealed, said.as_deref(), to_peer, if to_peer { children } else { &[] })?;
         }
     }
     Ok(())
@@ -186,7 +211,8 @@ pub(crate) fn queue_sealed(
     to_peer: bool,
     child: Option<&str>,
 ) -> Outcome<()> {
-    queue(tx, inbox, sealed, None, to_peer, child)
+    let children: Vec<String> = child.into_iter().map(str::to_owned).collect();
+    queue(tx, inbox, sealed, None, to_peer, &children)
 }
 
 fn queue(
@@ -195,14 +221,13 @@ fn queue(
     sealed: &[u8],
     said: Option<&[u8]>,
     to_peer: bool,
-    child: Option<&str>,
+    children: &[String],
 ) -> Outcome<()> {
-    let body = json!({ "v": 1, "sealed": keys::b64url(&parcel::pack(sealed, said)) });
     let row = OutboxRow {
         to_domain: inbox.domain().to_string(),
         to: inbox.to_string(),
-        message: serde_json::to_string(&body).unwrap_or_default(),
-        child: child.map(str::to_owned),
+        message: keys::b64url(&parcel::pack(sealed, said)),
+        children: children.to_vec(),
         kind: if to_peer { TO_PEER.to_owned() } else { String::new() },
         ..OutboxRow::default()
     };

@@ -19,8 +19,8 @@ pub struct OutboxRow {
     pub to: String,
     /// The body, as JSON text.
     pub message: String,
-    /// The child it carries, if any.
-    pub child: Option<String>,
+    /// The children it carries, if any, in their order.
+    pub children: Vec<String>,
     /// What it is, in the runtime's words.
     pub kind: String,
     /// How often it was tried.
@@ -40,15 +40,18 @@ struct Kept {
     to_domain: String,
     to: String,
     message: String,
-    child: Option<String>,
+    #[serde(default)]
+    children: Vec<String>,
     kind: String,
 }
 
-/// A row is due if its time has come and nothing older for the same recipient still waits.
+/// A row is due if its time has come and nothing older for the same recipient still waits. Zero is said apart, so
+/// that the index of the few that were put off is used, and not that of all that wait.
 const DUE: &str = "SELECT id, not_before, attempts, sealed FROM outbox AS row
      WHERE (?1 IS NULL OR domain = ?1) AND not_before <= ?2
        AND NOT EXISTS (SELECT 1 FROM outbox AS older
-                       WHERE older.lane = row.lane AND older.id < row.id AND older.not_before > ?2)
+                       WHERE older.lane = row.lane AND older.id < row.id
+                             AND older.not_before > 0 AND older.not_before > ?2)
      ORDER BY id LIMIT ?3";
 
 /// The oldest row of each recipient decides when the recipient is served next.
@@ -64,7 +67,7 @@ impl Tx<'_> {
             to_domain: row.to_domain.clone(),
             to: row.to.clone(),
             message: row.message.clone(),
-            child: row.child.clone(),
+            children: row.children.clone(),
             kind: row.kind.clone(),
         };
         let id = self.next_outbox_id()?;
@@ -151,7 +154,7 @@ impl Tx<'_> {
             to_domain: kept.to_domain,
             to: kept.to,
             message: kept.message,
-            child: kept.child,
+            children: kept.children,
             kind: kept.kind,
             attempts: raw.attempts,
             not_before: raw.not_before,

@@ -11,7 +11,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x5072_6C63;
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
 
 /// Step n leads from version n to n + 1; a step is never changed once it was released.
-const STEPS: &[&str] = &[FIRST, UNREAD_AND_LANES, WORDS_ABOUT_WORDS];
+const STEPS: &[&str] = &[FIRST, UNREAD_AND_LANES, WORDS_ABOUT_WORDS, PUT_OFF];
 
 const FIRST: &str = "
     CREATE TABLE proof (
@@ -70,6 +70,11 @@ const WORDS_ABOUT_WORDS: &str = "
     CREATE INDEX child_shown ON child (object, ordinal) WHERE hidden = 0;
     CREATE INDEX child_on_its_way ON child (object, state, ordinal) WHERE state < 3;
     CREATE INDEX child_ends ON child (ends) WHERE ends IS NOT NULL;
+";
+
+/// Whether something older for the same recipient was put off is asked for each row that is due.
+const PUT_OFF: &str = "
+    CREATE INDEX outbox_put_off ON outbox (lane, id) WHERE not_before > 0;
 ";
 
 /// Brings the store to the present version, step by step, each in its own transaction.

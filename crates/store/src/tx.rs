@@ -13,6 +13,27 @@ pub struct Tx<'a> {
 }
 
 impl Tx<'_> {
+    /// Does a part of the transaction that is undone alone if it fails; the rest is kept or lost with the whole.
+    pub fn part<R, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        self.run("SAVEPOINT part")?;
+        match work() {
+            Ok(done) => {
+                self.run("RELEASE part")?;
+                Ok(done)
+            }
+            Err(error) => {
+                self.run("ROLLBACK TO part")?;
+                self.run("RELEASE part")?;
+                Err(error)
+            }
+        }
+    }
+
+    fn run(&self, statement: &str) -> Result<(), StoreError> {
+        self.db.prepare_cached(statement)?.execute([])?;
+        Ok(())
+    }
+
     /// Everything that changes a row asks this first.
     pub(crate) fn writable(&self) -> Result<(), StoreError> {
         if self.writes { Ok(()) } else { Err(StoreError::ReadOnly) }

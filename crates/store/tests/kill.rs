@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use keys::SigningKey;
 use seal::{Device, GroupId, MemoryVault, What};
-use store::{ChildRow, ChildState, KeySource, MasterKey, OutboxRow, Store, StoreError};
+use store::{ChildRow, ChildState, KeySource, MasterKey, OutboxRow, Store, StoreError, Tx};
 
 const DIR: &str = "PARLANCE_KILL_TEST_DIR";
 const CHAT: &str = "comm://a.localhost/kill";
@@ -30,33 +30,49 @@ fn group() -> GroupId {
     GroupId::new(CHAT).unwrap()
 }
 
-/// One send: the ratchet's step, the message and its place in the outbox, together.
+/// Messages of one moment.
+const MOMENT: i64 = 3;
+
+/// What is said in one moment: for each the ratchet's step, the message and its place in the outbox, and in between
+/// something that is undone alone; all in one transaction.
 fn send(store: &Store, ana: &Device) {
     store
         .write(|tx| {
-            let seq = tx.last_child(CHAT)?.map_or(1, |row| row.seq + 1);
-            let sealed = seal::seal(tx, ana, &group(), seq.to_string().as_bytes())
-                .map_err(|error| StoreError::Failed(error.to_string()))?;
-            let id = format!("{CHAT}/children/{seq}");
-            tx.add_child(&ChildRow {
-                id: id.clone(),
-                object: CHAT.into(),
-                author: ANA.into(),
-                seq,
-                value: seq.to_string(),
-                mine: true,
-                ..ChildRow::default()
-            })?;
-            tx.outbox_push(&OutboxRow {
-                to_domain: "b.localhost".into(),
-                to: INBOX.into(),
-                message: keys::b64url(&sealed),
-                child: Some(id),
-                ..OutboxRow::default()
-            })
-            .map(drop)
+            for _ in 0..MOMENT {
+                let undone: Result<(), StoreError> = tx.part(|| {
+                    add(tx, ana)?;
+                    Err(StoreError::NoSuchRow)
+                });
+                assert!(undone.is_err());
+                tx.part(|| add(tx, ana))?;
+            }
+            Ok::<_, StoreError>(())
         })
         .unwrap();
+}
+
+fn add(tx: &Tx<'_>, ana: &Device) -> Result<(), StoreError> {
+    let seq = tx.last_child(CHAT)?.map_or(1, |row| row.seq + 1);
+    let sealed = seal::seal(tx, ana, &group(), seq.to_string().as_bytes())
+        .map_err(|error| StoreError::Failed(error.to_string()))?;
+    let id = format!("{CHAT}/children/{seq}");
+    tx.add_child(&ChildRow {
+        id: id.clone(),
+        object: CHAT.into(),
+        author: ANA.into(),
+        seq,
+        value: seq.to_string(),
+        mine: true,
+        ..ChildRow::default()
+    })?;
+    tx.outbox_push(&OutboxRow {
+        to_domain: "b.localhost".into(),
+        to: INBOX.into(),
+        message: keys::b64url(&sealed),
+        children: vec![id],
+        ..OutboxRow::default()
+    })
+    .map(drop)
 }
 
 /// Not a test of its own: the app that is killed. Does nothing unless the story starts it.
@@ -119,8 +135,9 @@ fn deliver(store: &Store, ben: &Device, bens: &MemoryVault, read: i64, kill: u32
     let waiting = store.read(|tx| tx.outbox_due(None, i64::MAX, 1000)).unwrap();
     let last = store.read(|tx| tx.last_child(CHAT)).unwrap().map_or(0, |row| row.seq);
     assert_eq!(last, read + waiting.len() as i64, "kill {kill}: a message is kept but does not wait, or waits unkept");
+    assert_eq!(last % MOMENT, 0, "kill {kill}: half of a moment was kept");
     for (row, seq) in waiting.iter().zip(read + 1..) {
-        let child = store.read(|tx| tx.child(row.child.as_deref().unwrap())).unwrap().unwrap();
+        let child = store.read(|tx| tx.child(&row.children[0])).unwrap().unwrap();
         assert_eq!((child.seq, child.state), (seq, ChildState::Queued));
         let sealed = keys::from_b64url(&row.message).unwrap();
         let opened =

@@ -273,7 +273,7 @@ fn a_thief_of_the_disk_finds_no_name_no_address_and_no_word() {
                 to_domain: "secretdomain.example".into(),
                 to: "hyperty://secretdomain.example/inbox".into(),
                 message: "the treasure is under the oak".into(),
-                child: Some("secret-child-id".into()),
+                children: vec!["secret-child-id".into()],
                 ..OutboxRow::default()
             })?;
             tx.seen("secret-mark")?;
@@ -391,7 +391,7 @@ fn a_store_of_a_newer_app_is_left_alone() {
     let db = rusqlite::Connection::open(&profile.path).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
-    let known = 3;
+    let known = 4;
     assert_eq!(Store::open(&profile.path, &profile.key).unwrap_err(), StoreError::Newer { have: 99, known });
 }
 

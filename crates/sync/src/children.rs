@@ -74,6 +74,13 @@ impl<T> Children<T> {
         Some(lane.have)
     }
 
+    /// The number that [`Children::next`] gave last is not used after all.
+    pub fn take_back(&mut self, author: &Author) {
+        if let Some(lane) = self.authors.get_mut(author) {
+            lane.have = lane.have.saturating_sub(1);
+        }
+    }
+
     /// A child has arrived.
     pub fn on_child(&mut self, author: &Author, seq: u64, child: T) -> ChildOutcome<T> {
         let held = self.held();

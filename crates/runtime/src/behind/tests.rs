@@ -13,11 +13,11 @@ use crate::verdicts::Policy;
 const DAY: i64 = 86_400;
 
 /// One device with its store.
-struct Party {
+pub(crate) struct Party {
     _folder: tempfile::TempDir,
-    store: Store,
-    me: Ready,
-    policy: Policy,
+    pub(crate) store: Store,
+    pub(crate) me: Ready,
+    pub(crate) policy: Policy,
 }
 
 impl Party {
@@ -77,7 +77,7 @@ impl Party {
         self.store.write(|tx| crate::sending::put_person(tx, &person)).unwrap();
     }
 
-    fn object(&self) -> Object {
+    pub(crate) fn object(&self) -> Object {
         self.store.read(|tx| get_object(tx, &chat())).unwrap()
     }
 
@@ -94,7 +94,7 @@ impl Party {
         }
     }
 
-    fn writes(&self, text: &str) {
+    pub(crate) fn writes(&self, text: &str) {
         let (tag, user) = (own_tag(&self.me), self.me.record.user.clone());
         self.store
             .write(|tx| {
@@ -121,7 +121,7 @@ impl Party {
     }
 
     /// What was read and written here, in order, and the codes of the lines about what happened.
-    fn shows(&self) -> Vec<String> {
+    pub(crate) fn shows(&self) -> Vec<String> {
         let rows = self.store.read(|tx| tx.children(chat().as_str(), None, 1000)).unwrap();
         let mut rows: Vec<(i64, String)> = rows
             .into_iter()
@@ -138,26 +138,26 @@ impl Party {
     }
 
     /// Takes what is queued out of the outbox: sealed bytes in their order.
-    fn sends(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn sends(&self) -> Vec<Vec<u8>> {
         let rows = self.store.read(|tx| tx.outbox_due(None, i64::MAX, 500)).unwrap();
         for row in &rows {
             self.store.write(|tx| tx.outbox_done(row.id)).unwrap();
         }
         let sealed = |row: &store::OutboxRow| {
-            let body: Value = serde_json::from_str(&row.message).unwrap();
-            let bytes = keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap();
+            let bytes = keys::from_b64url(&row.message).unwrap();
             crate::parcel::unpack(&bytes).0.to_vec()
         };
         rows.iter().map(sealed).collect()
     }
 
     /// Takes sealed bytes, and what waited for them; gives what has to be done beside.
-    fn takes(&mut self, all: Vec<Vec<u8>>) -> Vec<Follow> {
+    pub(crate) fn takes(&mut self, all: Vec<Vec<u8>>) -> Vec<Follow> {
         let mut beside = Vec::new();
         let mut all = std::collections::VecDeque::from(all);
         while let Some(bytes) = all.pop_front() {
-            let Taken { follow, .. } =
-                take(&self.store, &self.me, &mut self.policy, &bytes, After::News, now_ms()).unwrap();
+            let (me, policy) = (&self.me, &mut self.policy);
+            let taken = self.store.write(|tx| take(tx, me, policy, &bytes, After::News, now_ms()));
+            let Taken { follow, .. } = taken.unwrap();
             if follow.iter().any(|step| matches!(step, Follow::RetryEarly(_))) {
                 let mut object = self.object();
                 let early = std::mem::take(&mut object.early);
@@ -174,12 +174,12 @@ impl Party {
     }
 }
 
-fn chat() -> Address {
+pub(crate) fn chat() -> Address {
     Address::parse("comm://ana.localhost/one").unwrap()
 }
 
 /// Ana leads an open conversation with Ben.
-fn ana_and_ben() -> (Party, Party) {
+pub(crate) fn ana_and_ben() -> (Party, Party) {
     let (mut ana, mut ben) = (Party::new("ana"), Party::new("ben"));
     ana.knows(&ben);
     ben.knows(&ana);
@@ -211,7 +211,7 @@ fn ana_and_ben() -> (Party, Party) {
 }
 
 /// Ana's leaf is renewed now, whenever it was renewed last.
-fn commits(ana: &Party) {
+pub(crate) fn commits(ana: &Party) {
     ana.store
         .write(|tx| {
             tx.put(kind::FRESH, chat().as_str(), &json!({ "at": 0, "said": 0 })).map_err(Failure::store)?;

@@ -60,7 +60,7 @@ impl Home {
         if timer > 0 {
             params["ends"] = json!(timer);
         }
-        let named = mentions::find(text, &self.nameable(chat)?);
+        let named = if text.contains('@') { mentions::find(text, &self.nameable(chat)?) } else { Vec::new() };
         if !named.is_empty() {
             params["mentions"] = json!(named);
         }
@@ -70,17 +70,27 @@ impl Home {
             let mut state = self.state();
             state.typing.sent(chat);
             let me = state.me()?;
-            state.store()?.write(|tx| {
-                let mut object = get_object(tx, chat)?;
-                object.draft.clear();
-                put_object(tx, &object)?;
-                // Who answers has read.
-                let read = mark_read(tx, me, &object, now_ms())?;
+            let store = state.store()?;
+            let (said, changes) = store.read(|tx| {
                 let row = tx.child(&id).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("message"))?;
-                Ok::<_, Failure>((message_of(tx, &row)?, read))
-            })?
+                let unread = tx.count_unread(chat.as_str()).map_err(Failure::store)?;
+                Ok::<_, Failure>((message_of(tx, &row)?, unread > 0 || !get_object(tx, chat)?.draft.is_empty()))
+            })?;
+            let read = match changes {
+                false => None,
+                true => Some(store.write(|tx| {
+                    let mut object = get_object(tx, chat)?;
+                    object.draft.clear();
+                    put_object(tx, &object)?;
+                    // Who answers has read.
+                    mark_read(tx, me, &object, now_ms())
+                })?),
+            };
+            (said, read)
         };
-        self.was_read(chat, read);
+        if let Some(read) = read {
+            self.was_read(chat, read);
+        }
         Ok(said)
     }
 

@@ -174,7 +174,9 @@ impl Home {
             None => FileState::Away,
             Some(Wanted { trouble: Some(code) }) => FileState::Failed { code },
             Some(Wanted { trouble: None }) => {
-                FileState::Coming { done: state.files.done(&carried.row.id).unwrap_or_else(|| shelf.came(&blob)) }
+                // Before its first chunk a fetch that goes on has what came before.
+                let now = state.files.done(&carried.row.id).filter(|done| *done > 0);
+                FileState::Coming { done: now.unwrap_or_else(|| shelf.came(&blob)) }
             }
         })
     }

@@ -150,8 +150,8 @@ pub(crate) async fn view(person: &Person, chat: &str) -> ChatView {
 /// The epochs of what was said in a conversation and passed through a domain.
 fn epochs(domain: &Domain, chat: &str) -> std::collections::BTreeSet<u64> {
     let routed = domain.routed();
-    let headers =
-        routed.lines().filter_map(|line| common::header(&serde_json::from_str::<Value>(line).ok()?["message"]));
+    let messages = routed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let headers = messages.flat_map(|line| common::headers(&line["message"]));
     headers.filter(|header| header.group == chat).map(|header| header.epoch).collect()
 }
 

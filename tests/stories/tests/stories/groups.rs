@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::common;
-use crate::common::header;
+use crate::common::{headers, spoils};
 use contract::{ChatView, ContactState, DeviceView, Question};
 use lab::person::Setup;
 use lab::{Crooked, Domain, Person, Way};
@@ -58,7 +58,7 @@ fn inboxes(a: &Crooked, chat: &str) -> Vec<String> {
     let seen = a.seen();
     let mut all: Vec<String> = seen
         .iter()
-        .filter(|(way, message)| *way == Way::ToApp && header(message).is_some_and(|header| header.group == chat))
+        .filter(|(way, message)| *way == Way::ToApp && headers(message).iter().any(|header| header.group == chat))
         .filter_map(|(_, message)| message["to"].as_str().map(str::to_owned))
         .collect();
     all.sort();
@@ -96,10 +96,9 @@ async fn two_devices_that_were_cut_from_each_other_and_both_took_over_come_toget
     let (watched, cut) = (chat.clone(), lost.clone());
     stage.a.tampers(move |way, mut message| {
         let to = message["to"].as_str().unwrap_or_default().to_owned();
-        let is_ours = way == Way::ToNode && header(&message).is_some_and(|header| header.group == watched);
-        if is_ours && (to == to_phone || to == to_tablet) {
+        let is_ours = way == Way::ToNode && (to == to_phone || to == to_tablet);
+        if is_ours && spoils(&mut message, |header| header.group == watched) {
             cut.lock().unwrap().insert(to);
-            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
         }
         vec![message]
     });
@@ -160,8 +159,8 @@ async fn who_missed_a_change_that_nobody_keeps_is_brought_back_and_loses_nothing
     // Ana's Node loses everything of the conversation, and says that it arrived; the device that could send it again is lost.
     let watched = chat.clone();
     a.tampers(move |way, mut message| {
-        if way == Way::ToApp && header(&message).is_some_and(|header| header.group == watched) {
-            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
+        if way == Way::ToApp {
+            spoils(&mut message, |header| header.group == watched);
         }
         vec![message]
     });
@@ -201,9 +200,8 @@ async fn a_device_whose_inviter_was_lost_before_it_spoke_is_let_in_by_the_next()
     let met = known.clone();
     stage.a.tampers(move |way, mut message| {
         let to = message["to"].as_str().unwrap_or_default().to_owned();
-        let is_of_it = way == Way::ToApp && header(&message).is_some_and(|header| header.group == watched);
-        if is_of_it && !known.contains(&to) {
-            message["body"]["sealed"] = Value::from(keys::b64url(b"rubbish"));
+        if way == Way::ToApp && !known.contains(&to) {
+            spoils(&mut message, |header| header.group == watched);
         }
         vec![message]
     });

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use crate::processes::app::{AppProcess, PASSPHRASE};
 use crate::processes::node::NodeProcess;
 use crate::processes::shell::Shell;
@@ -25,6 +27,9 @@ const START_EVERY: u32 = 10;
 
 /// Messages one person writes in a burst, if nobody is killed.
 const BURST: usize = 12;
+
+/// Messages that are written in one moment, none waiting for the answer to another.
+const MOMENT: usize = 4;
 
 /// The latest moment of a kill after the begin of a burst: some hit the writing, some what follows from it.
 const LATEST: Duration = Duration::from_millis(250);
@@ -199,21 +204,27 @@ struct Book {
 }
 
 impl Book {
-    /// Writes one message after the other until the burst is over or the app is gone.
+    /// Writes a few messages at a time until the burst is over or the app is gone.
     async fn burst(&mut self, shell: &Shell, chat: &str, over: &AtomicBool) {
-        for _ in 0..BURST {
+        for _ in 0..BURST / MOMENT {
             if over.load(Ordering::Relaxed) {
                 return;
             }
-            self.last += 1;
-            let text = format!("{} says no {}", self.name, self.last);
-            match shell.try_ask::<ChatMessage>(Question::ChatSend { chat: chat.to_owned(), text }).await {
-                Ok(Ok(_)) => drop(self.acknowledged.insert(self.last)),
-                Ok(Err(error)) => self.refused.push((self.last, error)),
-                Err(_) => {
-                    self.unanswered.insert(self.last);
-                    return;
+            let numbers = self.last + 1..=self.last + MOMENT;
+            self.last += MOMENT;
+            let answers = join_all(numbers.map(async |number| {
+                let text = format!("{} says no {number}", self.name);
+                (number, shell.try_ask::<ChatMessage>(Question::ChatSend { chat: chat.to_owned(), text }).await)
+            }));
+            for (number, answer) in answers.await {
+                match answer {
+                    Ok(Ok(_)) => drop(self.acknowledged.insert(number)),
+                    Ok(Err(error)) => self.refused.push((number, error)),
+                    Err(_) => drop(self.unanswered.insert(number)),
                 }
+            }
+            if self.unanswered.contains(&self.last) {
+                return;
             }
         }
     }
@@ -238,9 +249,13 @@ impl Book {
             self.refused.len(),
             failed.len(),
         );
-        assert!(arrived.is_sorted_by(|a, b| a < b), "{}'s words are doubled or out of order: {arrived:?}", self.name);
+        // Which of those of one moment is first is the app's to say; both sides say the same.
         assert_eq!(arrived, delivered, "{} believes something else than the other side", self.name);
+        let moments = arrived.iter().map(|number| (number - 1) / MOMENT);
+        assert!(moments.is_sorted(), "{}'s words are out of order: {arrived:?}", self.name);
+        let count = arrived.len();
         let arrived: BTreeSet<usize> = arrived.into_iter().collect();
+        assert_eq!(arrived.len(), count, "{}'s words are doubled", self.name);
         let lost: Vec<&usize> = self.acknowledged.difference(&arrived).collect();
         assert!(lost.is_empty(), "{}'s words were lost: {lost:?}", self.name);
         assert!(failed.is_empty(), "nothing stood in the way of {}'s words {failed:?}", self.name);

@@ -137,6 +137,8 @@ pub struct Mallory {
     pub inbox: Address,
     pub vault: MemoryVault,
     pub device: Device,
+    /// What came with the last message she took.
+    waiting: std::collections::VecDeque<Vec<u8>>,
 }
 
 impl Mallory {
@@ -156,7 +158,8 @@ impl Mallory {
         let credential =
             DeviceCredential::of(&me.chain, &me.device.verifying_key(), &[me.token.hash()], now()).unwrap();
         let device = Device::new(&me.device, credential.encode());
-        let mut mallory = Self { me, session, user, inbox, vault: MemoryVault::new(), device };
+        let mut mallory =
+            Self { me, session, user, inbox, vault: MemoryVault::new(), device, waiting: Default::default() };
         mallory.publishes().await;
         mallory
     }
@@ -208,11 +211,15 @@ impl Mallory {
         message::UserAddress::parse(&self.user).unwrap().handle()
     }
 
-    /// The sealed bytes of the next message in her inbox.
+    /// The next sealed message in her inbox.
     pub async fn takes(&mut self) -> Vec<u8> {
-        let message = self.session.next().await;
-        let body: Value = message.body.parse().unwrap();
-        lab::unpacked(&keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap()).to_vec()
+        if self.waiting.is_empty() {
+            let message = self.session.next().await;
+            let body: Value = message.body.parse().unwrap();
+            let load = keys::from_b64url(body["sealed"].as_str().unwrap()).unwrap();
+            self.waiting.extend(lab::parcels(&load).into_iter().map(|parcel| lab::unpacked(parcel).to_vec()));
+        }
+        self.waiting.pop_front().unwrap()
     }
 
     /// An object of somebody else's, in whose group she is.

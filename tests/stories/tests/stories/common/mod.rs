@@ -112,10 +112,32 @@ pub struct Header {
     pub kind: u8,
 }
 
-/// The header of a sealed message of the wire, if it is one of a group.
-pub fn header(message: &serde_json::Value) -> Option<Header> {
-    let bytes = keys::from_b64url(message.pointer("/body/sealed")?.as_str()?).ok()?;
-    let rest = lab::unpacked(&bytes).strip_prefix(&[0, 1, 0, 2])?;
+/// The headers of the sealed messages in one of the wire, as far as they are of a group.
+pub fn headers(message: &serde_json::Value) -> Vec<Header> {
+    lab::parcels(&sealed(message)).into_iter().filter_map(header).collect()
+}
+
+/// Puts rubbish in place of the sealed messages of this kind, and leaves what travels with them; whether there were any.
+pub fn spoils(message: &mut serde_json::Value, which: impl Fn(&Header) -> bool) -> bool {
+    let bytes = sealed(message);
+    let is_it = |parcel: &[u8]| header(parcel).is_some_and(|header| which(&header));
+    let all = lab::parcels(&bytes);
+    let spoilt = all.iter().any(|parcel| is_it(parcel));
+    if spoilt {
+        let left = |parcel: &[u8]| if is_it(parcel) { b"rubbish".to_vec() } else { parcel.to_vec() };
+        let all: Vec<Vec<u8>> = all.into_iter().map(left).collect();
+        message["body"]["sealed"] = keys::b64url(&lab::joined(&all)).into();
+    }
+    spoilt
+}
+
+fn sealed(message: &serde_json::Value) -> Vec<u8> {
+    let text = message.pointer("/body/sealed").and_then(serde_json::Value::as_str).unwrap_or_default();
+    keys::from_b64url(text).unwrap_or_default()
+}
+
+fn header(parcel: &[u8]) -> Option<Header> {
+    let rest = lab::unpacked(parcel).strip_prefix(&[0, 1, 0, 2])?;
     // A length of one or two bytes (RFC 9420, section 2.1.2).
     let (length, rest) = match rest {
         [short @ 0..64, rest @ ..] => (usize::from(*short), rest),
