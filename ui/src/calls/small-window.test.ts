@@ -35,6 +35,16 @@ describe('the small window', () => {
     expect(shell.times('call.start')).toBe(1);
   });
 
+  it('shows a screen that they share instead of their face, and ends what one shares oneself', async () => {
+    const { shell, user } = await show('seen', '#/small');
+    const pictures = { camera: { at: 'off' }, theirs: 'on', screen: true, share: { at: 'on', kind: 'window', name: 'Budget' } } as const;
+    await shown('small-view');
+    shell.callGoes('call-ben', { pictures });
+    await waitFor(() => expect(screen.getByTestId('small-view').closest('[role=img]')).toHaveAccessibleName(/^Screen of/));
+    await user.click(await shown('small-share-stop'));
+    expect(shell.times('call.unshare')).toBe(1);
+  });
+
   it('hangs up', async () => {
     const { shell, user } = await show('seen', '#/small');
     await user.click(await shown('small-hangup'));
