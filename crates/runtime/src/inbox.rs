@@ -381,7 +381,7 @@ fn on_good_bundle(
     let mut object = get_object(tx, url)?;
     if object.purpose != ObjectUse::Chat || !object.is_open() {
         // Waits, or is refused, as if each had come by itself.
-        return Err(Failure::new("not-open", "each is looked at alone"));
+        return Err(Failure::new("unknown-object", "each is looked at alone"));
     }
     let member = author.member(&object)?;
     if object.circle.is_some() && circle::is_blocked(tx, &member.user)? {
