@@ -77,7 +77,7 @@ mod tests {
         let view = serde_json::json!({
             "call": name, "user": "ben@b.localhost", "name": "Ben", "identity": null, "code": null, "incoming": incoming,
             "stage": stage, "connectedAt": null, "muted": false, "theirMuted": false, "inputLevel": 0, "outputLevel": 0,
-            "microphone": null, "pictures": { "camera": { "at": "off" }, "theirs": "off" }, "hold": "no", "joint": null,
+            "microphone": null, "pictures": { "camera": { "at": "off" }, "theirs": "off", "share": { "at": "off" }, "screen": false }, "hold": "no", "joint": null,
         });
         serde_json::from_value(view).unwrap()
     }
