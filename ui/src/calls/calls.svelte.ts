@@ -201,14 +201,9 @@ export class Calls {
     return this.shell.ask({ ask: 'screen.sources' });
   }
 
-  /** Shows a screen or a window; tells what is in the way, if anything is. */
-  async share(call: string, source: string): Promise<Trouble | null> {
-    try {
-      await this.shell.ask({ ask: 'call.share', input: { call, source } });
-      return null;
-    } catch (error) {
-      return troubleOf(error);
-    }
+  /** Shows a screen or a window. */
+  share(call: string, source: string): Promise<null> {
+    return this.shell.ask({ ask: 'call.share', input: { call, source } });
   }
 
   async unshare(call: string): Promise<void> {

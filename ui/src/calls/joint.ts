@@ -20,6 +20,12 @@ export interface Cell {
   known: boolean;
 }
 
+/** Whether one hears them, or would if they spoke. */
+export const isHere = ({ standing }: Cell): boolean => standing === 'here' || standing === 'speaking';
+
+/** Whether they show a screen that can be seen. */
+export const showsScreen = (cell: Cell): boolean => isHere(cell) && cell.leg !== null && cell.leg.pictures.screen;
+
 /** Everybody who is to be seen beside oneself: who is here, who is asked, and who was lost. */
 export function cellsOf(legs: CallView[]): Cell[] {
   const joint = legs.findLast((leg) => leg.joint !== null)?.joint;
@@ -47,7 +53,7 @@ export function largeOf(cells: Cell[], chosen: string | null, before: string | n
   const of = (user: string | null) => cells.find((cell) => cell.user === user) ?? null;
   const loud = cells.filter((cell) => cell.standing === 'speaking').toSorted((a, b) => b.leg!.outputLevel - a.leg!.outputLevel);
   // Whoever shows a screen wants it to be read.
-  const shows = cells.filter((cell) => cell.leg?.pictures.screen && (cell.standing === 'here' || cell.standing === 'speaking'));
+  const shows = cells.filter(showsScreen);
   const shown = shows.find((cell) => cell.user === before) ?? shows[0];
   // A cough does not take the place of who is speaking already.
   const still = loud.find((cell) => cell.user === before);
