@@ -17,7 +17,7 @@ pub struct OutboxRow {
     pub to_domain: String,
     /// The address it goes to.
     pub to: String,
-    /// The body, as JSON text.
+    /// What travels, in the runtime's words.
     pub message: String,
     /// The children it carries, if any, in their order.
     pub children: Vec<String>,

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
 use crate::{StoreError, Tx};
@@ -11,48 +12,9 @@ use crate::{StoreError, Tx};
 /// far less than this.
 const SEEN_LIMIT: i64 = 100_000;
 
-/// Bytes that are written as bytes: a list of numbers takes many times as long to write and to read.
-struct Bytes(Vec<u8>);
-
-impl Serialize for Bytes {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> serde::de::Visitor<'de> for Reader {
-            type Value = Bytes;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-
-            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
-                Ok(Bytes(bytes))
-            }
-
-            // As they were written before.
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Bytes, A::Error> {
-                let mut bytes = Vec::new();
-                while let Some(byte) = list.next_element()? {
-                    bytes.push(byte);
-                }
-                Ok(Bytes(bytes))
-            }
-        }
-        deserializer.deserialize_byte_buf(Reader)
-    }
-}
-
 /// A record as it is sealed: the key goes inside, since the column shows only its blind name.
-type Kept = (String, Bytes);
+/// Bytes are written as bytes: a list of numbers takes many times as long to write and to read. Both are read.
+type Kept = (String, ByteBuf);
 
 impl Tx<'_> {
     /// The record of this kind under `key`.
@@ -78,7 +40,7 @@ impl Tx<'_> {
         self.writable()?;
         let (kind, name) = self.record_name(kind, key);
         let row = [kind, name].concat();
-        let kept: Kept = (key.to_owned(), Bytes(value));
+        let kept: Kept = (key.to_owned(), ByteBuf::from(value));
         let sealed = self.cipher.record.seal_value("sealed", &row, &kept)?;
         self.db
             .prepare_cached(
@@ -136,8 +98,8 @@ impl Tx<'_> {
             .map_err(StoreError::from)?;
         for row in rows {
             let (name, sealed) = row.map_err(StoreError::from)?;
-            let (key, Bytes(value)): Kept = self.cipher.record.open_value("sealed", &[kind, name].concat(), &sealed)?;
-            let value = Zeroizing::new(value);
+            let (key, value): Kept = self.cipher.record.open_value("sealed", &[kind, name].concat(), &sealed)?;
+            let value = Zeroizing::new(value.into_vec());
             let text = std::str::from_utf8(&value).map_err(|_| StoreError::Codec { place: "record" })?;
             show(&key, text)?;
         }
@@ -170,8 +132,8 @@ impl Tx<'_> {
         sealed: &[u8],
     ) -> Result<(String, T), StoreError> {
         let row = [*kind, *name].concat();
-        let (key, Bytes(value)): Kept = self.cipher.record.open_value("sealed", &row, sealed)?;
-        let value = Zeroizing::new(value);
+        let (key, value): Kept = self.cipher.record.open_value("sealed", &row, sealed)?;
+        let value = Zeroizing::new(value.into_vec());
         let value = serde_json::from_slice(&value).map_err(|_| StoreError::Codec { place: "record" })?;
         Ok((key, value))
     }
