@@ -542,7 +542,7 @@ fn first_word(
     let persona = brought::persona_of(tx, url, &author.device)?;
     let mut brings = said.brought.judged(tx, me, &user, &persona, url)?;
     brings.group_link = match &circle {
-        Some(circle) => doors::asked_into(tx, url, circle)?,
+        Some(circle) => doors::asked_into(tx, url, Some(circle))?,
         None => purpose == ObjectUse::Door && doors::has_link(tx, me, &said.brought, &persona, url, &said.value)?,
     };
     gate::admit_claim(policy, now_u64(), &user, purpose, brings)?;

@@ -45,6 +45,12 @@ impl Together {
     }
 }
 
+/// What can be done with others.
+enum Shared {
+    Child(Value),
+    Sealed(Vec<u8>),
+}
+
 /// One sealed message in what a stub brought.
 struct Parcel<'a> {
     /// Which of the requests brought it.
@@ -100,27 +106,29 @@ impl Home {
     /// Takes a request of the core that can be done with others; gives back any other, which then comes after all
     /// that waited.
     pub(crate) fn join_others(&self, state: &mut State, message: Message) -> Option<Message> {
-        let taken = match (message.kind, message.to.scheme()) {
-            (MessageType::Create, "comm" | "connection" | "ctxt") if is_children(&message.to) => child_of(&message)
-                .map(|value| {
-                    let url = message.to.base();
-                    state.together.children.push((message.clone(), url, value));
-                }),
-            (MessageType::Create, "hyperty") if state.me.is_some() && state.inbox() == Some(&message.to) => {
-                match inbox::sealed_bytes(&message) {
-                    Ok(bytes) if !linking::is_link_request(&bytes) => {
-                        state.together.parcels += parcel::split(&bytes).map_or(1, |parcels| parcels.len());
-                        state.together.sealed.push((message.clone(), bytes));
-                        Ok(())
-                    }
-                    _ => Err(Failure::not_ready()),
-                }
+        let may_be_sealed = || state.me.is_some() && state.inbox() == Some(&message.to);
+        let wish = match (message.kind, message.to.scheme()) {
+            (MessageType::Create, "comm" | "connection" | "ctxt") if is_children(&message.to) => {
+                child_of(&message).ok().map(Shared::Child)
             }
-            _ => Err(Failure::not_ready()),
+            (MessageType::Create, "hyperty") if may_be_sealed() => {
+                inbox::sealed_bytes(&message).ok().filter(|bytes| !linking::is_link_request(bytes)).map(Shared::Sealed)
+            }
+            _ => None,
         };
-        if taken.is_err() {
-            self.do_together(state);
-            return Some(message);
+        match wish {
+            Some(Shared::Child(value)) => {
+                let url = message.to.base();
+                state.together.children.push((message, url, value));
+            }
+            Some(Shared::Sealed(bytes)) => {
+                state.together.parcels += parcel::split(&bytes).map_or(1, |parcels| parcels.len());
+                state.together.sealed.push((message, bytes));
+            }
+            None => {
+                self.do_together(state);
+                return Some(message);
+            }
         }
         if !state.together.is_open || state.together.parcels >= PARCELS_LIMIT {
             self.do_together(state);

@@ -226,8 +226,7 @@ fn met(
         Standing::Verifying { evidence } if is_reporter => {
             let waiting = WaitingEvidence::parse(evidence)?;
             let brought = waiting.brought.judged(tx, me, &user, &verified.persona().to_string(), url)?;
-            let asked = object.circle.as_ref().map(|circle| doors::asked_into(tx, url, circle)).transpose()?;
-            Some(policy::Brought { group_link: asked == Some(true), ..brought })
+            Some(policy::Brought { group_link: doors::asked_into(tx, url, object.circle.as_ref())?, ..brought })
         }
         _ => None,
     };
@@ -299,8 +298,8 @@ fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow
     }
     put_object(tx, &object)?;
     // Our other devices do not know that the person asked for it.
-    let asked = object.circle.as_ref().map(|circle| doors::asked_into(tx, url, circle)).transpose()?;
-    open(tx, me, url, asked == Some(true), now)
+    let asked = doors::asked_into(tx, url, object.circle.as_ref())?;
+    open(tx, me, url, asked, now)
 }
 
 /// The first line of a group: whose it is.

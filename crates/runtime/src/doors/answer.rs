@@ -13,8 +13,8 @@ use crate::circle;
 use crate::home::Ready;
 use crate::members::Author;
 use crate::objects::Follow;
-use crate::persons::{name_of, system_row};
-use crate::records::{Object, Person, Standing, kind};
+use crate::persons::{GUEST_WAITS, name_of, system_row};
+use crate::records::{Object, Person, Side, Standing, kind};
 use crate::sending::{get_object, inner_message, pumps, put_object, put_person, queue_sealed, seal_and_queue, sealing};
 use crate::trouble::{Failure, Outcome};
 
@@ -23,6 +23,18 @@ const KNOCKS_PER_HOUR: u32 = 30;
 
 /// The one record of them.
 const KNOCKS: &str = "knocks";
+
+/// What somebody at the door hears: a code and a word.
+type Said = (u16, &'static str);
+
+/// They may come in.
+pub(super) const ADMITTED: Said = (200, "admitted");
+
+/// A person is asked.
+const WAITS: Said = (182, "waits");
+
+/// A person said no.
+pub(super) const DECLINED: Said = (403, "invite-declined");
 
 /// What a data object of this kind says of itself.
 #[derive(Serialize, Deserialize)]
@@ -126,17 +138,12 @@ pub(crate) fn come_in(
     let said = match verdict {
         Judged::Refused(code) => (403, code),
         Judged::Enters => {
-            follow.extend(admit(tx, me, &door.group, &person.user, now)?);
-            (200, "admitted")
+            follow.extend(circle::let_in(tx, me, &door.group, &person.user, now)?);
+            ADMITTED
         }
-        Judged::Asks => (182, "waits"),
+        Judged::Asks => WAITS,
     };
-    object.standing = match verdict {
-        Judged::Asks => Standing::Request,
-        _ => Standing::Closed { reason: said.1.to_owned() },
-    };
-    put_object(tx, object)?;
-    follow.extend(tell(tx, me, object, said)?);
+    follow.extend(answer(tx, me, object, said)?);
     let state = match verdict {
         Judged::Refused(_) => return Ok(follow),
         Judged::Enters => GroupGuestState::In,
@@ -146,24 +153,24 @@ pub(crate) fn come_in(
     link.came(Guest { user: person.user.clone(), at: now, state, door: object.url.clone() });
     put_link(tx, &link)?;
     let mut group = get_object(tx, &link.chat)?;
-    let line = if state == GroupGuestState::In { "group-came-by-link" } else { "group-guest-waits" };
+    let line = if state == GroupGuestState::In { "group-came-by-link" } else { GUEST_WAITS };
     let id = system_row(tx, &mut group, line, &[("by", &name_of(person))], now)?;
     put_object(tx, &group)?;
     follow.extend([Follow::ChildShown(id), Follow::ChatShown(group.url), Follow::Invite(link.id)]);
     Ok(follow)
 }
 
-/// Adds somebody to a group as the one who made the link, here or by asking the device that writes it.
-pub(super) fn admit(tx: &Tx<'_>, me: &Ready, chat: &Address, user: &UserAddress, now: i64) -> Outcome<Vec<Follow>> {
-    circle::let_in(tx, me, chat, user, now)
-}
-
-fn answer_message(url: &Address, (code, reason): (u16, &str)) -> Outcome<message::Message> {
+fn answer_message(url: &Address, (code, reason): Said) -> Outcome<message::Message> {
     inner_message(MessageType::Event, url, "subscription", &json!({ "code": code, "reason": reason }))
 }
 
-/// Answers somebody at the door.
-pub(super) fn tell(tx: &Tx<'_>, me: &Ready, door: &Object, said: (u16, &str)) -> Outcome<Vec<Follow>> {
+/// Answers somebody at the door, who stays there only if they are to wait.
+pub(super) fn answer(tx: &Tx<'_>, me: &Ready, door: &mut Object, said: Said) -> Outcome<Vec<Follow>> {
+    door.standing = match said {
+        WAITS => Standing::Request,
+        (_, reason) => Standing::Closed { reason: reason.to_owned() },
+    };
+    put_object(tx, door)?;
     seal_and_queue(tx, me, door, &answer_message(&door.url, said)?, None)?;
     Ok(pumps(door).collect())
 }
@@ -180,7 +187,7 @@ pub(crate) fn on_word(
         return Err(Failure::new("wrong-author", "somebody else answers at the door"));
     }
     let Some(door) = door_of(object.value()) else { return Err(Failure::new("malformed", "no door")) };
-    if matches!(object.side, crate::records::Side::Observer(_)) {
+    if matches!(object.side, Side::Observer(_)) {
         return gone(tx, object, &door);
     }
     let Some(mut asked) = joining(tx, &door.group)?.filter(|asked| asked.door == object.url) else {

@@ -62,7 +62,8 @@ fn put_joining(tx: &Tx<'_>, joining: &Joining) -> Outcome<Follow> {
 /// Whether the person asked to be let into this very group, by a link of somebody who is in it.
 ///
 /// That was their yes: the group does not ask once more, and rules about strangers who write do not stop it.
-pub(crate) fn asked_into(tx: &Tx<'_>, chat: &Address, circle: &Circle) -> Outcome<bool> {
+pub(crate) fn asked_into(tx: &Tx<'_>, chat: &Address, circle: Option<&Circle>) -> Outcome<bool> {
+    let Some(circle) = circle else { return Ok(false) };
     let asked = joining(tx, chat)?.filter(|asked| asked.state != GroupJoiningState::Refused);
     Ok(asked.is_some_and(|asked| circle.has(&asked.by)))
 }

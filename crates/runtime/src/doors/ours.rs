@@ -6,14 +6,14 @@ use policy::ContactCode;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
-use super::answer::{admit, tell};
+use super::answer::{ADMITTED, DECLINED, answer};
 use super::link::Payload;
 use crate::circle::{self, PEOPLE_LIMIT};
 use crate::comparing;
 use crate::home::{Home, Ready, now_ms};
 use crate::persons::{get_or_new, name_of};
 use crate::records::{Object, Standing, kind};
-use crate::sending::{get_object, put_object};
+use crate::sending::get_object;
 use crate::trouble::{Failure, Outcome};
 
 /// Hours a link may hold: a month.
@@ -265,12 +265,9 @@ impl Home {
             let enters = yes && get_or_new(tx, user)?.contact != ContactState::Blocked;
             let guest =
                 Guest { state: if enters { GroupGuestState::In } else { GroupGuestState::Refused }, ..guest.clone() };
-            let mut follow = if enters { admit(tx, me, &link.chat, user, now)? } else { Vec::new() };
+            let mut follow = if enters { circle::let_in(tx, me, &link.chat, user, now)? } else { Vec::new() };
             let mut door = get_object(tx, &guest.door)?;
-            let said = if enters { (200, "admitted") } else { (403, "invite-declined") };
-            follow.extend(tell(tx, me, &door, said)?);
-            door.standing = Standing::Closed { reason: said.1.to_owned() };
-            put_object(tx, &door)?;
+            follow.extend(answer(tx, me, &mut door, if enters { ADMITTED } else { DECLINED })?);
             link.came(guest);
             put_link(tx, &link)?;
             Ok::<_, Failure>((link.view(tx, now)?, follow))
