@@ -52,6 +52,7 @@ mod video_feedback;
 mod video_packets;
 mod video_path;
 mod video_screen;
+mod video_sending;
 mod video_studio;
 mod video_track;
 mod voice;

@@ -60,9 +60,7 @@ impl ScreenChoice {
                 Some(Self::System(Screens { display: Some(name.to_owned()) }))
             }
             Some(("counter", size)) => {
-                let (width, height) = size.split_once('x')?;
-                let (width, height) = (width.parse().ok()?, height.parse().ok()?);
-                Picture::black(width, height).ok()?;
+                let (width, height) = video::size_of(size)?;
                 Some(Self::Counter { width, height })
             }
             _ => None,
@@ -192,21 +190,14 @@ impl ScreenShare {
         }
     }
 
-    /// Waits until there is nothing to be seen any more, and says why.
-    pub async fn ended(&self) -> ScreenError {
-        // Only the seeing is waited for: who waits does not keep it going.
-        Self::end_of(self.seen.clone()).await
-    }
-
-    /// The same, as something that does not keep it going.
+    /// Waits until there is nothing to be seen any more, and says why. Who waits does not keep it going.
     pub fn end(&self) -> impl Future<Output = ScreenError> + Send + 'static {
-        Self::end_of(self.seen.clone())
-    }
-
-    async fn end_of(mut seen: watch::Receiver<Seen>) -> ScreenError {
-        match seen.wait_for(|seen| matches!(seen, Seen::Ended(_))).await.map(|seen| seen.clone()) {
-            Ok(Seen::Ended(error)) => error,
-            _ => ScreenError::Gone,
+        let mut seen = self.seen.clone();
+        async move {
+            match seen.wait_for(|seen| matches!(seen, Seen::Ended(_))).await.map(|seen| seen.clone()) {
+                Ok(Seen::Ended(error)) => error,
+                _ => ScreenError::Gone,
+            }
         }
     }
 

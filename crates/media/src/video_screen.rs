@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use video::Picture;
 
 use crate::share::{ScreenShare, Seen};
-use crate::usage::Hold;
-use crate::video_camera::{rest, say_goodbye};
+use crate::video_sending::{rest, say_goodbye};
 use crate::video_studio::Studio;
 use crate::video_track::{VideoPart, Which};
 
@@ -20,45 +18,16 @@ const REFINEMENTS: u32 = 8;
 /// What does not change is sent again after so long, so that both sides know that it still comes.
 const AGAIN: Duration = Duration::from_secs(2);
 
-pub(crate) struct ScreenThread {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl ScreenThread {
-    /// Starts it; without a share it only ends what was before.
-    pub(crate) fn start(
-        part: Arc<VideoPart>,
-        share: Option<ScreenShare>,
-        before: Option<JoinHandle<()>>,
-        hold: Hold,
-    ) -> Option<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        part.path.switch(Which::Screen, share.is_some());
-        let work = move || {
-            let _hold = hold;
-            if let Some(before) = before {
-                let _ = before.join();
-            }
-            if let Some(share) = share {
-                send(&part, &share, &stopped);
-            }
-            rest(&part);
-            // Whoever comes after this shows something else.
-            if !stopped.load(Ordering::Acquire) {
-                part.path.switch(Which::Screen, false);
-                say_goodbye(&part);
-            }
-        };
-        let thread = std::thread::Builder::new().name("screen-out".to_owned()).spawn(work).ok()?;
-        Some(Self { stop, thread })
+/// Sends what is shown until it is to stop; without a share it only says that there is nothing.
+pub(crate) fn work(part: &VideoPart, share: Option<ScreenShare>, stop: &AtomicBool) {
+    if let Some(share) = share {
+        send(part, &share, stop);
     }
-
-    /// Asks it to end; gives what to wait for.
-    pub(crate) fn stop(self) -> JoinHandle<()> {
-        self.stop.store(true, Ordering::Release);
-        self.thread
+    rest(part);
+    // Whoever comes after this shows something else.
+    if !stop.load(Ordering::Acquire) {
+        part.path.switch(Which::Screen, false);
+        say_goodbye(part);
     }
 }
 

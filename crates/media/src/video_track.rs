@@ -17,11 +17,11 @@ use video::{CameraChoice, CameraError, Picture};
 use crate::share::ScreenShare;
 use crate::stats::Shared;
 use crate::usage::{Held, Usage};
-use crate::video_camera::CameraThread;
 use crate::video_feedback::{Feedback, Stream};
 use crate::video_path::PicturePath;
-use crate::video_screen::ScreenThread;
+use crate::video_sending::SendingThread;
 use crate::video_studio::VideoOut;
+use crate::{video_camera, video_screen};
 
 /// Ticks of a picture's timestamps in a second (RFC 7741).
 pub(crate) const CLOCK: u32 = 90_000;
@@ -151,8 +151,7 @@ pub(crate) struct VideoPart {
     pub(crate) theirs: watch::Sender<Option<Shown>>,
     /// The decoder cannot go on without a key frame.
     pub(crate) decoder_lost: AtomicBool,
-    camera: Mutex<Option<CameraThread>>,
-    screen: Mutex<Option<ScreenThread>>,
+    sending: Mutex<Option<SendingThread>>,
     decoding: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -183,8 +182,7 @@ impl VideoPart {
             own: watch::Sender::new(None),
             theirs: watch::Sender::new(None),
             decoder_lost: AtomicBool::new(false),
-            camera: Mutex::default(),
-            screen: Mutex::default(),
+            sending: Mutex::default(),
             decoding: Mutex::default(),
         };
         (Arc::new(part), frames)
@@ -192,24 +190,26 @@ impl VideoPart {
 
     /// Switches the camera on, or off with none. A camera that was on is let go of first.
     pub(crate) fn set_camera(self: &Arc<Self>, choice: Option<CameraChoice>) {
-        let mut camera = self.camera.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = camera.take().map(CameraThread::stop);
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sending.take().map(SendingThread::stop);
         if self.shared.is_stopping() {
             return;
         }
-        let hold = self.usage.hold(Held::Thread);
-        *camera = CameraThread::start(Arc::clone(self), choice, before, hold);
+        self.path.switch(Which::Camera, choice.is_some());
+        let (part, hold) = (Arc::clone(self), self.usage.hold(Held::Thread));
+        *sending = SendingThread::start("camera", before, hold, move |stop| video_camera::work(&part, choice, stop));
     }
 
     /// Shows something of a screen, or nothing more with none.
     pub(crate) fn set_screen(self: &Arc<Self>, share: Option<ScreenShare>) {
-        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = screen.take().map(ScreenThread::stop);
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sending.take().map(SendingThread::stop);
         if self.shared.is_stopping() || share.is_none() && before.is_none() {
             return;
         }
-        let hold = self.usage.hold(Held::Thread);
-        *screen = ScreenThread::start(Arc::clone(self), share, before, hold);
+        self.path.switch(Which::Screen, share.is_some());
+        let (part, hold) = (Arc::clone(self), self.usage.hold(Held::Thread));
+        *sending = SendingThread::start("screen-out", before, hold, move |stop| video_screen::work(&part, share, stop));
     }
 
     /// What was heard of this picture.
@@ -223,12 +223,8 @@ impl VideoPart {
 
     /// Ends the threads and waits for them. Blocks.
     pub(crate) fn end(&self) {
-        let camera = self.camera.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = camera.map(CameraThread::stop) {
-            let _ = thread.join();
-        }
-        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = screen.map(ScreenThread::stop) {
+        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = sending.map(SendingThread::stop) {
             let _ = thread.join();
         }
         let decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner).take();

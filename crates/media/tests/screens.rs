@@ -179,7 +179,7 @@ fn the_words_of_a_real_window_are_read_at_the_other_end_until_it_is_closed() {
         assert_eq!(is_read(&moved.picture), WORDS, "nor is it cut where it left the screen");
 
         program.close(window);
-        let ended = tokio::time::timeout(PATIENCE, share.ended()).await;
+        let ended = tokio::time::timeout(PATIENCE, share.end()).await;
         assert_eq!(ended, Ok(ScreenError::Gone));
         ben.until(|event| *event == MediaEvent::Screen(PictureState::Gone)).await;
         assert!(ben.media.screen_pictures().borrow().is_none());

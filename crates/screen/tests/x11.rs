@@ -4,7 +4,7 @@
 
 mod server;
 
-use screen::{ScreenError, Screens, Shot, Source, SourceKind};
+use screen::{Capture, ScreenError, Screens, Shot, Source, SourceKind};
 use server::{BLUE, GREEN, Program, RED, Server, WHITE, colour};
 
 fn screens(server: &Server) -> Screens {
@@ -13,6 +13,15 @@ fn screens(server: &Server) -> Screens {
 
 fn titled(screens: &Screens, title: &str) -> Source {
     screens.list().unwrap().into_iter().find(|source| source.name == title).expect("it is listed")
+}
+
+/// A red window called "Mine", and whoever looks at it; the pointer is elsewhere.
+fn mine(server: &Server, program: &Program) -> (u32, Source, Box<dyn Capture>) {
+    program.point_at((1_200, 700));
+    let window = program.window("Mine", (100, 50), (300, 200), RED);
+    let source = titled(&screens(server), "Mine");
+    let capture = screens(server).open(&source.id).unwrap();
+    (window, source, capture)
 }
 
 fn is_all(shot: &Shot, wanted: u32) -> bool {
@@ -65,10 +74,7 @@ fn a_screen_shows_everything_that_stands_on_it_and_the_pointer() {
 fn a_window_is_shown_whole_while_another_covers_it_and_nothing_of_the_other() {
     let server = Server::start();
     let program = Program::on(&server);
-    program.point_at((1_200, 700));
-    let window = program.window("Mine", (100, 50), (300, 200), RED);
-    let source = titled(&screens(&server), "Mine");
-    let mut capture = screens(&server).open(&source.id).unwrap();
+    let (window, _, mut capture) = mine(&server, &program);
     assert!(is_all(&capture.grab().unwrap().unwrap(), RED));
     program.window("Private", (0, 0), (1_280, 720), BLUE);
     assert!(is_all(&capture.grab().unwrap().unwrap(), RED), "what covers it is not shown");
@@ -80,10 +86,7 @@ fn a_window_is_shown_whole_while_another_covers_it_and_nothing_of_the_other() {
 fn a_window_may_move_out_of_the_screen_change_its_size_and_be_folded_away() {
     let server = Server::start();
     let program = Program::on(&server);
-    program.point_at((1_200, 700));
-    let window = program.window("Mine", (100, 50), (300, 200), RED);
-    let source = titled(&screens(&server), "Mine");
-    let mut capture = screens(&server).open(&source.id).unwrap();
+    let (window, _, mut capture) = mine(&server, &program);
     program.move_to(window, (-150, 600));
     let moved = capture.grab().unwrap().unwrap();
     assert_eq!((moved.width(), moved.height()), (300, 200));
@@ -104,9 +107,7 @@ fn a_window_may_move_out_of_the_screen_change_its_size_and_be_folded_away() {
 fn a_window_that_is_closed_is_gone_and_what_was_never_there_too() {
     let server = Server::start();
     let program = Program::on(&server);
-    let window = program.window("Mine", (100, 50), (300, 200), RED);
-    let source = titled(&screens(&server), "Mine");
-    let mut capture = screens(&server).open(&source.id).unwrap();
+    let (window, source, mut capture) = mine(&server, &program);
     assert!(capture.grab().unwrap().is_some());
     program.close(window);
     assert_eq!(capture.grab(), Err(ScreenError::Gone));

@@ -57,14 +57,20 @@ impl CameraChoice {
             Some(("device", id)) if !id.is_empty() => Some(Self::Device(id.to_owned())),
             Some(("y4m", path)) if !path.is_empty() => Some(Self::Y4m(path.into())),
             Some(("counter", size)) => {
-                let (width, height) = size.split_once('x')?;
-                let (width, height) = (width.parse().ok()?, height.parse().ok()?);
-                Picture::black(width, height).ok()?;
+                let (width, height) = size_of(size)?;
                 Some(Self::Counter { width, height })
             }
             _ => None,
         }
     }
+}
+
+/// Reads `<width>x<height>`, if a picture may have that size.
+pub fn size_of(text: &str) -> Option<(u32, u32)> {
+    let (width, height) = text.split_once('x')?;
+    let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+    Picture::black(width, height).ok()?;
+    Some((width, height))
 }
 
 /// A camera of this machine.

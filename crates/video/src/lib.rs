@@ -18,7 +18,7 @@ mod vp8;
 mod y4m_file;
 
 pub use arrivals::{Arrivals, Arrived, Passed};
-pub use camera::{Camera, CameraChoice, CameraError, CameraInfo, cameras, open};
+pub use camera::{Camera, CameraChoice, CameraError, CameraInfo, cameras, open, size_of};
 pub use counter::{Counter, read_counter};
 pub use estimate::{Estimate, Observation};
 pub use freeze::{Freeze, FreezeChange};
