@@ -211,16 +211,12 @@ impl Keeper {
                     if let Err(error) = self.api.ask(question).await {
                         tracing::info!(code = error.code, "what a notice was answered with came to nothing");
                         // Where things stand is said by the window.
-                        self.go("#/chats");
+                        go(&self.app, "#/chats");
                     }
                 }
-                Deed::Go(place) => self.go(&place),
+                Deed::Go(place) => go(&self.app, &place),
             }
         }
-    }
-
-    fn go(&self, place: &str) {
-        go(&self.app, place);
     }
 
     async fn pressed(&mut self, pressed: Pressed) {

@@ -3,7 +3,8 @@
 use x11rb::protocol::xproto::{ConnectionExt, ImageFormat, Window};
 use x11rb::rust_connection::RustConnection;
 
-use crate::{Outcome, StageError};
+use crate::Outcome;
+use crate::screen::trouble;
 
 /// A place in a window, in its pixels.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +25,13 @@ pub(crate) struct Pixels {
 impl Pixels {
     /// Takes what a window shows now.
     pub(crate) fn take(display: &str, window: Window, place: Place) -> Outcome<Self> {
-        let trouble = |error: String| StageError::Screen(error);
-        let (connection, _) = RustConnection::connect(Some(display)).map_err(|error| trouble(error.to_string()))?;
+        let (connection, _) = RustConnection::connect(Some(display)).map_err(trouble)?;
         let Place { x, y, width, height } = place;
         let image = connection
             .get_image(ImageFormat::Z_PIXMAP, window, x, y, width, height, !0)
-            .map_err(|error| trouble(error.to_string()))?
+            .map_err(trouble)?
             .reply()
-            .map_err(|error| trouble(error.to_string()))?;
+            .map_err(trouble)?;
         let pixels = Self { width: width.into(), height: height.into(), bytes: image.data };
         if pixels.bytes.len() < pixels.width * pixels.height * 4 {
             return Err(trouble(format!("a screen of depth {} instead of 24", image.depth)));

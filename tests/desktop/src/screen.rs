@@ -129,6 +129,6 @@ fn property(connection: &RustConnection, window: Window, name: &[u8], kind: u32)
     Ok(reply.ok().and_then(|reply| Some(reply.value32()?.collect())).unwrap_or_default())
 }
 
-fn trouble(error: impl std::fmt::Display) -> StageError {
+pub(crate) fn trouble(error: impl std::fmt::Display) -> StageError {
     StageError::Screen(error.to_string())
 }

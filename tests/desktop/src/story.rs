@@ -198,7 +198,7 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     ben.see(id("incoming-call")).await?;
     ben.read(id("incoming-identity"), "Vouched for by").await?;
     tale.step("it rings at ben's", &[ana, ben]).await?;
-    rings_on_top(stage, ben).await?;
+    stands_above(stage, &[ben], "a window above all others", true).await?;
     at_ben.sounds("ben", "that it rings", Duration::from_secs(20)).await?;
     at_ana.sounds("ana", "that it rings at ben's", Duration::from_secs(20)).await?;
     tale.step_on_screen("a window of its own rings above all others", stage)?;
@@ -207,7 +207,7 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     ana.see(connected.clone()).await?;
     ben.see(connected).await?;
     // Two apps on one screen: at least one of them has not the focus.
-    stands_aside(stage, ana, ben, true).await?;
+    stands_above(stage, &[ana, ben], "a small window of the call", true).await?;
     tale.step_on_screen("who works elsewhere keeps the call in sight in a small window", stage)?;
     let began = Instant::now();
     let mut ana_speaks = stage.sound.say(ANA.name, &ana_file)?;
@@ -237,7 +237,7 @@ pub(crate) async fn call(stage: &Stage, tale: &mut Transcript, ana: &Window, ben
     }
     see_each_other(tale, ana, ben).await?;
     hang_up(tale, ana, ben).await?;
-    stands_aside(stage, ana, ben, false).await
+    stands_above(stage, &[ana, ben], "no small window after the call", false).await
 }
 
 /// Both switch their cameras on, which count: each reads the other's numbers out of what the own window shows.
@@ -271,25 +271,17 @@ async fn hang_up(tale: &mut Transcript, ana: &Window, ben: &Window) -> Outcome<(
     tale.step("the call is a line of the conversation", &[ana, ben]).await
 }
 
-/// A window that is kept above all others belongs to the app that is called.
-async fn rings_on_top(stage: &Stage, called: &Window) -> Outcome<()> {
-    called
-        .wait("a window above all others", async || {
+/// Waits until a window that is kept above all others belongs to one of these apps, or none does any more.
+async fn stands_above(stage: &Stage, apps: &[&Window], what: &str, there: bool) -> Outcome<()> {
+    let ours: Vec<Option<u32>> = apps.iter().map(|app| app.process()).collect();
+    let Some(first) = apps.first() else { return Ok(()) };
+    first
+        .wait(what, async || {
             let windows = stage.screen.windows().unwrap_or_default();
-            Ok(windows.iter().any(|one| one.above && Some(one.process) == called.process()).then_some(()))
+            let stands = windows.iter().any(|one| one.above && ours.contains(&Some(one.process)));
+            Ok((stands == there).then_some(()))
         })
         .await
-}
-
-/// A small window above all others shows the call to who does not look at the app; or there is none of them left.
-async fn stands_aside(stage: &Stage, ana: &Window, ben: &Window, there: bool) -> Outcome<()> {
-    let what = if there { "a small window of the call" } else { "no small window after the call" };
-    ana.wait(what, async || {
-        let windows = stage.screen.windows().unwrap_or_default();
-        let ours = [ana.process(), ben.process()];
-        Ok((windows.iter().any(|one| one.above && ours.contains(&Some(one.process))) == there).then_some(()))
-    })
-    .await
 }
 
 /// Both apps are closed and started again: the conversation is there, and goes on.

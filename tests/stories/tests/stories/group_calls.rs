@@ -28,11 +28,7 @@ async fn speaks_with(person: &Person, others: &[&str]) -> Vec<CallView> {
 
 /// Takes the one call that rings.
 async fn accepts(person: &Person) -> CallView {
-    let ringing = person
-        .until("a call that rings", async |person| {
-            calls(person).await.into_iter().find(|call| call.incoming && call.stage == CallStage::Ringing)
-        })
-        .await;
+    let ringing = person.sees_call(&CallStage::Ringing).await;
     person.ask::<Value>(Question::CallAccept { call: ringing.call.clone() }).await.unwrap();
     ringing
 }

@@ -1,13 +1,10 @@
 //! Attacks with links into groups: by somebody with a forged one, a stolen name, or none at all.
 
 use contract::{ChatSummary, GroupInvite, GroupJoining, GroupView, Question};
-use message::MessageType;
 use serde_json::{Value, json};
 
 use crate::mallory::Object;
 use crate::stage::{BEN, Street, befriends};
-
-const MALLORY: &str = "user://a.localhost/mallory";
 
 /// Ben has a group with somebody else, and a link into it.
 async fn choir(street: &mut Street) -> (String, GroupInvite) {
@@ -29,20 +26,10 @@ async fn stands(street: &mut Street, name: &str) -> Object {
 
 /// She asks to be let in with these words.
 async fn knocks(street: &mut Street, object: &Object, value: &Value, brought: Value) {
-    let lease = seal::lease(&street.mallory.vault, &object.group).unwrap();
-    let own =
-        json!({ "device": street.mallory.me.device.verifying_key(), "user": MALLORY, "inbox": street.mallory.inbox });
-    let body = json!({
-        "introduction": street.mallory.introduction(),
-        "schema": "door",
-        "version": 0,
-        "value": value,
-        "with": BEN,
-        "members": [own],
-        "lease": { "holder": lease.holder, "seq": lease.seq, "until": lease.until },
-        "brought": brought,
-    });
-    street.mallory.says(object, MessageType::Create, "/subscription", body).await;
+    let introduction = street.mallory.introduction();
+    let body =
+        json!({ "introduction": introduction, "schema": "door", "value": value, "with": BEN, "brought": brought });
+    street.mallory.opens(object, body).await;
 }
 
 /// Ben's answer, as Mallory opens it.

@@ -47,17 +47,8 @@ async fn calls(who: &mut Mallory, joint: Option<Value>) -> Object {
     if let Some(joint) = joint {
         value["joint"] = joint;
     }
-    let lease = seal::lease(&who.vault, &object.group).unwrap();
-    let body = json!({
-        "introduction": who.introduction(),
-        "schema": "connection",
-        "version": 0,
-        "value": value,
-        "with": BEN,
-        "members": [{ "device": who.me.device.verifying_key(), "user": who.user, "inbox": who.inbox }],
-        "lease": { "holder": lease.holder, "seq": lease.seq, "until": lease.until },
-    });
-    assert!(who.says(&object, MessageType::Create, "/subscription", body).await.is_success());
+    let body = json!({ "introduction": who.introduction(), "schema": "connection", "value": value, "with": BEN });
+    assert!(who.opens(&object, body).await.is_success());
     object
 }
 

@@ -263,16 +263,19 @@ impl Mallory {
 
     /// Introduces herself in an object with these words.
     pub async fn introduces(&mut self, object: &Object, introduction: Value) -> Code {
+        let body = json!({ "introduction": introduction, "schema": "comm", "value": { "type": "chat" }, "with": BEN });
+        self.opens(object, body).await
+    }
+
+    /// Introduces an object that is hers, as its only member; `said` is the rest.
+    pub async fn opens(&mut self, object: &Object, said: Value) -> Code {
         let lease = seal::lease(&self.vault, &object.group).unwrap();
-        let body = json!({
-            "introduction": introduction,
-            "schema": "comm",
+        let mut body = json!({
             "version": 0,
-            "value": { "type": "chat" },
-            "with": BEN,
             "members": [{ "device": self.me.device.verifying_key(), "user": self.user, "inbox": self.inbox }],
             "lease": { "holder": lease.holder, "seq": lease.seq, "until": lease.until },
         });
+        body.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
         self.says(object, MessageType::Create, "/subscription", body).await
     }
 

@@ -49,19 +49,13 @@ async fn begins(street: &mut Street, people: &[(&str, &str)]) -> Object {
     street.contact().await;
     let target = street.mallory.looks_up(BEN).await;
     let object = street.mallory.welcomes("comm", &target).await;
-    let lease = seal::lease(&street.mallory.vault, &object.group).unwrap();
-    let own =
-        json!({ "device": street.mallory.me.device.verifying_key(), "user": MALLORY, "inbox": street.mallory.inbox });
     let body = json!({
         "introduction": street.mallory.introduction(),
         "schema": "comm",
-        "version": 0,
         "value": { "type": "group", "circle": circle("Choir", people, MALLORY) },
         "with": MALLORY,
-        "members": [own],
-        "lease": { "holder": lease.holder, "seq": lease.seq, "until": lease.until },
     });
-    street.mallory.says(&object, MessageType::Create, "/subscription", body).await;
+    street.mallory.opens(&object, body).await;
     object
 }
 
