@@ -28,6 +28,7 @@ use crate::consent::Consents;
 use crate::doubts::Doubts;
 use crate::files::Files;
 use crate::first_run::FirstRun;
+use crate::held::Held;
 use crate::linking::Linking;
 use crate::links::Links;
 use crate::locking::Presence;
@@ -62,6 +63,8 @@ pub(crate) struct Rooms {
     pub(crate) turns: AtomicU32,
     /// Wakes what waits for the network: a domain was reached.
     pub(crate) network: tokio::sync::Notify,
+    /// Wakes what brings changes to disk: something waits for that.
+    pub(crate) flushing: tokio::sync::Notify,
     /// Held while the profile is opened again.
     pub(crate) opening: tokio::sync::Mutex<()>,
     /// Held while key packages are published, so that nobody publishes the same lack twice.
@@ -113,6 +116,8 @@ pub(crate) struct State {
     pub(crate) joins: u32,
     /// What guests bring in one moment.
     pub(crate) together: Together,
+    /// What guests are given once it is on disk.
+    pub(crate) held: Held,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
     next_id: MessageId,
 }
@@ -191,6 +196,7 @@ impl Home {
             files: Files::default(),
             joins: 0,
             together: Together::default(),
+            held: Held::default(),
             waiting: HashMap::new(),
             next_id: 1,
         };
@@ -203,12 +209,14 @@ impl Home {
             news,
             turns: AtomicU32::new(0),
             network: tokio::sync::Notify::new(),
+            flushing: tokio::sync::Notify::new(),
             opening: tokio::sync::Mutex::default(),
             publishing: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
         };
         let home = Self { rooms: Arc::new(rooms) };
         home.rooms.tasks.start_lasting("supervision", supervision.run());
+        home.rooms.tasks.start_lasting("disk", home.clone().keep_on_disk());
         home.rooms.tasks.start_lasting("guests", home.clone().hear_guests(guest_news));
         Ok(home)
     }
@@ -389,6 +397,7 @@ impl State {
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();
         self.refusing = Refusing::default();
+        self.held = Held::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();
         self.bus = Bus::new(no_domain());

@@ -34,6 +34,7 @@ mod first_run;
 mod gate;
 mod gates;
 mod glare;
+mod held;
 mod histories;
 mod home;
 mod idm;

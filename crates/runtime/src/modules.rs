@@ -201,8 +201,16 @@ impl Home {
         }
     }
 
-    /// Hands a message to a guest.
+    /// Hands a message to a guest, once what it follows from is on disk.
     pub(crate) fn to_guest(&self, state: &mut State, port: PortId, message: Message) -> Vec<Action> {
+        match self.hold_back(state, port, message) {
+            Some(message) => self.give_to_guest(state, port, message),
+            None => Vec::new(),
+        }
+    }
+
+    /// Hands a message to a guest.
+    pub(crate) fn give_to_guest(&self, state: &mut State, port: PortId, message: Message) -> Vec<Action> {
         let Some(id) = state.modules.by_port.get(&port) else {
             return self.to_gate(state, port, &message).unwrap_or_default();
         };

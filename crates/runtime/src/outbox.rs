@@ -192,7 +192,8 @@ impl Home {
     /// Notes how deliveries went, all in one transaction.
     fn settle(&self, done: &[(Load, Delivery)]) -> Outcome<()> {
         let mut state = self.state();
-        let follow = state.store()?.write(|tx| {
+        // A power cut may take this back: what the node has is then brought again, and known by its mark.
+        let follow = state.store()?.write_soon(|tx| {
             let mut follow = Vec::new();
             for (load, delivery) in done {
                 match delivery {
@@ -209,6 +210,7 @@ impl Home {
             }
             Ok::<_, Failure>(follow)
         })?;
+        state.held.committed();
         self.follow_up(&mut state, follow);
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 use message::{Address, Code, Message, MessageType, Response};
 use serde_json::Value;
-use store::Store;
+use store::Tx;
 
 use crate::bundles::BUNDLE_LIMIT;
 use crate::commits::After;
@@ -204,44 +204,48 @@ impl Home {
 
 fn kept_of(state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Outcome<Kept> {
     let (Some(me), Some(store)) = (&state.me, &state.store) else { return Err(Failure::not_ready()) };
-    transact(store, me, &mut state.policy, parcels, wishes, now_ms())
+    let (policy, now) = (&mut state.policy, now_ms());
+    if state.held.is_long() {
+        return store.write(|tx| transact(tx, me, policy, parcels, wishes, now));
+    }
+    let kept = store.write_soon(|tx| transact(tx, me, policy, parcels, wishes, now))?;
+    state.held.committed();
+    Ok(kept)
 }
 
-/// One transaction: all of it is kept or nothing. It ends with a parcel after which the next may be judged otherwise;
+/// What one transaction does: all of it is kept or nothing. It ends with a parcel after which the next may be judged otherwise;
 /// the children are written in the last.
 fn transact(
-    store: &Store,
+    tx: &Tx<'_>,
     me: &Ready,
     policy: &mut Policy,
     parcels: &[Parcel<'_>],
     wishes: &[Wish<'_>],
     now: i64,
 ) -> Outcome<Kept> {
-    store.write(|tx| {
-        let mut kept = Kept { taken: Vec::with_capacity(parcels.len()), written: Vec::new(), follow: Vec::new() };
-        for parcel in parcels {
-            let taken = inbox::take(tx, me, policy, parcel::unpack(parcel.bytes).0, After::News, now)?;
-            let is_last = taken.refused.is_some() || !taken.follow.iter().all(Follow::leaves_judgement);
-            kept.taken.push(taken);
-            if is_last {
-                break;
+    let mut kept = Kept { taken: Vec::with_capacity(parcels.len()), written: Vec::new(), follow: Vec::new() };
+    for parcel in parcels {
+        let taken = inbox::take(tx, me, policy, parcel::unpack(parcel.bytes).0, After::News, now)?;
+        let is_last = taken.refused.is_some() || !taken.follow.iter().all(Follow::leaves_judgement);
+        kept.taken.push(taken);
+        if is_last {
+            break;
+        }
+    }
+    if kept.taken.len() < parcels.len() {
+        return Ok(kept);
+    }
+    for wish in wishes {
+        kept.written.push(match tx.part(|| write_children(tx, me, wish.url, wish.values.clone(), now)) {
+            Ok((written, more)) => {
+                kept.follow.extend(more);
+                Ok(written)
             }
-        }
-        if kept.taken.len() < parcels.len() {
-            return Ok(kept);
-        }
-        for wish in wishes {
-            kept.written.push(match tx.part(|| write_children(tx, me, wish.url, wish.values.clone(), now)) {
-                Ok((written, more)) => {
-                    kept.follow.extend(more);
-                    Ok(written)
-                }
-                Err(failure) if failure.code == "store-failed" => return Err(failure),
-                Err(failure) => Err(failure),
-            });
-        }
-        Ok(kept)
-    })
+            Err(failure) if failure.code == "store-failed" => return Err(failure),
+            Err(failure) => Err(failure),
+        });
+    }
+    Ok(kept)
 }
 
 impl Answers {

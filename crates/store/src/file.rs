@@ -29,9 +29,29 @@ pub struct Store {
     copies: RwLock<()>,
 }
 
+/// What has happened to a transaction when it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Synchronous {
+    /// It is on disk.
+    Full,
+    /// The system has it: a killed process loses nothing, a power cut may.
+    Normal,
+}
+
+impl Synchronous {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
 struct Inner {
     db: Connection,
     cipher: Arc<Cipher>,
+    /// How the connection is set now.
+    synchronous: Synchronous,
     writes: u32,
     /// Something deleted may still be in the log.
     unclean: bool,
@@ -51,13 +71,14 @@ impl Store {
         db.pragma_update(None, "foreign_keys", "ON")?;
         db.pragma_update(None, "trusted_schema", "OFF")?;
         db.pragma_update(None, "temp_store", "MEMORY")?;
-        db.pragma_update(None, "synchronous", "FULL")?;
+        let synchronous = Synchronous::Full;
+        db.pragma_update(None, "synchronous", synchronous.word())?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         schema::migrate(&mut db)?;
         let cipher = Arc::new(Cipher::new(master));
         prove(&mut db, &cipher)?;
         words::begin(&db)?;
-        let inner = Inner { db, cipher, writes: 0, unclean: false, _lock: lock };
+        let inner = Inner { db, cipher, synchronous, writes: 0, unclean: false, _lock: lock };
         Ok(Store {
             path: path.to_owned(),
             inner: Mutex::new(Some(inner)),
@@ -68,22 +89,40 @@ impl Store {
 
     /// Changes the store in one transaction: kept if `work` returns `Ok`, undone otherwise.
     pub fn write<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
-        self.write_and(false, work)
+        self.write_and(Synchronous::Full, false, work)
+    }
+
+    /// The same without waiting for the disk: what a power cut may take is kept from the next [`Flusher::flush`],
+    /// [`Store::write`] or [`Store::close`] on. Nothing that follows from it may leave this device before.
+    pub fn write_soon<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
+        self.write_and(Synchronous::Normal, false, work)
+    }
+
+    /// Brings to disk what was committed, beside whoever reads and writes.
+    pub fn flusher(&self) -> Flusher {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        Flusher { log: log.into() }
     }
 
     /// The same, and what it deletes or replaces leaves the file and the log at once, sealed bytes
     /// too. While somebody copies the store, the log is emptied with the next change after that.
     pub fn erase<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
-        self.write_and(true, work)
+        self.write_and(Synchronous::Full, true, work)
     }
 
     fn write_and<R, E: From<StoreError>>(
         &self,
+        synchronous: Synchronous,
         clean: bool,
         work: impl FnOnce(&Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut guard = self.inner();
         let inner = guard.as_mut().ok_or(StoreError::Closed)?;
+        if inner.synchronous != synchronous {
+            inner.db.pragma_update(None, "synchronous", synchronous.word()).map_err(StoreError::from)?;
+            inner.synchronous = synchronous;
+        }
         let done = {
             let tx = inner.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
             let done = work(&Tx { db: &tx, cipher: &inner.cipher, writes: true })?;
@@ -161,6 +200,25 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Brings a store's log to disk without its lock.
+#[derive(Debug, Clone)]
+pub struct Flusher {
+    log: PathBuf,
+}
+
+impl Flusher {
+    /// Returns when all that was committed before the call is on disk. After an error nobody knows what is:
+    /// the system may have let go of what it could not write, and a second call would not say so.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        match OpenOptions::new().write(true).open(&self.log) {
+            Ok(log) => Ok(log.sync_data()?),
+            // A closed store has no log, and was brought to disk when it was closed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub use backup::{BackupError, BackupPlan, BackupProgress, BackupSummary, Keep};
 pub use children::{ChildRow, ChildState};
 pub use erase::{EraseError, erase_profile};
 pub use error::StoreError;
-pub use file::Store;
+pub use file::{Flusher, Store};
 pub use keyring::{KeyringPlace, KeyringTrouble};
 pub use master::{KeyError, KeySource, MasterKey, PASSPHRASE_MINIMUM, Protection};
 pub use outbox::OutboxRow;

@@ -34,10 +34,10 @@ fn group() -> GroupId {
 const MOMENT: i64 = 3;
 
 /// What is said in one moment: for each the ratchet's step, the message and its place in the outbox, and in between
-/// something that is undone alone; all in one transaction.
+/// something that is undone alone; all in one transaction that waits for no disk.
 fn send(store: &Store, ana: &Device) {
     store
-        .write(|tx| {
+        .write_soon(|tx| {
             for _ in 0..MOMENT {
                 let undone: Result<(), StoreError> = tx.part(|| {
                     add(tx, ana)?;

@@ -123,6 +123,26 @@ fn a_panic_in_a_transaction_undoes_it_and_the_store_works_on() {
 }
 
 #[test]
+fn what_did_not_wait_for_the_disk_is_there_at_once_and_is_brought_there_beside_a_writer() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let flusher = store.flusher();
+    store.write_soon(|tx| tx.put("kind", "key", "soon")).unwrap();
+    store
+        .write(|tx| {
+            // The lock is held, and the disk is brought up to date all the same.
+            flusher.flush()?;
+            assert_eq!(tx.get::<String>("kind", "key")?, Some("soon".into()));
+            tx.put("kind", "key", "later")
+        })
+        .unwrap();
+    store.write_soon(|tx| tx.put("kind", "key", "last")).unwrap();
+    store.close();
+    flusher.flush().unwrap();
+    assert_eq!(profile.open().read(|tx| tx.get::<String>("kind", "key")).unwrap(), Some("last".into()));
+}
+
+#[test]
 fn who_only_reads_cannot_write() {
     let profile = Profile::new();
     let store = profile.open();

@@ -12,7 +12,7 @@ use crate::sending::{child_message, get_object, own_tag, sealing};
 fn write(party: &mut Party, values: &[Value]) -> Written {
     let url = chat();
     let wish = Wish { url: &url, places: (0..values.len()).collect(), values: values.to_vec() };
-    let mut kept = transact(&party.store, &party.me, &mut party.policy, &[], &[wish], now_ms()).unwrap();
+    let mut kept = party.store.write(|tx| transact(tx, &party.me, &mut party.policy, &[], &[wish], now_ms())).unwrap();
     kept.written.remove(0).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn take(party: &mut Party, load: &[Vec<u8>]) -> (Vec<usize>, Vec<String>) {
     let parcels: Vec<Parcel<'_>> = parts.into_iter().map(|bytes| Parcel { request: 0, bytes }).collect();
     let (mut runs, mut refused, mut rest) = (Vec::new(), Vec::new(), parcels.as_slice());
     while !rest.is_empty() {
-        let kept = transact(&party.store, &party.me, &mut party.policy, rest, &[], now_ms()).unwrap();
+        let kept = party.store.write(|tx| transact(tx, &party.me, &mut party.policy, rest, &[], now_ms())).unwrap();
         runs.push(kept.taken.len());
         rest = &rest[kept.taken.len()..];
         refused.extend(kept.taken.into_iter().filter_map(|taken| taken.refused).map(|failure| failure.code));
