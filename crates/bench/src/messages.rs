@@ -9,6 +9,7 @@ use contract::{ChatMessage, ChatView, Content, DeliveryState, News, Question};
 use lab::person::Setup;
 use lab::{Domain, Person};
 use node::Wire;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::process::cpu_seconds;
 use crate::report::{Figure, Goal, Report};
-use crate::{Failed, wait_for};
+use crate::{Failed, THREADS, wait_for};
 
 /// Words of one run at full speed.
 const WORDS: usize = 2_000;
@@ -44,7 +45,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 const NOTE: &str = "\
 One process holds both nodes (a speaks over a WebSocket, b over Server-Sent Events), both runtimes and both profiles on disk
-(SQLite, synchronous FULL); everything between the four goes over loopback sockets and through the domains' own stubs in their
+(SQLite; nothing leaves before it is there), each of the four with two threads of its own; everything between the four goes over loopback sockets and through the domains' own stubs in their
 sandboxes. Each text has 100 characters. The way of one: the shell's question chat.send, the chat Hyperty in its sandbox, the
 row and the sealed message in one transaction of Ana's, the stub of b, the node of b, the stub of Ben's app, opened, checked and
 kept in one transaction of Ben's, Ben's chat Hyperty, and Ben's receipt back the same way over the node of a until Ana's shell is
@@ -66,10 +67,11 @@ struct Conversation {
 /// Measures.
 pub(crate) fn run() -> Result<Report, Failed> {
     let mut figures = Vec::new();
+    let programs = Programs::new()?;
+    let mut a = programs.a.block_on(Domain::unlogged("a.localhost", Wire::Ws));
+    let mut b = programs.b.block_on(Domain::unlogged("b.localhost", Wire::Sse));
     wait_for(async {
-        let mut a = Domain::unlogged("a.localhost", Wire::Ws).await;
-        let mut b = Domain::unlogged("b.localhost", Wire::Sse).await;
-        let mut talk = Conversation::begin(&a, &b).await?;
+        let mut talk = Conversation::begin(&programs, &a, &b).await?;
         measure(&mut talk, &mut figures).await?;
         talk.ana.close().await;
         talk.ben.close().await;
@@ -78,6 +80,22 @@ pub(crate) fn run() -> Result<Report, Failed> {
         Ok(())
     })?;
     Ok(Report::new(NOTE, figures))
+}
+
+/// The threads of each program: who waits for a lock in one of them holds up no other, as between processes.
+struct Programs {
+    a: Runtime,
+    b: Runtime,
+    ana: Runtime,
+    ben: Runtime,
+}
+
+impl Programs {
+    fn new() -> std::io::Result<Self> {
+        let threads =
+            |name: &str| Builder::new_multi_thread().worker_threads(THREADS).thread_name(name).enable_all().build();
+        Ok(Self { a: threads("node a")?, b: threads("node b")?, ana: threads("ana")?, ben: threads("ben")? })
+    }
 }
 
 async fn measure(talk: &mut Conversation, figures: &mut Vec<Figure>) -> Result<(), Failed> {
@@ -117,10 +135,10 @@ fn ends(times: &mut [f64]) -> [f64; 2] {
 }
 
 impl Conversation {
-    async fn begin(a: &Domain, b: &Domain) -> Result<Self, Failed> {
+    async fn begin(programs: &Programs, a: &Domain, b: &Domain) -> Result<Self, Failed> {
         let setup = Setup::with(&[a, b]);
-        let mut ana = Person::new("ana", setup.clone()).await;
-        let mut ben = Person::new("ben", setup).await;
+        let mut ana = programs.ana.spawn(Person::new("ana", setup.clone())).await?;
+        let mut ben = programs.ben.spawn(Person::new("ben", setup)).await?;
         ana.signs_up(a, None).await;
         ben.signs_up(b, None).await;
         let chat = ana.asks_for_contact("ben@b.localhost").await;

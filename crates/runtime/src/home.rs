@@ -235,6 +235,17 @@ impl Home {
 
     /// Asks somebody on the bus and waits for the final answer.
     pub(crate) async fn request(&self, kind: MessageType, from: Address, to: Address, body: Body) -> Response {
+        self.ask_at_once(kind, from, to, body).await
+    }
+
+    /// The same; the question is on its way when this returns, so questions keep their order.
+    pub(crate) fn ask_at_once(
+        &self,
+        kind: MessageType,
+        from: Address,
+        to: Address,
+        body: Body,
+    ) -> impl Future<Output = Response> + Send + use<> {
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.state();
@@ -243,12 +254,14 @@ impl Home {
             let core = state.core;
             self.post(&mut state, core, Message { id, kind, from, to, body });
         }
-        match receiver.await {
-            Ok(answer) => answer
-                .body
-                .parse::<Response>()
-                .unwrap_or_else(|_| Response::because(Code::FAILED, "the answer has no code")),
-            Err(_) => Response::because(Code::UNAVAILABLE, "the runtime is closing"),
+        async move {
+            match receiver.await {
+                Ok(answer) => answer
+                    .body
+                    .parse::<Response>()
+                    .unwrap_or_else(|_| Response::because(Code::FAILED, "the answer has no code")),
+                Err(_) => Response::because(Code::UNAVAILABLE, "the runtime is closing"),
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! Empties the outbox: what is queued for a domain leaves in its order, and stays until its node has it.
 //!
-//! What waits for one inbox leaves together, as few requests as it fits into, one after the other: the next leaves once
-//! the node has the one before, so that nothing is overtaken. Inboxes do not wait for each other within a round.
+//! What waits for one inbox leaves together, as few requests as it fits into. A few of them are under way at the same
+//! time, in their order; what comes while there are as many as may be waits, and leaves together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use message::{Address, Code, Domain, MessageType};
 use serde_json::json;
 use store::{ChildState, OutboxRow, Tx};
@@ -16,8 +17,12 @@ use crate::objects::Follow;
 use crate::parcel;
 use crate::trouble::{Failure, Outcome};
 
-/// Rows of one round.
+/// Rows that are looked at in one go.
 const ROUND: usize = 256;
+
+/// Loads to one inbox whose answers are waited for at the same time. They leave in their order and arrive in it; only
+/// where a node refuses one and takes the next is something overtaken, and then it is asked for like whatever is lost.
+const WINDOW: usize = 4;
 
 /// Text of one load, unless a single parcel is larger: far less than a node takes in one request.
 const LOAD_BYTES: usize = 256 * 1024;
@@ -34,6 +39,8 @@ enum Delivery {
     Refused,
     /// Not now.
     Later,
+    /// Not tried, since what comes before it was not taken.
+    Behind,
 }
 
 /// What leaves together: rows for one inbox, in their order.
@@ -53,24 +60,61 @@ impl Load {
     }
 }
 
-/// The loads of each inbox, in the order of their rows.
-fn loads_of(rows: Vec<OutboxRow>) -> Vec<Vec<Load>> {
-    let mut lanes: Vec<Vec<Load>> = Vec::new();
-    let mut at: HashMap<String, usize> = HashMap::new();
+/// The loads that may leave now, in the order of their rows: of each inbox as many as its window has room for.
+fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, usize>) -> Vec<Load> {
+    let mut loads: Vec<Load> = Vec::new();
+    // The newest load of each inbox, if that inbox takes more.
+    let mut newest: HashMap<String, Option<usize>> = HashMap::new();
+    let mut begun = under_way.clone();
     for row in rows {
-        let lane = *at.entry(row.to.clone()).or_insert_with(|| {
-            lanes.push(Vec::new());
-            lanes.len() - 1
-        });
-        match lanes[lane].last_mut().filter(|load| load.has_room_for(&row)) {
-            Some(load) => {
-                load.bytes += row.message.len();
-                load.rows.push(row);
+        match newest.get(&row.to) {
+            Some(None) => continue,
+            Some(Some(at)) if loads[*at].has_room_for(&row) => {
+                loads[*at].bytes += row.message.len();
+                loads[*at].rows.push(row);
+                continue;
             }
-            None => lanes[lane].push(Load::of(row)),
+            _ => {}
+        }
+        let begun = begun.entry(row.to.clone()).or_default();
+        if *begun >= WINDOW {
+            newest.insert(row.to, None);
+            continue;
+        }
+        *begun += 1;
+        newest.insert(row.to.clone(), Some(loads.len()));
+        loads.push(Load::of(row));
+    }
+    loads
+}
+
+/// What is on its way to a domain's node.
+#[derive(Default)]
+struct UnderWay {
+    answers: FuturesUnordered<BoxFuture<'static, Vec<(Load, Delivery)>>>,
+    rows: HashSet<i64>,
+    /// Loads of each inbox.
+    loads: HashMap<String, usize>,
+}
+
+impl UnderWay {
+    fn begin(&mut self, load: &Load) {
+        self.rows.extend(load.rows.iter().map(|row| row.id));
+        *self.loads.entry(load.to.clone()).or_default() += 1;
+    }
+
+    fn end(&mut self, done: &[(Load, Delivery)]) {
+        for row in done.iter().flat_map(|(load, _)| &load.rows) {
+            self.rows.remove(&row.id);
+        }
+        let Some((load, _)) = done.first() else { return };
+        if let Some(left) = self.loads.get_mut(&load.to) {
+            *left -= 1;
+            if *left == 0 {
+                self.loads.remove(&load.to);
+            }
         }
     }
-    lanes
 }
 
 impl Home {
@@ -109,24 +153,43 @@ impl Home {
         });
     }
 
-    /// Sends all that is due, round by round. Returns how long to wait if something is left.
+    /// Sends all that is due, and what comes meanwhile. Returns how long to wait if something is left.
     async fn empty_outbox(&self, domain: &Domain) -> Option<Duration> {
+        let wake = self.state().links.get_or_add(domain).wake.clone();
+        let mut under_way = UnderWay::default();
         loop {
-            let lanes = loads_of(self.due(domain).ok()?);
-            if lanes.is_empty() {
+            let loads = loads_of(self.due(domain, &under_way.rows).ok()?, &under_way.loads);
+            if loads.is_empty() && under_way.answers.is_empty() {
                 return self.next_due(domain);
             }
-            let done: Vec<(Load, Delivery)> = match self.domain_ready(domain, None).await {
-                Ok(from) => join_all(lanes.into_iter().map(|lane| self.deliver_lane(&from, lane)))
-                    .await
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-                Err(failure) => {
-                    tracing::debug!(code = failure.code, "the outbox waits");
-                    lanes.into_iter().filter_map(|lane| Some((lane.into_iter().next()?, Delivery::Later))).collect()
+            let mut done = Vec::new();
+            if !loads.is_empty() {
+                match self.domain_ready(domain, None).await {
+                    Ok(from) => {
+                        for load in loads {
+                            under_way.begin(&load);
+                            under_way.answers.push(self.deliver(&from, load).boxed());
+                        }
+                    }
+                    Err(failure) => {
+                        tracing::debug!(code = failure.code, "the outbox waits");
+                        done.extend(firsts(loads).map(|load| (load, Delivery::Later)));
+                    }
                 }
-            };
+            }
+            if done.is_empty() {
+                tokio::select! {
+                    answered = under_way.answers.next() => {
+                        let more = std::iter::from_fn(|| under_way.answers.next().now_or_never().flatten());
+                        for answered in answered.into_iter().chain(more).collect::<Vec<_>>() {
+                            under_way.end(&answered);
+                            done.extend(answered);
+                        }
+                    }
+                    // Something more is to leave.
+                    () = wake.notified() => {}
+                }
+            }
             if let Err(failure) = self.settle(&done) {
                 tracing::warn!(code = failure.code, "the outbox could not be kept");
                 return Some(Duration::from_secs(1));
@@ -134,9 +197,12 @@ impl Home {
         }
     }
 
-    fn due(&self, domain: &Domain) -> Outcome<Vec<OutboxRow>> {
+    fn due(&self, domain: &Domain, under_way: &HashSet<i64>) -> Outcome<Vec<OutboxRow>> {
         let state = self.state();
-        state.store()?.read(|tx| tx.outbox_due(Some(domain.as_str()), now_ms(), ROUND)).map_err(Failure::store)
+        state
+            .store()?
+            .read(|tx| tx.outbox_due_but(Some(domain.as_str()), now_ms(), ROUND, under_way))
+            .map_err(Failure::store)
     }
 
     fn next_due(&self, domain: &Domain) -> Option<Duration> {
@@ -145,52 +211,63 @@ impl Home {
         Some(Duration::from_millis(u64::try_from(at - now_ms()).unwrap_or(0).max(50)))
     }
 
-    /// Brings what waits for one inbox, in its order; what is not taken now holds up all that follows.
-    async fn deliver_lane(&self, from: &Address, lane: Vec<Load>) -> Vec<(Load, Delivery)> {
-        let mut done = Vec::with_capacity(lane.len());
-        for load in lane {
-            let delivery = self.deliver(from, &load).await;
+    /// Brings a load to its inbox; it is on its way when this returns.
+    fn deliver(&self, from: &Address, load: Load) -> impl Future<Output = Vec<(Load, Delivery)>> + Send + use<> {
+        let first = self.bring(from, &load);
+        let (home, from) = (self.clone(), from.clone());
+        async move {
+            let delivery = first.await;
             if delivery != Delivery::Refused || load.rows.len() == 1 {
+                return vec![(load, delivery)];
+            }
+            // Whatever was wrong with one of them is no matter of the others.
+            let mut done = Vec::with_capacity(load.rows.len());
+            let mut rows = load.rows.into_iter();
+            for row in rows.by_ref() {
+                let load = Load::of(row);
+                let delivery = home.bring(&from, &load).await;
                 done.push((load, delivery));
-            } else {
-                // Whatever was wrong with one of them is no matter of the others.
-                for row in load.rows {
-                    let load = Load::of(row);
-                    let delivery = self.deliver(from, &load).await;
-                    done.push((load, delivery));
-                    if delivery == Delivery::Later {
-                        break;
-                    }
+                if delivery == Delivery::Later {
+                    break;
                 }
             }
-            if matches!(done.last(), Some((_, Delivery::Later))) {
-                break;
-            }
+            // What is not taken now holds up all that follows.
+            done.extend(rows.map(|row| (Load::of(row), Delivery::Behind)));
+            done
         }
-        done
     }
 
-    async fn deliver(&self, from: &Address, load: &Load) -> Delivery {
+    fn bring(&self, from: &Address, load: &Load) -> impl Future<Output = Delivery> + Send + use<> {
         let parcels: Result<Vec<Vec<u8>>, _> = load.rows.iter().map(|row| keys::from_b64url(&row.message)).collect();
-        let (Ok(to), Ok(parcels)) = (Address::parse(&load.to), parcels) else { return Delivery::Refused };
-        let sealed = match load.rows.as_slice() {
-            [one] => one.message.clone(),
-            _ => keys::b64url(&parcel::join(&parcels)),
+        let answer = match (Address::parse(&load.to), parcels) {
+            (Ok(to), Ok(parcels)) => {
+                let sealed = match load.rows.as_slice() {
+                    [one] => one.message.clone(),
+                    _ => keys::b64url(&parcel::join(&parcels)),
+                };
+                let body = body(&json!({ "v": 1, "sealed": sealed }));
+                Some(self.ask_at_once(MessageType::Create, from.clone(), to, body))
+            }
+            _ => None,
         };
-        let body = body(&json!({ "v": 1, "sealed": sealed }));
-        let answer = self.request(MessageType::Create, from.clone(), to, body).await;
-        match answer.code {
-            code if code.is_success() => Delivery::Done,
-            Code::NOT_FOUND | Code::TOO_LARGE | Code::BAD_REQUEST => Delivery::Refused,
-            code => {
-                tracing::debug!(code = code.0, "the outbox waits");
-                Delivery::Later
+        async move {
+            let Some(answer) = answer else { return Delivery::Refused };
+            match answer.await.code {
+                code if code.is_success() => Delivery::Done,
+                Code::NOT_FOUND | Code::TOO_LARGE | Code::BAD_REQUEST => Delivery::Refused,
+                code => {
+                    tracing::debug!(code = code.0, "the outbox waits");
+                    Delivery::Later
+                }
             }
         }
     }
 
     /// Notes how deliveries went, all in one transaction.
     fn settle(&self, done: &[(Load, Delivery)]) -> Outcome<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
         let mut state = self.state();
         // A power cut may take this back: what the node has is then brought again, and known by its mark.
         let follow = state.store()?.write_soon(|tx| {
@@ -199,6 +276,7 @@ impl Home {
                 match delivery {
                     Delivery::Done => follow.extend(took_leave(tx, load, ChildState::Sent)?),
                     Delivery::Refused => follow.extend(took_leave(tx, load, ChildState::Failed)?),
+                    Delivery::Behind => {}
                     Delivery::Later => {
                         // The order is kept: what comes after waits too.
                         let Some(first) = load.rows.first() else { continue };
@@ -214,6 +292,12 @@ impl Home {
         self.follow_up(&mut state, follow);
         Ok(())
     }
+}
+
+/// The first load of each inbox.
+fn firsts(loads: Vec<Load>) -> impl Iterator<Item = Load> {
+    let mut seen = HashSet::new();
+    loads.into_iter().filter(move |load| seen.insert(load.to.clone()))
 }
 
 /// What a load carried waits no longer.
@@ -238,21 +322,35 @@ mod tests {
         OutboxRow { id, to: to.into(), message: "A".repeat(bytes), ..OutboxRow::default() }
     }
 
-    fn ids(lane: &[Load]) -> Vec<Vec<i64>> {
-        lane.iter().map(|load| load.rows.iter().map(|row| row.id).collect()).collect()
+    fn ids(loads: &[Load]) -> Vec<Vec<i64>> {
+        loads.iter().map(|load| load.rows.iter().map(|row| row.id).collect()).collect()
+    }
+
+    fn loads(rows: Vec<OutboxRow>) -> Vec<Load> {
+        loads_of(rows, &HashMap::new())
     }
 
     #[test]
     fn what_waits_for_one_inbox_leaves_together_in_its_order() {
-        let lanes = loads_of(vec![row(1, "ben", 9), row(2, "cleo", 9), row(3, "ben", 9)]);
-        assert_eq!(lanes.iter().map(|lane| ids(lane)).collect::<Vec<_>>(), [vec![vec![1, 3]], vec![vec![2]]]);
+        let found = loads(vec![row(1, "ben", 9), row(2, "cleo", 9), row(3, "ben", 9)]);
+        assert_eq!(ids(&found), [vec![1, 3], vec![2]]);
     }
 
     #[test]
     fn a_load_has_a_bound_in_number_and_in_bytes_and_the_next_begins_behind_it() {
-        let many = loads_of((0..100).map(|id| row(id, "ben", 9)).collect());
-        assert_eq!(ids(&many[0]), [(0..64).collect::<Vec<_>>(), (64..100).collect()]);
-        let large = loads_of(vec![row(1, "ben", 9), row(2, "ben", LOAD_BYTES), row(3, "ben", 9), row(4, "ben", 9)]);
-        assert_eq!(ids(&large[0]), [vec![1], vec![2], vec![3, 4]], "nothing goes before what is older");
+        let many = loads((0..100).map(|id| row(id, "ben", 9)).collect());
+        assert_eq!(ids(&many), [(0..64).collect::<Vec<_>>(), (64..100).collect()]);
+        let large = loads(vec![row(1, "ben", 9), row(2, "ben", LOAD_BYTES), row(3, "ben", 9), row(4, "ben", 9)]);
+        assert_eq!(ids(&large), [vec![1], vec![2], vec![3, 4]], "nothing goes before what is older");
+    }
+
+    #[test]
+    fn an_inbox_whose_window_is_full_waits_and_holds_up_no_other() {
+        let rows = vec![row(1, "ben", 9), row(2, "cleo", 9)];
+        let found = loads_of(rows, &HashMap::from([("ben".to_owned(), WINDOW)]));
+        assert_eq!(ids(&found), [[2]]);
+        let large: Vec<OutboxRow> = (0..9).map(|id| row(id, "ben", LOAD_BYTES)).collect();
+        let found = loads_of(large, &HashMap::from([("ben".to_owned(), 1)]));
+        assert_eq!(ids(&found), [[0], [1], [2]], "and what is behind it stays behind it");
     }
 }

@@ -1,5 +1,7 @@
 //! What waits to be sent, in order for each recipient.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -84,11 +86,24 @@ impl Tx<'_> {
     /// What may be sent now, the oldest first, to one domain or to all. A message never overtakes
     /// an older one to the same address.
     pub fn outbox_due(&self, domain: Option<&str>, now_ms: i64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+        self.outbox_due_but(domain, now_ms, limit, &HashSet::new())
+    }
+
+    /// The same without rows that are under way.
+    pub fn outbox_due_but(
+        &self,
+        domain: Option<&str>,
+        now_ms: i64,
+        limit: usize,
+        under_way: &HashSet<i64>,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let domain = domain.map(|domain| self.outbox_domain(domain));
-        let limit = i64::try_from(limit.min(PAGE_LIMIT)).unwrap_or(0);
+        let limit = limit.min(PAGE_LIMIT);
+        let looked_at = i64::try_from(limit + under_way.len()).unwrap_or(0);
         let mut query = self.db.prepare_cached(DUE)?;
-        let rows = query.query_map(params![domain, now_ms, limit], Raw::read)?;
-        rows.map(|raw| self.open_outbox(raw?)).collect()
+        let rows = query.query_map(params![domain, now_ms, looked_at], Raw::read)?;
+        let due = rows.filter(|raw| raw.as_ref().map_or(true, |raw| !under_way.contains(&raw.id)));
+        due.take(limit).map(|raw| self.open_outbox(raw?)).collect()
     }
 
     /// When something for this domain is due next, Unix milliseconds; `None` if nothing waits.
