@@ -6,7 +6,7 @@
 //! groups are therefore never seen half changed.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub(crate) struct Rooms {
     pub(crate) turns: AtomicU32,
     /// Wakes what waits for the network: a domain was reached.
     pub(crate) network: tokio::sync::Notify,
+    /// Loads whose answer is waited for.
+    pub(crate) under_way: Arc<AtomicUsize>,
     /// Wakes what brings changes to disk: something waits for that.
     pub(crate) flushing: tokio::sync::Notify,
     /// Held while the profile is opened again.
@@ -209,6 +211,7 @@ impl Home {
             news,
             turns: AtomicU32::new(0),
             network: tokio::sync::Notify::new(),
+            under_way: Arc::default(),
             flushing: tokio::sync::Notify::new(),
             opening: tokio::sync::Mutex::default(),
             publishing: tokio::sync::Mutex::default(),
@@ -410,6 +413,7 @@ impl State {
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();
         self.refusing = Refusing::default();
+        self.together = Together::default();
         self.held = Held::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();

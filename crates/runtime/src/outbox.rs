@@ -4,6 +4,8 @@
 //! time, in their order; what comes while there are as many as may be waits, and leaves together.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -89,8 +91,9 @@ fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, usize>) -> Vec<Loa
 }
 
 /// What is on its way to a domain's node.
-#[derive(Default)]
 struct UnderWay {
+    /// Of all domains.
+    all: Arc<AtomicUsize>,
     answers: FuturesUnordered<BoxFuture<'static, Vec<(Load, Delivery)>>>,
     rows: HashSet<i64>,
     /// Loads of each inbox.
@@ -98,7 +101,12 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    fn new(all: Arc<AtomicUsize>) -> Self {
+        Self { all, answers: FuturesUnordered::new(), rows: HashSet::new(), loads: HashMap::new() }
+    }
+
     fn begin(&mut self, load: &Load) {
+        self.all.fetch_add(1, Ordering::Relaxed);
         self.rows.extend(load.rows.iter().map(|row| row.id));
         *self.loads.entry(load.to.clone()).or_default() += 1;
     }
@@ -108,12 +116,19 @@ impl UnderWay {
             self.rows.remove(&row.id);
         }
         let Some((load, _)) = done.first() else { return };
+        self.all.fetch_sub(1, Ordering::Relaxed);
         if let Some(left) = self.loads.get_mut(&load.to) {
             *left -= 1;
             if *left == 0 {
                 self.loads.remove(&load.to);
             }
         }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.loads.values().sum(), Ordering::Relaxed);
     }
 }
 
@@ -156,7 +171,7 @@ impl Home {
     /// Sends all that is due, and what comes meanwhile. Returns how long to wait if something is left.
     async fn empty_outbox(&self, domain: &Domain) -> Option<Duration> {
         let wake = self.state().links.get_or_add(domain).wake.clone();
-        let mut under_way = UnderWay::default();
+        let mut under_way = UnderWay::new(self.rooms.under_way.clone());
         loop {
             let loads = loads_of(self.due(domain, &under_way.rows).ok()?, &under_way.loads);
             if loads.is_empty() && under_way.answers.is_empty() {
@@ -269,6 +284,8 @@ impl Home {
             return Ok(());
         }
         let mut state = self.state();
+        // What gathered meanwhile leaves next.
+        self.write_what_gathered(&mut state);
         // A power cut may take this back: what the node has is then brought again, and known by its mark.
         let follow = state.store()?.write_soon(|tx| {
             let mut follow = Vec::new();

@@ -2,9 +2,12 @@
 //!
 //! Two things come in numbers: children that a Hyperty writes, and sealed messages that a stub brings. One at a
 //! time, each would cost a flush of the disk and a turn of the group's ratchet. Together, children for one object are
-//! sealed as one message, and what arrived is opened in its order, until something follows from it by which the next may
+//! sealed as one message; while something of ours is under way they gather for a moment. What arrived is opened in its order, until something follows from it by which the next may
 //! be judged otherwise. Each is refused alone. What a transaction that failed should have kept is tried one by one, so
 //! that nothing is acknowledged that is not kept, and nothing holds up what can be kept.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use message::{Address, Code, Message, MessageType, Response};
 use serde_json::Value;
@@ -22,6 +25,9 @@ use crate::{linking, parcel};
 #[cfg(test)]
 mod tests;
 
+/// How long children gather while something is under way, after which they would leave no sooner by themselves.
+const GATHER: Duration = Duration::from_millis(8);
+
 /// Parcels opened in one transaction: others want the lock as well.
 const PARCELS_LIMIT: usize = 256;
 
@@ -34,6 +40,8 @@ pub(crate) struct Together {
     /// In what is sealed.
     parcels: usize,
     children: Vec<(Message, Address, Value)>,
+    /// The moment for which children gather goes on.
+    is_gathering: bool,
     /// Children of which shells are to be told.
     shown: Vec<String>,
 }
@@ -91,7 +99,13 @@ impl Home {
     pub(crate) fn end_together(&self, state: &mut State) {
         // What follows from it waits for nobody.
         state.together.is_open = false;
-        self.do_together(state);
+        if self.may_gather(state) {
+            let children = std::mem::take(&mut state.together.children);
+            self.do_together(state);
+            state.together.children = children;
+        } else {
+            self.do_together(state);
+        }
         self.show_what_waits(state);
     }
 
@@ -134,6 +148,34 @@ impl Home {
             self.do_together(state);
         }
         None
+    }
+
+    /// Whether the children that wait do so a little longer, for others to be sealed with.
+    fn may_gather(&self, state: &mut State) -> bool {
+        let together = &mut state.together;
+        let few = (1..BUNDLE_LIMIT).contains(&together.children.len());
+        if !few || self.rooms.under_way.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        if !together.is_gathering {
+            together.is_gathering = true;
+            let home = self.clone();
+            self.rooms.tasks.start("gathering", async move {
+                tokio::time::sleep(GATHER).await;
+                let mut state = home.state();
+                state.together.is_gathering = false;
+                home.write_what_gathered(&mut state);
+            });
+        }
+        true
+    }
+
+    /// Does what gathered, unless a moment is being heard that will do so.
+    pub(crate) fn write_what_gathered(&self, state: &mut State) {
+        if !state.together.is_open && !state.together.children.is_empty() {
+            self.do_together(state);
+            self.show_what_waits(state);
+        }
     }
 
     fn do_together(&self, state: &mut State) {

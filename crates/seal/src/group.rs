@@ -1,6 +1,8 @@
 //! What one member does with its group: create it, write in it, ask it, forget it.
 
+use openmls::group::GroupContext;
 use openmls::prelude::{MlsGroup, NewGroupError, OpenMlsProvider};
+use openmls_traits::public_storage::PublicStorageProvider;
 use zeroize::Zeroizing;
 
 use crate::config;
@@ -53,7 +55,10 @@ pub fn is_member(vault: &dyn Vault, group: &GroupId) -> Result<bool, GroupError>
 
 /// The epoch of the group: how many commits it has seen.
 pub fn epoch(vault: &dyn Vault, group: &GroupId) -> Result<u64, GroupError> {
-    Ok(known(&Provider::new(vault), group)?.epoch().as_u64())
+    // Asked with every message: without the tree and the keys, which are most of what a group is.
+    let provider = Provider::new(vault);
+    let context: Option<GroupContext> = PublicStorageProvider::group_context(provider.storage(), &group.to_mls())?;
+    Ok(context.ok_or(GroupError::UnknownGroup)?.epoch().as_u64())
 }
 
 /// A secret all members of this epoch can derive and nobody else, for `label` and `context`.
