@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
@@ -16,6 +16,9 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// After so many transactions the WAL is emptied, so that old ratchet states do not linger in it.
 const SCRUB_EVERY: u32 = 128;
+
+/// But not more often than this while many are written: to empty it takes as long as several transactions.
+const SCRUB_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the proof row holds; it opens only with the right key.
 const PROOF: &[u8] = b"parlance-store";
@@ -52,7 +55,9 @@ struct Inner {
     cipher: Arc<Cipher>,
     /// How the connection is set now.
     synchronous: Synchronous,
+    /// Transactions since the log was emptied.
     writes: u32,
+    emptied: Instant,
     /// Something deleted may still be in the log.
     unclean: bool,
     /// Held as long as the store is open; the system frees it when the process dies.
@@ -78,7 +83,7 @@ impl Store {
         let cipher = Arc::new(Cipher::new(master));
         prove(&mut db, &cipher)?;
         words::begin(&db)?;
-        let inner = Inner { db, cipher, synchronous, writes: 0, unclean: false, _lock: lock };
+        let inner = Inner { db, cipher, synchronous, writes: 0, emptied: Instant::now(), unclean: false, _lock: lock };
         Ok(Store {
             path: path.to_owned(),
             inner: Mutex::new(Some(inner)),
@@ -130,10 +135,13 @@ impl Store {
             done
         };
         inner.writes += 1;
-        inner.unclean |= clean || inner.writes.is_multiple_of(SCRUB_EVERY);
+        inner.unclean |= clean || (inner.writes >= SCRUB_EVERY && inner.emptied.elapsed() >= SCRUB_PAUSE);
         if inner.unclean && self.copies.try_write().is_ok() {
             // Not emptied now is emptied the next time: the transaction itself is safe.
             inner.unclean = scrub(&inner.db).is_err();
+            if !inner.unclean {
+                (inner.writes, inner.emptied) = (0, Instant::now());
+            }
         }
         Ok(done)
     }

@@ -12,7 +12,7 @@ use crate::trouble::{Failure, Outcome};
 const PAGE: usize = 50;
 
 /// Messages indexed in one go; others read and write in between.
-const INDEX_AT_ONCE: usize = 250;
+const INDEX_AT_ONCE: usize = 40;
 
 /// Messages indexed before a search is answered.
 const INDEX_FIRST: usize = 2_000;
@@ -55,7 +55,8 @@ impl Home {
         self.rooms.tasks.start("index", async move {
             loop {
                 let done = match home.state().store() {
-                    Ok(store) => store.write(|tx| index(tx, INDEX_AT_ONCE)),
+                    // It lies in memory: no disk is waited for.
+                    Ok(store) => store.write_soon(|tx| index(tx, INDEX_AT_ONCE)),
                     Err(failure) => Err(failure),
                 };
                 if !matches!(done, Ok(false)) {
