@@ -43,6 +43,17 @@ function keepOnly() {
     if (transceiver.receiver.track.kind === 'video') transceiver.setCodecPreferences(codecs);
   }
 }
+/** What somebody who has one picture codec reads of an offer: of what it names besides, Chromium would send the first, whatever it answered. */
+function understood(sdp) {
+  if (!onlyCodec) return sdp;
+  return sdp.split(/(?=^m=)/m).map((section) => {
+    if (!section.startsWith('m=video')) return section;
+    const name = onlyCodec.split('/')[1];
+    const known = [...section.matchAll(/^a=rtpmap:(\\d+) (\\S+)\\/90000/gm)].filter(([, , codec]) => codec === name).map(([, number]) => number);
+    const lines = section.split('\\r\\n').filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):/.test(line) || known.includes(line.match(/:(\\d+)/)[1]));
+    return lines.join('\\r\\n').replace(/^(m=video \\S+ \\S+).*$/m, '$1 ' + known.join(' '));
+  }).join('');
+}
 async function offer(withData) {
   if (withData) peer.createDataChannel('data');
   keepOnly();
@@ -50,7 +61,7 @@ async function offer(withData) {
   return peer.localDescription.sdp;
 }
 async function answer(sdp) {
-  await peer.setRemoteDescription({ type: 'offer', sdp });
+  await peer.setRemoteDescription({ type: 'offer', sdp: understood(sdp) });
   keepOnly();
   await peer.setLocalDescription(await peer.createAnswer());
   return peer.localDescription.sdp;
