@@ -133,7 +133,7 @@ impl MediaEngine {
         let path = Arc::default();
         let picture = |which| {
             let (shared, feedback, news) = (Arc::clone(&shared), Arc::clone(&feedback), video_news.clone());
-            VideoPart::new(which, &path, codecs.clone(), shared, feedback, news, Arc::clone(&self.usage), opened)
+            VideoPart::new(which, &path, codecs.clone(), shared, feedback, news, Arc::clone(&self.usage))
         };
         let ((video, frames), (screen, screen_frames)) = (picture(Which::Camera), picture(Which::Screen));
         let their_screen = Sources::default();

@@ -172,7 +172,6 @@ impl VideoPart {
         feedback: Arc<Feedback>,
         news: mpsc::Sender<VideoNews>,
         usage: Arc<Usage>,
-        opened: Instant,
     ) -> (Arc<Self>, mpsc::Receiver<VideoOut>) {
         let (out, frames) = mpsc::channel(OUTBOUND);
         let part = Self {
@@ -180,9 +179,9 @@ impl VideoPart {
             path: Arc::clone(path),
             watching: AtomicBool::new(false),
             shared,
+            opened: feedback.opened,
             feedback,
             counters: Counters::default(),
-            opened,
             out,
             news,
             usage,
