@@ -39,6 +39,7 @@ impl Profile {
     /// - `PARLANCE_DOMAIN` domain suggested at the first run
     /// - `PARLANCE_ISSUERS` issuers offered besides the domain's own, `URL=Name,…`
     /// - `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RECORD` audio devices or files
+    /// - `PARLANCE_H264`, `PARLANCE_OPENH264` how H.264 stands beside VP8, and where Cisco's library is
     /// - `PARLANCE_CAMERA` a camera, a file or pictures that count
     /// - `PARLANCE_POLICY`, `PARLANCE_POLICY_KEY` an organisation's signed policy, and the key it must be signed with
     /// - `PARLANCE_KEYRING=off` leaves the system keyring alone
@@ -50,9 +51,15 @@ impl Profile {
             .map(|text| message::Domain::parse(&text))
             .transpose()
             .map_err(|e| bad("PARLANCE_DOMAIN")(e.to_string()))?;
-        let audio = runtime::AudioConfig::from_env().map_err(|e| bad("PARLANCE_MICROPHONE")(e.to_string()))?;
+        let mut audio = runtime::AudioConfig::from_env().map_err(|e| bad("PARLANCE_MICROPHONE")(e.to_string()))?;
+        let profile_dir = profile_dir(&self.name)?;
+        if audio.openh264.is_empty() {
+            // Beside the folder of all profiles: one person's own place, before those for everybody.
+            let own = profile_dir.ancestors().nth(2).map(|home| home.join("codecs"));
+            audio.openh264 = own.into_iter().chain(runtime::openh264_places()).collect();
+        }
         Ok(RuntimeConfig {
-            profile_dir: profile_dir(&self.name)?,
+            profile_dir,
             net,
             suggested_domain,
             issuers: ListedIssuer::from_env(),

@@ -22,8 +22,8 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use machine::{Action, CallMachine, Input, Role, Tone, WakeReason};
 pub use roster::{JOINT_LIMIT, JointId, Place, Roster, RosterError, calls_first};
 pub use sdp::{
-    MediaKind, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp, SdpError,
-    Setup,
+    MediaKind, PictureCodec, SDP_BYTES, SDP_CANDIDATES, SDP_FINGERPRINTS, SDP_LINE_BYTES, SDP_LINES, SDP_SECTIONS, Sdp,
+    SdpError, Setup,
 };
 pub use searches::Searches;
 pub use stage::{CallState, Ended, Party, RECONNECT_LIMIT_MS, RINGING_LIMIT_MS, STAGE_LIMIT_MS, Stage};

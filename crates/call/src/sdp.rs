@@ -19,8 +19,10 @@ pub const SDP_LINE_BYTES: usize = 4 * 1024;
 pub const SDP_SECTIONS: usize = 4;
 /// The most pictures: that of a camera, and that of a screen after it.
 const PICTURES: usize = 2;
-/// The most sources of a screen's picture that are remembered.
+/// The most sources of a picture that are remembered.
 const SSRCS: usize = 8;
+/// The most formats of a picture that are remembered; a browser names about forty.
+const FORMATS: usize = 96;
 /// The most fingerprints; one certificate per side is usual.
 pub const SDP_FINGERPRINTS: usize = 8;
 /// The most candidates written into a description.
@@ -56,15 +58,34 @@ pub struct Sdp {
     ice_pwd: String,
     setup: Setup,
     kinds: Vec<MediaKind>,
-    screen: Option<Section>,
+    pictures: Vec<Section>,
     candidates: Vec<Candidate>,
 }
 
-/// What a description says of the picture of a screen.
+/// How pictures are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PictureCodec {
+    /// VP8 (RFC 7741).
+    Vp8,
+    /// H.264 in Constrained Baseline, in packets of `packetization-mode=1` (RFC 6184).
+    H264,
+}
+
+/// What a description says of a picture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Section {
     refused: bool,
     ssrcs: Vec<u32>,
+    formats: Vec<Format>,
+}
+
+/// A number that a picture's packets may carry (`a=rtpmap`, `a=fmtp`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Format {
+    number: u8,
+    name: Option<PictureCodec>,
+    /// What else is said of it is as we speak it.
+    fits: bool,
 }
 
 /// Why a session description is refused.
@@ -162,17 +183,70 @@ impl Sdp {
 
     /// Whether there is room for the picture of a screen beside that of a camera: a second picture that is not refused.
     pub fn has_screen(&self) -> bool {
-        self.screen.as_ref().is_some_and(|screen| !screen.refused)
+        self.screen().is_some_and(|screen| !screen.refused)
+    }
+
+    /// How the writer's camera may be sent, what it likes best first: the codec, and the number its packets carry.
+    pub fn camera_codecs(&self) -> Vec<(PictureCodec, u8)> {
+        self.pictures.first().map(Section::codecs).unwrap_or_default()
+    }
+
+    /// The same of the writer's screen.
+    pub fn screen_codecs(&self) -> Vec<(PictureCodec, u8)> {
+        self.screen().map(Section::codecs).unwrap_or_default()
+    }
+
+    fn screen(&self) -> Option<&Section> {
+        self.pictures.get(1)
     }
 
     /// The sources (`a=ssrc`, RFC 5576) of the writer's screen.
     pub fn screen_ssrcs(&self) -> &[u32] {
-        self.screen.as_ref().map_or(&[], |screen| &screen.ssrcs)
+        self.screen().map_or(&[], |screen| &screen.ssrcs)
     }
 
     /// The candidates that stood in the text.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
+    }
+}
+
+impl Section {
+    fn codecs(&self) -> Vec<(PictureCodec, u8)> {
+        let known = self.formats.iter().filter(|format| !self.refused && format.fits);
+        known.filter_map(|format| Some((format.name?, format.number))).collect()
+    }
+
+    fn format(&mut self, number: &str) -> Option<&mut Format> {
+        let number: u8 = number.parse().ok()?;
+        self.formats.iter_mut().find(|format| format.number == number)
+    }
+
+    /// `a=rtpmap:<number> <name>/<clock>` (RFC 8866, 6.6).
+    fn on_rtpmap(&mut self, value: &str) {
+        let Some((number, name)) = value.split_once(' ') else { return };
+        let name = name.trim().to_ascii_uppercase();
+        let Some(format) = self.format(number) else { return };
+        match name.as_str() {
+            "VP8/90000" => (format.name, format.fits) = (Some(PictureCodec::Vp8), true),
+            "H264/90000" => format.name = Some(PictureCodec::H264),
+            _ => {}
+        }
+    }
+
+    /// `a=fmtp:<number> <parameters>`; those of H.264 tell its profile and its packets (RFC 6184, 8.1).
+    fn on_fmtp(&mut self, value: &str) {
+        let Some((number, parameters)) = value.split_once(' ') else { return };
+        let Some(format) = self.format(number).filter(|format| format.name != Some(PictureCodec::Vp8)) else { return };
+        let parameter = |wanted: &str| {
+            let mut pairs = parameters.split(';').filter_map(|pair| pair.trim().split_once('='));
+            pairs.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+        };
+        let profile = parameter("profile-level-id").filter(|text| text.len() == 6);
+        let profile = profile.and_then(|text| u32::from_str_radix(text, 16).ok()).unwrap_or_default();
+        // Constrained Baseline: Baseline, with the flag that says so (RFC 6184, table 5).
+        let constrained = profile >> 16 == 0x42 && profile >> 8 & 0x40 != 0;
+        format.fits = constrained && parameter("packetization-mode") == Some("1");
     }
 }
 
@@ -194,7 +268,7 @@ struct Reader<'a> {
     ice_pwd: Option<String>,
     setup: Option<Setup>,
     kinds: Vec<MediaKind>,
-    screen: Option<Section>,
+    pictures: Vec<Section>,
     candidates: Vec<Candidate>,
 }
 
@@ -210,7 +284,7 @@ impl<'a> Reader<'a> {
             ice_pwd: None,
             setup: None,
             kinds: Vec::new(),
-            screen: None,
+            pictures: Vec::new(),
             candidates: Vec::new(),
         }
     }
@@ -264,12 +338,12 @@ impl<'a> Reader<'a> {
         }
         let formats = words.map(|word| word.parse::<u8>().ok().filter(|format| *format < 128));
         let formats = formats.collect::<Option<Vec<_>>>().filter(|formats| !formats.is_empty());
-        if port.is_none() || formats.is_none() {
-            return Err(malformed);
-        }
-        if before == 1 {
+        let (Some(port), Some(formats)) = (port, formats) else { return Err(malformed) };
+        if kind == MediaKind::Video {
+            let named = formats.into_iter().take(FORMATS);
+            let formats = named.map(|number| Format { number, name: None, fits: false }).collect();
             // Port 0 is a section that is not taken (RFC 3264, section 6).
-            self.screen = Some(Section { refused: port == Some(0), ssrcs: Vec::new() });
+            self.pictures.push(Section { refused: port == 0, ssrcs: Vec::new(), formats });
         }
         self.kinds.push(kind);
         Ok(())
@@ -298,16 +372,21 @@ impl<'a> Reader<'a> {
             }
             "rtpmap" => {
                 self.opus |= value.to_ascii_lowercase().ends_with(" opus/48000/2");
+                self.picture_here().for_each(|picture| picture.on_rtpmap(value));
+                Ok(())
+            }
+            "fmtp" => {
+                self.picture_here().for_each(|picture| picture.on_fmtp(value));
                 Ok(())
             }
             "inactive" => {
-                self.screen_here().for_each(|screen| screen.refused = true);
+                self.picture_here().for_each(|picture| picture.refused = true);
                 Ok(())
             }
             "ssrc" => {
                 let ssrc = value.split(' ').next().and_then(|word| word.parse().ok()).ok_or(malformed)?;
-                let screen = self.screen_here().filter(|screen| screen.ssrcs.len() < SSRCS);
-                screen.filter(|screen| !screen.ssrcs.contains(&ssrc)).for_each(|screen| screen.ssrcs.push(ssrc));
+                let picture = self.picture_here().filter(|picture| picture.ssrcs.len() < SSRCS);
+                picture.filter(|picture| !picture.ssrcs.contains(&ssrc)).for_each(|picture| picture.ssrcs.push(ssrc));
                 Ok(())
             }
             "crypto" => Err(SdpError::Unprotected),
@@ -316,10 +395,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The picture of a screen, if the lines that are read now are about it.
-    fn screen_here(&mut self) -> impl Iterator<Item = &mut Section> {
+    /// The picture that the lines that are read now are about, if they are about one.
+    fn picture_here(&mut self) -> impl Iterator<Item = &mut Section> {
         let is_here = self.kinds.last() == Some(&MediaKind::Video);
-        self.screen.iter_mut().filter(move |_| is_here)
+        self.pictures.last_mut().into_iter().filter(move |_| is_here)
     }
 
     fn on_fingerprint(&mut self, value: &str) -> Result<(), SdpError> {
@@ -366,7 +445,7 @@ impl<'a> Reader<'a> {
             ice_ufrag: self.ice_ufrag.ok_or(SdpError::Missing("ICE user name"))?,
             setup: self.setup.ok_or(SdpError::Missing("setup"))?,
             kinds: self.kinds,
-            screen: self.screen,
+            pictures: self.pictures,
             candidates: self.candidates,
         })
     }

@@ -94,6 +94,31 @@ fn a_second_picture_is_that_of_a_screen_and_a_third_is_refused() {
 }
 
 #[test]
+fn the_codecs_of_a_picture_are_those_we_speak_in_the_order_of_the_writer() {
+    let picture = "m=video 9 UDP/TLS/RTP/SAVPF 100 96 97 102 103 104 105 98\r\n\
+        a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:98 VP9/90000\r\n\
+        a=rtpmap:100 H264/90000\r\n\
+        a=fmtp:100 level-asymmetry-allowed=1; packetization-mode=1;profile-level-id=42e01f\r\n\
+        a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=0;profile-level-id=42e01f\r\n\
+        a=rtpmap:103 H264/90000\r\na=fmtp:103 packetization-mode=1;profile-level-id=64001f\r\n\
+        a=rtpmap:104 H264/90000\r\na=fmtp:104 packetization-mode=1;profile-level-id=42001f\r\n\
+        a=rtpmap:105 H264/90000\r\na=fmtp:105 packetization-mode=1;profile-level-id=+2e01f\r\n\
+        a=rtpmap:7 VP8/90000\r\n";
+    let both = format!("{}{picture}m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 vp8/90000\r\n", offer());
+    let sdp = Sdp::parse(&both).unwrap();
+    assert_eq!(sdp.camera_codecs(), [(PictureCodec::H264, 100), (PictureCodec::Vp8, 96)]);
+    assert_eq!(sdp.screen_codecs(), [(PictureCodec::Vp8, 96)]);
+    let refused =
+        Sdp::parse(&both.replace("m=video 9 UDP/TLS/RTP/SAVPF 100", "m=video 0 UDP/TLS/RTP/SAVPF 100")).unwrap();
+    assert_eq!((refused.camera_codecs(), refused.screen_codecs().len()), (vec![], 1));
+    assert!(Sdp::parse(&offer()).unwrap().camera_codecs().is_empty());
+    let many: String = (0..1_000).map(|number| format!(" {}", number % 128)).collect();
+    let named: String = (0..128).map(|number| format!("a=rtpmap:{number} VP8/90000\r\n")).collect();
+    let flood = Sdp::parse(&format!("{}m=video 9 UDP/TLS/RTP/SAVPF{many}\r\n{named}", offer())).unwrap();
+    assert_eq!(flood.camera_codecs().len(), FORMATS);
+}
+
+#[test]
 fn a_description_that_contradicts_itself_is_refused() {
     assert_eq!(refused(&format!("{}a=ice-ufrag:wxyz\r\n", offer())), SdpError::Disagrees("ICE user name"));
     assert_eq!(refused(&format!("{}a=setup:active\r\n", offer())), SdpError::Disagrees("setup"));

@@ -118,6 +118,8 @@ pub struct CallDetails {
     pub call: PastCall,
     /// The voice codec, once there was one.
     pub codec: Option<String>,
+    /// The codecs of what was seen, a camera or a screen, if anything was.
+    pub picture_codecs: Vec<String>,
     /// The way the media took last.
     pub path: Option<CallPath>,
     /// Seconds between two samples.

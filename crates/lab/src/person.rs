@@ -10,7 +10,7 @@ use contract::{
     ApiError, CallStage, CallView, ChatMessage, ChatSummary, Consent, Content, DeliveryState, LinkState, News,
     PictureWish, Question,
 };
-use media::{AudioConfig, CameraChoice, Microphone, NetworkConfig, ScreenChoice, Speaker};
+use media::{AudioConfig, CameraChoice, H264, Microphone, NetworkConfig, ScreenChoice, Speaker};
 use runtime::{Browser, IssuerLanguage, ListedIssuer, NetConfig, OrganisationSource, RuntimeConfig};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +38,8 @@ pub struct Setup {
     pub speaker: Speaker,
     /// Where their picture comes from, once they switch the camera on.
     pub camera: CameraChoice,
+    /// How H.264 stands beside VP8.
+    pub h264: H264,
     /// Which screens they can show.
     pub screen: ScreenChoice,
     /// Where their calls may go.
@@ -55,6 +57,7 @@ impl Setup {
             microphone: Microphone::Silence,
             speaker: Speaker::Null,
             camera: CameraChoice::Counter { width: 640, height: 360 },
+            h264: H264::default(),
             screen: ScreenChoice::Counter { width: 1_280, height: 720 },
             network: NetworkConfig::loopback_only(),
         }
@@ -142,6 +145,8 @@ impl Person {
                 ring: None,
                 processing: Default::default(),
                 camera: self.setup.camera.clone(),
+                h264: self.setup.h264,
+                openh264: Vec::new(),
                 screen: self.setup.screen.clone(),
                 record: None,
                 network: self.setup.network.clone(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use transport::Net;
 use video::CameraChoice;
 
+use crate::codecs::H264;
 use crate::relay::{RELAYS, RelayServer, RelayUri};
 use crate::share::ScreenChoice;
 
@@ -27,6 +28,10 @@ pub struct AudioConfig {
     pub camera: CameraChoice,
     /// Which screens can be shown.
     pub screen: ScreenChoice,
+    /// How H.264 stands beside VP8.
+    pub h264: H264,
+    /// Where its library is looked for: files, or folders that have it in them.
+    pub openh264: Vec<PathBuf>,
     /// Writes what is played into this WAV file as well.
     pub record: Option<PathBuf>,
     /// How packets leave.
@@ -179,6 +184,8 @@ const RING: &str = "PARLANCE_RING";
 const PROCESSING: &str = "PARLANCE_PROCESSING";
 const CAMERA: &str = "PARLANCE_CAMERA";
 const SCREEN: &str = "PARLANCE_SCREEN";
+const H264_STANDS: &str = "PARLANCE_H264";
+const OPENH264: &str = "PARLANCE_OPENH264";
 const RECORD: &str = "PARLANCE_RECORD";
 const LOOPBACK: &str = "PARLANCE_MEDIA_LOOPBACK";
 const STUN: &str = "PARLANCE_STUN";
@@ -192,7 +199,7 @@ const STUN_SERVERS: usize = 4;
 
 impl AudioConfig {
     /// Reads `PARLANCE_MICROPHONE`, `PARLANCE_SPEAKER`, `PARLANCE_RING`, `PARLANCE_PROCESSING`, `PARLANCE_CAMERA`,
-    /// `PARLANCE_SCREEN`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
+    /// `PARLANCE_SCREEN`, `PARLANCE_H264`, `PARLANCE_OPENH264`, `PARLANCE_RECORD`, `PARLANCE_MEDIA_LOOPBACK` (`1`), `PARLANCE_STUN` and `PARLANCE_TURN` (lists with commas), `PARLANCE_TURN_USER`,
     /// `PARLANCE_TURN_PASSWORD` and `PARLANCE_RELAY_ONLY` (`1`); what is not set stays the default.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
@@ -222,6 +229,11 @@ impl AudioConfig {
             let expected = "default, display:<name>, counter, counter:<width>x<height> or none";
             config.screen = ScreenChoice::parse(&text).ok_or(ConfigError { variable: SCREEN, expected })?;
         }
+        if let Some(text) = set(H264_STANDS) {
+            let expected = "off, beside or first";
+            config.h264 = H264::parse(&text).ok_or(ConfigError { variable: H264_STANDS, expected })?;
+        }
+        config.openh264 = set(OPENH264).map(PathBuf::from).into_iter().collect();
         config.record = set(RECORD).map(PathBuf::from);
         config.network.include_loopback = set(LOOPBACK).is_some_and(|value| value == "1");
         if let Some(text) = set(STUN) {
@@ -309,6 +321,8 @@ mod tests {
             ("PARLANCE_RING", "device:pulseaudio:laptop"),
             ("PARLANCE_RECORD", "/tmp/heard.wav"),
             ("PARLANCE_CAMERA", "counter"),
+            ("PARLANCE_H264", "first"),
+            ("PARLANCE_OPENH264", "/opt/codecs"),
             ("PARLANCE_MEDIA_LOOPBACK", "1"),
             ("PARLANCE_STUN", "stun:stun.example.org:3478"),
             ("PARLANCE_TURN", "turns:turn.example.org, turn:turn.example.org"),
@@ -321,6 +335,7 @@ mod tests {
         assert_eq!(config.ring, Some(Speaker::Device("pulseaudio:laptop".into())));
         assert_eq!(config.record, Some("/tmp/heard.wav".into()));
         assert_eq!(config.camera, CameraChoice::Counter { width: 640, height: 360 });
+        assert_eq!((config.h264, config.openh264), (H264::First, vec!["/opt/codecs".into()]));
         assert!(config.network.include_loopback);
         assert_eq!(config.network.stun.len(), 1);
         assert_eq!((config.network.relays.len(), config.network.relay_only), (2, true));
@@ -343,6 +358,7 @@ mod tests {
         }
         assert!(read(&[("PARLANCE_STUN", "http://x")]).is_err());
         assert!(read(&[("PARLANCE_CAMERA", "photo")]).is_err());
+        assert!(read(&[("PARLANCE_H264", "yes")]).is_err());
         assert!(read(&[("PARLANCE_PROCESSING", "echo,reverb")]).is_err());
         assert!(read(&[("PARLANCE_TURN", "turn:a.example,stun:b.example")]).is_err());
         assert!(read(&[("PARLANCE_TURN", &["turn:a.example"; 5].join(","))]).is_err());

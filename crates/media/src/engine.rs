@@ -11,6 +11,7 @@ use video::{CameraInfo, Picture};
 
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
+use crate::codecs::{self, Library};
 use crate::config::{Microphone, Speaker};
 use crate::desk::Desk;
 use crate::device::{self, DeviceInfo};
@@ -44,6 +45,7 @@ pub struct MediaEngine {
     config: Mutex<AudioConfig>,
     relays: Mutex<Vec<RelayServer>>,
     usage: Arc<Usage>,
+    h264: Library,
     /// One microphone and one speaker for all calls.
     pub(crate) desk: Arc<Desk>,
 }
@@ -55,6 +57,7 @@ impl MediaEngine {
             config: Mutex::new(config),
             relays: Mutex::default(),
             usage: Arc::default(),
+            h264: Library::default(),
             desk: Arc::default(),
         })
     }
@@ -117,7 +120,9 @@ impl MediaEngine {
         let relays = Arc::new(relays);
         let runtime = CallRuntime::new(&config.network, Arc::clone(&relays), Arc::clone(&self.usage), signals.clone());
         let feedback = Arc::new(Feedback::new(opened));
-        let peer = Peer::open(&config.network, &relays, runtime, signals.clone(), &feedback)
+        let codecs = self.h264.codecs(config.h264, &config.openh264);
+        let kinds = codecs::kinds(&codecs);
+        let peer = Peer::open(&config.network, &relays, runtime, signals.clone(), &feedback, &kinds)
             .await
             .map_err(|_| no_sockets())?;
 
@@ -128,7 +133,7 @@ impl MediaEngine {
         let path = Arc::default();
         let picture = |which| {
             let (shared, feedback, news) = (Arc::clone(&shared), Arc::clone(&feedback), video_news.clone());
-            VideoPart::new(which, &path, shared, feedback, news, Arc::clone(&self.usage), opened)
+            VideoPart::new(which, &path, codecs.clone(), shared, feedback, news, Arc::clone(&self.usage))
         };
         let ((video, frames), (screen, screen_frames)) = (picture(Which::Camera), picture(Which::Screen));
         let their_screen = Sources::default();

@@ -13,6 +13,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::mpsc;
+use video::CodecKind;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
@@ -22,6 +23,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
+use crate::codecs;
 use crate::config::NetworkConfig;
 use crate::net::CallRuntime;
 use crate::relay::Relays;
@@ -64,6 +66,7 @@ pub(crate) struct Peer {
 /// new negotiation. The camera's stands first in a description.
 #[derive(Clone)]
 pub(crate) struct PictureEnds {
+    which: Which,
     pub(crate) sender: Arc<dyn RtpSender>,
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) ssrc: u32,
@@ -77,13 +80,16 @@ impl Peer {
         runtime: CallRuntime,
         signals: mpsc::Sender<Signal>,
         feedback: &Arc<Feedback>,
+        kinds: &[CodecKind],
     ) -> webrtc::error::Result<Self> {
         let mut media = MediaEngine::default();
         media.register_codec(
             RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS_PAYLOAD_TYPE },
             RtpCodecKind::Audio,
         )?;
-        media.register_codec(video_track::vp8_parameters(), RtpCodecKind::Video)?;
+        for kind in kinds {
+            media.register_codec(codecs::parameters(*kind), RtpCodecKind::Video)?;
+        }
         let own = OwnSources { camera: any_ssrc()?, screen: any_ssrc()? };
         let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, own)?;
         let settings = SettingEngineBuilder::new()
@@ -120,17 +126,29 @@ impl Peer {
         let ssrc = any_ssrc()?;
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
-        let picture = PictureEnds::add(&connection, Which::Camera, own.camera).await?;
-        let screen = PictureEnds::add(&connection, Which::Screen, own.screen).await?;
+        let picture = PictureEnds::add(&connection, Which::Camera, own.camera, kinds).await?;
+        let screen = PictureEnds::add(&connection, Which::Screen, own.screen, kinds).await?;
         Ok(Self { connection, sender, track, ssrc, picture, screen })
     }
 }
 
 impl PictureEnds {
-    async fn add(connection: &Arc<dyn PeerConnection>, which: Which, ssrc: u32) -> webrtc::error::Result<Self> {
-        let track = Arc::new(TrackLocalStaticRTP::new(video_track::picture_track(which, ssrc)));
+    async fn add(
+        connection: &Arc<dyn PeerConnection>,
+        which: Which,
+        ssrc: u32,
+        kinds: &[CodecKind],
+    ) -> webrtc::error::Result<Self> {
+        let track = Arc::new(TrackLocalStaticRTP::new(video_track::picture_track(which, ssrc, kinds)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
-        Ok(Self { sender, track, ssrc })
+        Ok(Self { sender, track, ssrc, which })
+    }
+
+    /// Tells the engine what will be sent, before a description is settled: it repeats packets and tells when they arrived
+    /// only of a codec that it expects.
+    pub(crate) async fn expect(&self, kind: CodecKind) -> webrtc::error::Result<()> {
+        let expected = video_track::picture_track(self.which, self.ssrc, &[kind]);
+        self.sender.replace_track(Arc::new(TrackLocalStaticRTP::new(expected)) as _).await
     }
 }
 

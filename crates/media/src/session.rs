@@ -8,14 +8,14 @@ use call::{Candidate, Fingerprint, MediaKind, Sdp};
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use video::CameraChoice;
+use video::{CameraChoice, CodecKind};
 use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::codec;
 use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::error::MediaError;
 use crate::negotiation::{Negotiation, bare, vouched};
-use crate::peer::Peer;
+use crate::peer::{Peer, PictureEnds};
 use crate::relay::is_stand_in;
 use crate::share::ScreenShare;
 use crate::stats::{CallStats, Shared};
@@ -183,8 +183,13 @@ impl CallMedia {
         self.trust(offer);
         let connection = Arc::clone(&self.inner.peer.connection);
         let text = bare(offer.text());
+        let (pictures, useless) = (self.chosen(), self.useless(offer));
         contained("read the offer", async move {
             connection.set_remote_description(RTCSessionDescription::offer(text)?).await?;
+            expect(pictures).await?;
+            for ends in useless {
+                connection.remove_track(&ends.sender).await?;
+            }
             let answer = connection.create_answer(None).await?;
             let text = bare(&answer.sdp);
             connection.set_local_description(answer).await?;
@@ -205,7 +210,9 @@ impl CallMedia {
         self.trust(&sdp);
         let connection = Arc::clone(&self.inner.peer.connection);
         let text = sdp.text().to_owned();
+        let pictures = self.chosen();
         contained("read the answer", async move {
+            expect(pictures).await?;
             connection.set_remote_description(RTCSessionDescription::answer(text)?).await
         })
         .await?;
@@ -317,10 +324,26 @@ impl CallMedia {
     fn trust(&self, sdp: &Sdp) {
         let mut known = self.inner.vouched.lock().expect("no holder of this lock can panic");
         *known = vouched(sdp);
-        self.inner.video.agreed.store(sdp.kinds().contains(&MediaKind::Video), Ordering::Release);
-        self.inner.screen.agreed.store(sdp.has_screen(), Ordering::Release);
+        self.inner.video.agree(&sdp.camera_codecs());
+        self.inner.screen.agree(&sdp.screen_codecs());
         *self.inner.their_screen.lock().expect("no holder of this lock can panic") = sdp.screen_ssrcs().to_vec();
         self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
+    }
+
+    /// Our pictures, and how each will be encoded.
+    fn chosen(&self) -> Vec<(PictureEnds, CodecKind)> {
+        let Inner { peer, video, screen, .. } = &*self.inner;
+        let pictures = [(&peer.picture, video), (&peer.screen, screen)];
+        let chosen = pictures.into_iter().filter_map(|(ends, part)| Some((ends.clone(), part.format()?.1.kind())));
+        chosen.collect()
+    }
+
+    /// Those of our pictures that the offer has a place for, but in no codec that we have: the engine makes no answer with them.
+    fn useless(&self, offer: &Sdp) -> Vec<PictureEnds> {
+        let Inner { peer, video, screen, .. } = &*self.inner;
+        let offered = offer.kinds().iter().filter(|kind| **kind == MediaKind::Video).count();
+        let pictures = [(&peer.picture, video), (&peer.screen, screen)].into_iter().take(offered);
+        pictures.filter(|(_, part)| part.format().is_none()).map(|(ends, _)| ends.clone()).collect()
     }
 
     async fn settle(&self, candidates: Vec<Candidate>) {
@@ -361,6 +384,13 @@ impl std::fmt::Debug for CallMedia {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CallMedia").field("stats", &self.stats()).finish_non_exhaustive()
     }
+}
+
+async fn expect(pictures: Vec<(PictureEnds, CodecKind)>) -> webrtc::error::Result<()> {
+    for (ends, kind) in pictures {
+        ends.expect(kind).await?;
+    }
+    Ok(())
 }
 
 /// Runs a step of the engine on its own task, so that a panic in there stays in there.

@@ -181,8 +181,8 @@ impl Supervisor {
         self.send_voice().await?;
         let (picture, screen) = (self.peer.picture.clone(), self.peer.screen.clone());
         let (frames, screen_frames) = (self.frames.take(), self.screen_frames.take());
-        self.send_picture(&self.video, picture, frames).await?;
-        self.send_picture(&self.screen, screen, screen_frames).await?;
+        self.send_picture(&self.video, picture, frames);
+        self.send_picture(&self.screen, screen, screen_frames);
         if !self.shared.gate.open() {
             return Err(FailReason::Engine);
         }
@@ -328,23 +328,14 @@ impl Supervisor {
     }
 
     /// Starts the task that sends one of our pictures, if both descriptions have it.
-    async fn send_picture(
-        &self,
-        part: &Arc<VideoPart>,
-        ends: PictureEnds,
-        frames: Option<mpsc::Receiver<VideoOut>>,
-    ) -> Verdict {
-        let (Some(frames), true) = (frames, part.agreed.load(Ordering::Acquire)) else { return Ok(()) };
-        let parameters = ends.sender.get_parameters().await.map_err(|_| FailReason::Engine)?;
-        let codec = parameters.rtp_parameters.codecs.first();
-        let Some(payload_type) = codec.map(|codec| codec.payload_type) else { return Ok(()) };
+    fn send_picture(&self, part: &Arc<VideoPart>, ends: PictureEnds, frames: Option<mpsc::Receiver<VideoOut>>) {
+        let (Some(frames), true) = (frames, part.agreed.load(Ordering::Acquire)) else { return };
         let (part, stop) = (Arc::clone(part), self.stop.clone());
         let hold = self.usage.hold(Held::Task);
         tokio::spawn(async move {
             let _hold = hold;
-            stop.run_until_cancelled(video_packets::send(part, ends.track, ends.ssrc, payload_type, frames)).await;
+            stop.run_until_cancelled(video_packets::send(part, ends.track, ends.ssrc, frames)).await;
         });
-        Ok(())
     }
 
     /// Starts the task that sends our voice, with the payload type both sides agreed on.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use rtc::rtp::codec::vp8::Vp8Packet;
 use rtc::rtp::packetizer::Depacketizer;
-use video::Vp8Header;
+use video::{CodecKind, Vp8Header};
+
+use crate::video_h264;
 
 /// The most packets that are held: two large key frames.
 const PACKETS: usize = 1_024;
@@ -32,12 +34,14 @@ struct Part {
     ends: bool,
     /// The first of its frame.
     begins: bool,
+    /// …which needs no other.
+    key: bool,
     data: Bytes,
 }
 
 /// The packets that wait.
-#[derive(Default)]
 pub(crate) struct Assembly {
+    codec: CodecKind,
     parts: BTreeMap<u64, Part>,
     /// The next sequence number that is wanted, counted beyond its 16 bits.
     next: Option<u64>,
@@ -46,13 +50,15 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
+    pub(crate) fn of(codec: CodecKind) -> Self {
+        Self { codec, parts: BTreeMap::new(), next: None, hole_since: None }
+    }
+
     /// Takes a packet in; says whether it is of use.
     pub(crate) fn push(&mut self, now_ms: u64, sequence: u16, timestamp: u32, ends: bool, payload: &Bytes) -> bool {
-        let mut head = Vp8Packet::default();
-        let Ok(data) = head.depacketize(payload) else { return false };
+        let Some((begins, key, data)) = read(self.codec, payload) else { return false };
         let Some(place) = self.place(sequence) else { return false };
-        let begins = head.s == 1 && head.pid == 0;
-        self.parts.insert(place, Part { timestamp, ends, begins, data });
+        self.parts.insert(place, Part { timestamp, ends, begins, key, data });
         if self.parts.len() > PACKETS {
             self.parts.pop_first();
         }
@@ -128,8 +134,7 @@ impl Assembly {
     /// Goes on at the first key frame that is there, or after everything that is there.
     fn give_up(&mut self) {
         let next = self.next.unwrap_or_default();
-        let is_key = |part: &Part| part.begins && matches!(video::vp8_header(&part.data), Ok(Vp8Header::Key { .. }));
-        let key = self.parts.iter().find(|(place, part)| **place > next && is_key(part)).map(|(place, _)| *place);
+        let key = self.parts.iter().find(|(place, part)| **place > next && part.key).map(|(place, _)| *place);
         let after_all = self.parts.last_key_value().map_or(next, |(place, _)| place + 1);
         self.drop_until(key.unwrap_or(after_all));
     }
@@ -139,6 +144,27 @@ impl Assembly {
         self.next = Some(place);
     }
 }
+
+/// Whether a frame begins with a packet, whether that frame needs no other, and what it has of it.
+fn read(codec: CodecKind, payload: &Bytes) -> Option<(bool, bool, Bytes)> {
+    match codec {
+        CodecKind::Vp8 => {
+            let mut head = Vp8Packet::default();
+            let data = head.depacketize(payload).ok()?;
+            let begins = head.s == 1 && head.pid == 0;
+            Some((begins, begins && matches!(video::vp8_header(&data), Ok(Vp8Header::Key { .. })), data))
+        }
+        // The engine's own reader of H.264 does not bear packets that end too soon.
+        CodecKind::H264 => {
+            let piece = video_h264::piece(payload).ok()?;
+            Some((piece.begins, piece.key, piece.data))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "video_assembly_h264_tests.rs"]
+mod h264_tests;
 
 #[cfg(test)]
 mod tests {
@@ -175,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_given_at_once_when_it_is_whole() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         push(&mut assembly, 0, frame(65_534, 1, 4, true));
         match assembly.pop(0) {
             Some(Assembled::Frame { data, timestamp: 1 }) => assert_eq!(data.len(), 10 + 3 * 4),
@@ -187,7 +213,7 @@ mod tests {
 
     #[test]
     fn packets_that_changed_places_and_came_twice_are_put_in_order() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         push(&mut assembly, 0, frame(1, 1, 2, true));
         let mut mixed = frame(3, 2, 4, false);
         mixed.reverse();
@@ -198,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_hole_that_is_filled_in_time_costs_nothing() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         push(&mut assembly, 0, frame(1, 1, 1, true));
         let late = frame(2, 2, 3, false);
         push(&mut assembly, 33, [late[0].clone(), late[2].clone()]);
@@ -210,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_hole_that_stays_is_given_up_and_a_key_frame_goes_on() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         push(&mut assembly, 0, frame(1, 1, 1, true));
         push(&mut assembly, 33, frame(3, 3, 1, false));
         assert_eq!(all(&mut assembly, 33), [Some(1)]);
@@ -224,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_frame_without_an_end_does_not_swallow_the_next() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         let mut endless = frame(1, 1, 2, true);
         endless[1].2 = false;
         push(&mut assembly, 0, endless);
@@ -234,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_flood_without_sense_is_bounded() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of(CodecKind::Vp8);
         for idx in 0..60_000u32 {
             let sequence = (idx.wrapping_mul(7_919) & 0xffff) as u16;
             assembly.push(u64::from(idx / 100), sequence, idx, idx % 3 == 0, &Bytes::from_static(&[0x10, 1, 2, 3, 4]));

@@ -34,7 +34,7 @@ const UNKNOWN: u32 = u32::MAX;
 /// What was heard last.
 #[derive(Debug)]
 pub(crate) struct Feedback {
-    opened: Instant,
+    pub(crate) opened: Instant,
     camera: Stream,
     screen: Stream,
     lost_permille: AtomicU32,

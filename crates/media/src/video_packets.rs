@@ -9,14 +9,13 @@ use bytes::Bytes;
 use rtc::rtcp::goodbye::Goodbye;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp;
-use rtc::rtp::codec::vp8::Vp8Payloader;
-use rtc::rtp::packetizer::Payloader;
 use tokio::sync::mpsc;
-use video::{CodecError, Decoder, Freeze, FreezeChange};
+use video::{Codec, CodecError, CodecKind, Decoder, Freeze, FreezeChange, Picture};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
+use crate::codecs;
 use crate::usage::Held;
 use crate::video_assembly::{Assembled, Assembly};
 use crate::video_studio::{FrameOut, VideoOut};
@@ -48,14 +47,12 @@ pub(crate) async fn send(
     part: Arc<VideoPart>,
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
-    payload_type: u8,
     mut frames: mpsc::Receiver<VideoOut>,
 ) {
     let mut sequence_number = getrandom::u32().unwrap_or_default() as u16;
     let first_timestamp = getrandom::u32().unwrap_or_default();
-    // With picture ids no packet is shorter than readers expect.
-    let mut payloader = Vp8Payloader::default();
-    payloader.enable_picture_id = true;
+    let Some((payload_type, codec)) = part.format().map(|(number, codec)| (*number, codec.kind())) else { return };
+    let mut payloader = codecs::payloader(codec);
     while let Some(out) = frames.recv().await {
         if !part.shared.gate.is_open() {
             continue;
@@ -112,7 +109,8 @@ pub(crate) async fn receive(part: Arc<VideoPart>, track: Arc<dyn TrackRemote>) {
     let mut reader = Reader {
         part,
         track,
-        assembly: Assembly::default(),
+        assembly: Assembly::of(CodecKind::Vp8),
+        codec: None,
         decoder: None,
         wants_key: false,
         hole: false,
@@ -135,6 +133,7 @@ pub(crate) async fn receive(part: Arc<VideoPart>, track: Arc<dyn TrackRemote>) {
 
 /// A frame for the decoder.
 struct Frame {
+    codec: Codec,
     data: Bytes,
     timestamp: u32,
     /// One before it is missing.
@@ -145,6 +144,8 @@ struct Reader {
     part: Arc<VideoPart>,
     track: Arc<dyn TrackRemote>,
     assembly: Assembly,
+    /// What the packets in there carry.
+    codec: Option<Codec>,
     decoder: Option<std_mpsc::SyncSender<Frame>>,
     wants_key: bool,
     /// Something is missing before the next frame; the decoder is told with it.
@@ -159,9 +160,26 @@ impl Reader {
             return;
         }
         let (header, now) = (&packet.header, self.part.ms(Instant::now()));
+        let Some(codec) = self.part.codec_of(header.payload_type).cloned() else {
+            self.part.shared.turned_away.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        self.take_up(codec);
         let of_use = self.assembly.push(now, header.sequence_number, header.timestamp, header.marker, &packet.payload);
         self.part.shared.turned_away.fetch_add(u64::from(!of_use), Ordering::Relaxed);
         self.pass_on();
+    }
+
+    /// Frames of another codec follow: what waits of the old is of no use.
+    fn take_up(&mut self, codec: Codec) {
+        let kind = codec.kind();
+        if self.codec.as_ref().map(Codec::kind) == Some(kind) {
+            return;
+        }
+        if self.codec.replace(codec).is_some() {
+            self.miss();
+        }
+        self.assembly = Assembly::of(kind);
     }
 
     fn pass_on(&mut self) {
@@ -170,7 +188,8 @@ impl Reader {
             match assembled {
                 Assembled::Missed => self.miss(),
                 Assembled::Frame { data, timestamp } => {
-                    let frame = Frame { data, timestamp, after_hole: std::mem::take(&mut self.hole) };
+                    let Some(codec) = self.codec.clone() else { continue };
+                    let frame = Frame { codec, data, timestamp, after_hole: std::mem::take(&mut self.hole) };
                     if !self.decode(frame) {
                         self.miss();
                     }
@@ -218,17 +237,14 @@ impl Reader {
 
 /// The picture thread: decodes, keeps in step with the voice, shows the newest.
 fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
-    let Ok(mut decoder) = Decoder::new() else { return };
+    let mut decoders = Vec::new();
     let (mut freeze, mut number, mut last_ms) = (Freeze::default(), 0, None);
     let is_screen = part.which == Which::Screen;
     let gone_ms = if is_screen { SCREEN_GONE_MS } else { GONE_MS };
     while !part.shared.is_stopping() {
         match frames.recv_timeout(LOOK) {
             Ok(frame) => {
-                if frame.after_hole {
-                    decoder.miss();
-                }
-                match decoder.decode(&frame.data) {
+                match decode(&mut decoders, &frame) {
                     Ok(Some(picture)) => {
                         let now = part.ms(Instant::now());
                         let wait =
@@ -240,6 +256,7 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
                         part.stream().outlive_goodbye(FRAMES as u32);
                         let counters = &part.counters;
                         counters.decoded.store(number, Ordering::Relaxed);
+                        part.decodes(frame.codec.kind());
                         counters.width.store(picture.width(), Ordering::Relaxed);
                         counters.height.store(picture.height(), Ordering::Relaxed);
                         part.theirs.send_replace(Some(Shown { picture: Arc::new(picture), number, at }));
@@ -278,4 +295,18 @@ fn show(part: &VideoPart, frames: &std_mpsc::Receiver<Frame>) {
             Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// Decodes a frame with the decoder of its codec. The others stay: a peer that changes back and forth costs no more.
+fn decode(decoders: &mut Vec<(CodecKind, Decoder)>, frame: &Frame) -> Result<Option<Picture>, CodecError> {
+    let kind = frame.codec.kind();
+    if !decoders.iter().any(|(known, _)| *known == kind) {
+        decoders.push((kind, Decoder::new(&frame.codec)?));
+    }
+    let mut fitting = decoders.iter_mut().filter(|(known, _)| *known == kind);
+    let (_, decoder) = fitting.next().ok_or(CodecError::Open)?;
+    if frame.after_hole {
+        decoder.miss();
+    }
+    decoder.decode(&frame.data)
 }

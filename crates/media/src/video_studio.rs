@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use video::{Content, Encoded, Encoder, Ladder, Picture, Scaler, Setting};
+use video::{Codec, Content, Encoded, Encoder, Ladder, Picture, Scaler, Setting};
 
 use crate::video_track::{Shown, VideoPart, Which};
 
@@ -90,7 +90,8 @@ impl Studio {
         if !part.shared.gate.is_open() || !part.agreed.load(Ordering::Acquire) {
             return false;
         }
-        let size = (picture.width(), picture.height());
+        let Some((_, codec)) = part.format() else { return false };
+        let size = largest(codec, (picture.width(), picture.height()));
         if self.which == Which::Screen && size != self.size {
             (self.size, self.ladder) = (size, ladder(self.which, size));
         }
@@ -105,7 +106,7 @@ impl Studio {
         let soon = self.key_at.is_some_and(|at| taken.saturating_duration_since(at) < BETWEEN_KEYS);
         let key = !soon && part.stream().take_key_wish();
         self.last = taken;
-        let Some(frame) = self.encode(picture, (width, height), rate, shown, key) else {
+        let Some(frame) = self.encode(codec, picture, (width, height), rate, shown, key) else {
             if key {
                 part.stream().wish_key();
             }
@@ -122,6 +123,7 @@ impl Studio {
     /// The frame of a picture; none if it is left out.
     fn encode(
         &mut self,
+        codec: &Codec,
         picture: &Picture,
         size: (u32, u32),
         rate: u32,
@@ -137,7 +139,7 @@ impl Studio {
                 encoder.set_rate(rate).ok()?;
                 encoder
             }
-            None => Encoder::of(content, size, rate, THREADS).ok()?,
+            None => Encoder::new(codec, content, size, rate, THREADS).ok()?,
         };
         let scaled = self.scaler.scale(picture, size.0, size.1).ok()?;
         let shown_us = u32::try_from(shown.as_micros()).unwrap_or(u32::MAX);
@@ -165,6 +167,14 @@ impl Studio {
         counters.sent_rate.store(rate, Ordering::Relaxed);
         estimate
     }
+}
+
+/// The size that pictures have at most: their own, or as much of it as the codec allows. A picture that stands upright may be
+/// as high as one that lies is wide.
+fn largest(codec: &Codec, (width, height): (u32, u32)) -> (u32, u32) {
+    let Some((wide, high)) = codec.most() else { return (width, height) };
+    let most = if height > width { (high, wide) } else { (wide, high) };
+    video::fitting(width, height, most).unwrap_or((width, height))
 }
 
 fn ladder(which: Which, (width, height): (u32, u32)) -> Ladder {

@@ -1,19 +1,18 @@
 //! The picture of a call: its place in the description, its threads, and what they share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use call::PictureCodec;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::MIME_TYPE_VP8;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-};
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use video::{CameraChoice, CameraError, Picture};
+use video::{CameraChoice, CameraError, Codec, CodecKind, Picture};
 
+use crate::codecs::{described, shared as in_common};
 use crate::share::ScreenShare;
 use crate::stats::Shared;
 use crate::usage::{Held, Usage};
@@ -25,8 +24,6 @@ use crate::{video_camera, video_screen};
 
 /// Ticks of a picture's timestamps in a second (RFC 7741).
 pub(crate) const CLOCK: u32 = 90_000;
-/// What browsers use for VP8 too.
-const VP8_PAYLOAD_TYPE: u8 = 96;
 /// Pictures that may wait for the network.
 const OUTBOUND: usize = 2;
 
@@ -85,6 +82,8 @@ pub(crate) enum VideoNews {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoStats {
+    /// The codec of what is sent, once something was.
+    pub sent_codec: Option<&'static str>,
     /// Frames sent.
     pub sent_frames: u64,
     /// Key frames among them.
@@ -97,6 +96,8 @@ pub struct VideoStats {
     pub sent_rate: u32,
     /// What the path is thought to carry, in bits per second.
     pub estimate: u32,
+    /// The codec of the peer's picture, once there was one.
+    pub codec: Option<&'static str>,
     /// Frames of the peer that were decoded.
     pub decoded: u64,
     /// Size of the peer's picture; 0 while there is none.
@@ -147,6 +148,12 @@ pub(crate) struct VideoPart {
     pub(crate) usage: Arc<Usage>,
     /// Both descriptions have it.
     pub(crate) agreed: AtomicBool,
+    /// What it may be encoded with.
+    codecs: Vec<Codec>,
+    /// What both sides have of that, and the numbers of its packets; we send the first. It stays for all of the call.
+    formats: OnceLock<Vec<(u8, Codec)>>,
+    /// What the peer's last picture was decoded with.
+    decoded_with: Mutex<Option<CodecKind>>,
     pub(crate) own: watch::Sender<Option<Shown>>,
     pub(crate) theirs: watch::Sender<Option<Shown>>,
     /// The decoder cannot go on without a key frame.
@@ -160,11 +167,11 @@ impl VideoPart {
     pub(crate) fn new(
         which: Which,
         path: &Arc<PicturePath>,
+        codecs: Vec<Codec>,
         shared: Arc<Shared>,
         feedback: Arc<Feedback>,
         news: mpsc::Sender<VideoNews>,
         usage: Arc<Usage>,
-        opened: Instant,
     ) -> (Arc<Self>, mpsc::Receiver<VideoOut>) {
         let (out, frames) = mpsc::channel(OUTBOUND);
         let part = Self {
@@ -172,13 +179,16 @@ impl VideoPart {
             path: Arc::clone(path),
             watching: AtomicBool::new(false),
             shared,
+            opened: feedback.opened,
             feedback,
             counters: Counters::default(),
-            opened,
             out,
             news,
             usage,
             agreed: AtomicBool::new(false),
+            codecs,
+            formats: OnceLock::new(),
+            decoded_with: Mutex::default(),
             own: watch::Sender::new(None),
             theirs: watch::Sender::new(None),
             decoder_lost: AtomicBool::new(false),
@@ -212,9 +222,33 @@ impl VideoPart {
         *sending = SendingThread::start("screen-out", before, hold, move |stop| video_screen::work(&part, share, stop));
     }
 
+    /// Reads what the peer's description says of this picture.
+    pub(crate) fn agree(&self, theirs: &[(PictureCodec, u8)]) {
+        let formats = in_common(&self.codecs, theirs);
+        self.agreed.store(!formats.is_empty(), Ordering::Release);
+        if !formats.is_empty() {
+            let _ = self.formats.set(formats);
+        }
+    }
+
+    /// What we send, and the number of its packets.
+    pub(crate) fn format(&self) -> Option<&(u8, Codec)> {
+        self.formats.get()?.first()
+    }
+
+    /// What the peer's packets with this number carry.
+    pub(crate) fn codec_of(&self, payload_type: u8) -> Option<&Codec> {
+        self.formats.get()?.iter().find(|(number, _)| *number == payload_type).map(|(_, codec)| codec)
+    }
+
     /// What was heard of this picture.
     pub(crate) fn stream(&self) -> &Stream {
         self.feedback.stream(self.which)
+    }
+
+    /// Notes what the peer's picture is decoded with.
+    pub(crate) fn decodes(&self, kind: CodecKind) {
+        *self.decoded_with.lock().unwrap_or_else(PoisonError::into_inner) = Some(kind);
     }
 
     pub(crate) fn set_decoding(&self, thread: JoinHandle<()>) {
@@ -252,7 +286,11 @@ impl VideoPart {
         let counters = &self.counters;
         let long = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let short = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
+        let sent = self.format().filter(|_| long(&counters.sent_frames) > 0);
+        let decoded_with = *self.decoded_with.lock().unwrap_or_else(PoisonError::into_inner);
         VideoStats {
+            sent_codec: sent.map(|(_, codec)| codec.kind().name()),
+            codec: decoded_with.map(CodecKind::name),
             sent_frames: long(&counters.sent_frames),
             sent_keys: long(&counters.sent_keys),
             sent_width: short(&counters.sent_width),
@@ -271,25 +309,11 @@ impl VideoPart {
     }
 }
 
-pub(crate) fn vp8() -> RTCRtpCodec {
-    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
-    RTCRtpCodec {
-        mime_type: MIME_TYPE_VP8.to_owned(),
-        clock_rate: CLOCK,
-        channels: 0,
-        sdp_fmtp_line: String::new(),
-        rtcp_feedback: vec![feedback("ccm", "fir")],
-    }
-}
-
-pub(crate) fn vp8_parameters() -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters { rtp_codec: vp8(), payload_type: VP8_PAYLOAD_TYPE }
-}
-
-pub(crate) fn picture_track(which: Which, ssrc: u32) -> MediaStreamTrack {
-    let encoding = RTCRtpEncodingParameters {
+/// One of our pictures, which may be encoded in these ways; the first is what it begins with.
+pub(crate) fn picture_track(which: Which, ssrc: u32, kinds: &[CodecKind]) -> MediaStreamTrack {
+    let encoding = |kind: &CodecKind| RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        codec: vp8(),
+        codec: described(*kind),
         ..Default::default()
     };
     // A stream of its own, or a browser would take both for one picture that goes with the voice.
@@ -298,5 +322,5 @@ pub(crate) fn picture_track(which: Which, ssrc: u32) -> MediaStreamTrack {
         Which::Screen => ("screen", "screen"),
     };
     let (stream, track, label) = (stream.to_owned(), track.to_owned(), track.to_owned());
-    MediaStreamTrack::new(stream, track, label, RtpCodecKind::Video, vec![encoding])
+    MediaStreamTrack::new(stream, track, label, RtpCodecKind::Video, kinds.iter().map(encoding).collect())
 }

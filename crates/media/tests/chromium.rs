@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{Person, files, read, runtime, seconds_of, tone};
 use coturn::Coturn;
-use media::{AudioConfig, CameraChoice, CameraState, InUse, MediaError, MediaEvent, PictureState};
+use media::{AudioConfig, CameraChoice, CameraState, H264, InUse, MediaError, MediaEvent, PictureState, VideoStats};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -34,12 +34,15 @@ struct Chromium {
 }
 
 impl Chromium {
-    fn start(says: &Path, relay: Option<Value>) -> Self {
+    fn start(says: &Path, relay: Option<Value>, only: Option<&str>) -> Self {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser/lib/peer.mjs");
         let mut command = Command::new("node");
         command.arg(script).arg(says).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         if let Some(relay) = relay {
             command.env("RELAY", relay.to_string());
+        }
+        if let Some(only) = only {
+            command.env("ONLY", only);
         }
         let mut child = command.spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -110,9 +113,20 @@ enum Caller {
 
 /// A call between us and Chromium; gives what Chromium saw of it at its end.
 async fn call(caller: Caller, ours: impl Fn(AudioConfig) -> AudioConfig, relay: Option<Value>) -> Value {
+    let (seen, _) = call_in(None, caller, ours, relay).await;
+    seen
+}
+
+/// The same, with a Chromium that speaks one picture codec only; gives what we saw as well.
+async fn call_in(
+    only: Option<&str>,
+    caller: Caller,
+    ours: impl Fn(AudioConfig) -> AudioConfig,
+    relay: Option<Value>,
+) -> (Value, VideoStats) {
     let folder = tempfile::tempdir().unwrap();
     let ears = folder.path().join("ana.wav");
-    let mut chromium = Chromium::start(&tone(folder.path(), THEIRS_HZ), relay);
+    let mut chromium = Chromium::start(&tone(folder.path(), THEIRS_HZ), relay, only);
     let ana = Person::with(ours(files(&tone(folder.path(), OURS_HZ), &ears))).await;
     match caller {
         Caller::We => {
@@ -136,28 +150,56 @@ async fn call(caller: Caller, ours: impl Fn(AudioConfig) -> AudioConfig, relay: 
     while ana.media.video_stats().decoded < 30 {
         sleep(Duration::from_millis(50)).await;
     }
-    println!("we saw {:?}; Chromium saw {seen}", ana.media.video_stats());
+    let stats = ana.media.video_stats();
+    println!("we saw {stats:?}; Chromium saw {seen}");
     ana.media.close().await;
     assert_eq!(ana.engine.in_use(), InUse::default());
     let right = seconds_of(&read(&ears), THEIRS_HZ);
     assert!(right >= 1.0, "we heard {THEIRS_HZ} Hz for {right} s");
-    seen
+    (seen, stats)
 }
 
-fn both_understood(seen: &Value) {
+fn both_understood(seen: &Value, picture: &str) {
     assert!(seen["framesDecoded"].as_u64().unwrap() >= 5 && seen["packets"].as_u64().unwrap() > 0, "{seen}");
     let codecs: Vec<_> = seen["codecs"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert!(codecs.contains(&"audio/opus") && codecs.contains(&"video/VP8"), "{seen}");
+    assert!(codecs.contains(&"audio/opus") && codecs.contains(&picture), "{seen}");
 }
 
 #[test]
 fn chromium_answers_our_call_and_both_see_and_hear_each_other() {
-    runtime().block_on(async { both_understood(&call(Caller::We, |ours| ours, None).await) });
+    runtime().block_on(async { both_understood(&call(Caller::We, |ours| ours, None).await, "video/VP8") });
 }
 
 #[test]
 fn we_answer_chromiums_call_and_both_see_and_hear_each_other() {
-    runtime().block_on(async { both_understood(&call(Caller::Chromium, |ours| ours, None).await) });
+    runtime().block_on(async { both_understood(&call(Caller::Chromium, |ours| ours, None).await, "video/VP8") });
+}
+
+/// With a Chromium that has H.264 only, frames are counted on both sides, and each side names the codec.
+fn both_speak_h264(caller: Caller) {
+    let (seen, ours) = runtime().block_on(call_in(Some("video/H264"), caller, |ours| ours, None));
+    both_understood(&seen, "video/H264");
+    let sends: Vec<_> = seen["sends"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(sends.contains(&"video/H264") && seen["framesSent"].as_u64().unwrap() > 0, "{seen}");
+    assert_eq!((ours.sent_codec, ours.codec), (Some("H.264"), Some("H.264")), "{ours:?}");
+    assert!(ours.decoded >= 30 && ours.sent_frames >= 5, "{ours:?}");
+}
+
+#[test]
+fn a_chromium_that_has_h264_only_answers_our_call_and_both_see_each_other() {
+    both_speak_h264(Caller::We);
+}
+
+#[test]
+fn we_answer_the_call_of_a_chromium_that_has_h264_only_and_both_see_each_other() {
+    both_speak_h264(Caller::Chromium);
+}
+
+#[test]
+fn a_chromium_that_has_both_is_seen_in_h264_when_we_offer_it_first() {
+    let first = |ours| AudioConfig { h264: H264::First, ..ours };
+    let seen = runtime().block_on(call(Caller::We, first, None));
+    both_understood(&seen, "video/H264");
 }
 
 #[test]
@@ -174,7 +216,7 @@ fn through_a_relay_chromium_and_we_see_and_hear_each_other() {
         config
     };
     let seen = runtime().block_on(call(Caller::We, ours, Some(theirs)));
-    both_understood(&seen);
+    both_understood(&seen, "video/VP8");
     assert!(seen["relayed"].as_bool().unwrap(), "{seen}");
 }
 
@@ -182,7 +224,7 @@ fn through_a_relay_chromium_and_we_see_and_hear_each_other() {
 fn a_browser_that_wants_a_data_channel_as_well_is_refused_by_name() {
     runtime().block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let mut chromium = Chromium::start(&tone(folder.path(), THEIRS_HZ), None);
+        let mut chromium = Chromium::start(&tone(folder.path(), THEIRS_HZ), None, None);
         let ana = Person::with(common::quiet()).await;
         let offer = chromium.sdp(json!({ "do": "offer", "data": true })).await;
         let refused = ana.media.accept_offer(&offer).await.unwrap_err();

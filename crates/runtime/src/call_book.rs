@@ -1,6 +1,6 @@
 //! The book of calls that are over: how they ended, how good they were, and which missed ones were looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use call::quality::{self, Cause, Grade, Reading, Sample, Series};
 use call::{EndReason, Ended};
@@ -41,6 +41,8 @@ struct Gathered {
     /// Once voice flows.
     series: Option<Series>,
     relayed: Option<bool>,
+    /// What pictures were sent and seen in.
+    picture_codecs: BTreeSet<String>,
 }
 
 /// A call that is over, as it is kept; who it was with is called as they are called when it is looked at.
@@ -54,6 +56,7 @@ pub(crate) struct Kept {
     reason: String,
     seen: bool,
     relayed: Option<bool>,
+    picture_codecs: BTreeSet<String>,
     verdict: CallVerdict,
 }
 
@@ -168,8 +171,13 @@ impl Home {
                 begun_at: now_ms(),
                 series: None,
                 relayed: None,
+                picture_codecs: BTreeSet::new(),
             });
             let Some(media) = call.media.as_ref().filter(|_| call.view.connected_at.is_some()) else { continue };
+            for pictures in [media.video_stats(), media.screen_stats()] {
+                let codecs = [pictures.sent_codec, pictures.codec].into_iter().flatten();
+                gathered.picture_codecs.extend(codecs.map(str::to_owned));
+            }
             if gathered.series.as_ref().is_some_and(|series| !series.is_due(now)) {
                 continue;
             }
@@ -210,6 +218,7 @@ impl Home {
             reason: ended.code.clone(),
             seen: false,
             relayed: gathered.as_ref().and_then(|gathered| gathered.relayed),
+            picture_codecs: gathered.as_ref().map(|gathered| gathered.picture_codecs.clone()).unwrap_or_default(),
             verdict: verdict(&samples),
         };
         // Two calls may end in the same millisecond.
@@ -254,6 +263,7 @@ impl Home {
             Ok(CallDetails {
                 call: kept.told(tx, id)?,
                 codec: (!samples.is_empty()).then(|| CODEC.to_owned()),
+                picture_codecs: kept.picture_codecs.iter().cloned().collect(),
                 path,
                 every: whole_seconds(span),
                 samples: samples.iter().map(shown).collect(),
@@ -371,6 +381,7 @@ mod tests {
             reason: "no-answer".into(),
             seen: false,
             relayed: None,
+            picture_codecs: BTreeSet::new(),
             verdict: CallVerdict::default(),
         };
         let count = i64::try_from(CALLS_LIMIT).unwrap() + 2;

@@ -88,7 +88,7 @@ mod verdicts;
 mod vouching;
 
 pub use config::{Browser, IssuerLanguage, ListedIssuer, OrganisationSource, RuntimeConfig};
-pub use media::AudioConfig;
+pub use media::{AudioConfig, openh264_places};
 pub use transport::NetConfig;
 pub use trouble::Failure;
 

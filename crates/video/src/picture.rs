@@ -215,7 +215,7 @@ fn sizes(width: u32, height: u32) -> Result<(usize, usize), PictureError> {
 }
 
 /// The largest even size of the same proportions within `most` and the limits; none if a side would vanish.
-fn fitting(width: u32, height: u32, most: (u32, u32)) -> Option<(u32, u32)> {
+pub fn fitting(width: u32, height: u32, most: (u32, u32)) -> Option<(u32, u32)> {
     let (wide, high) = (u64::from(width), u64::from(height));
     // As a fraction: the largest of the three that make it small enough, and of one.
     let mut scale = (1u64, 1u64);

@@ -1,6 +1,6 @@
 //! VP8 by the system's libvpx: a small safe hull around the parts that a call needs.
 //!
-//! Every `unsafe` block of this crate is in here. A context is owned by one value, is never shared between threads,
+//! A context is owned by one value, is never shared between threads,
 //! and is destroyed once. What the library hands out is copied before it is called again.
 
 use std::mem::MaybeUninit;
@@ -9,6 +9,7 @@ use std::ptr::{null, null_mut};
 use bytes::Bytes;
 use vpx_sys as vpx;
 
+use crate::codec::{CodecError, Content, Encoded, MOST_BYTES};
 use crate::picture::{MOST_PIXELS, MOST_SIDE, Picture};
 
 /// Pictures are stamped in the clock of RTP's video.
@@ -23,42 +24,6 @@ const QUANTISERS: (u32, u32) = (4, 56);
 const SCREEN_QUANTISERS: (u32, u32) = (2, 42);
 /// libvpx looks for text and flat areas then.
 const SCREEN_CONTENT: i32 = 1;
-/// The most that one encoded picture may have; a call's largest key frame has a tenth of that.
-const MOST_BYTES: usize = 1 << 20;
-
-/// Why a codec refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    /// The library could not be opened.
-    #[error("the video codec could not be opened")]
-    Open,
-    /// The library could not encode.
-    #[error("a picture could not be encoded")]
-    Encode,
-    /// The frame is too long, too large, or no VP8.
-    #[error("a frame is refused")]
-    Refused,
-    /// A frame that needs one that is not there.
-    #[error("a frame waits for a key frame")]
-    NeedsKey,
-    /// The frame is damaged; only a key frame helps.
-    #[error("a frame is damaged")]
-    Damaged,
-}
-
-/// An encoded picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// The frame, without the payload descriptor of RTP.
-    pub data: Bytes,
-    /// It needs no other.
-    pub key: bool,
-    /// Pixels in a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
 /// What the head of a VP8 frame says (RFC 6386, 9.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Header {
@@ -94,15 +59,6 @@ pub fn header(frame: &[u8]) -> Result<Header, CodecError> {
     Ok(Header::Key { width, height })
 }
 
-/// What is to be seen in pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// People: that it moves matters most.
-    Camera,
-    /// Letters and lines: that they can be read matters most.
-    Screen,
-}
-
 /// Encodes pictures of one size.
 pub struct Encoder {
     context: Box<vpx::vpx_codec_ctx_t>,
@@ -115,12 +71,7 @@ pub struct Encoder {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Opens an encoder of camera pictures for a size (even sides), at a rate in bits per second, with so many threads.
-    pub fn new(width: u32, height: u32, bits_per_second: u32, threads: u32) -> Result<Self, CodecError> {
-        Self::of(Content::Camera, (width, height), bits_per_second, threads)
-    }
-
-    /// The same for what is to be seen in them.
+    /// Opens an encoder for a size (even sides), at a rate in bits per second, with so many threads.
     pub fn of(
         content: Content,
         (width, height): (u32, u32),

@@ -21,7 +21,7 @@ fn encode(encoder: &mut Encoder, numbers: std::ops::Range<u32>) -> Vec<Encoded> 
 
 #[test]
 fn numbers_go_through_the_codec() {
-    let mut encoder = Encoder::new(320, 180, 400_000, 1).unwrap();
+    let mut encoder = Encoder::of(Content::Camera, (320, 180), 400_000, 1).unwrap();
     let mut decoder = Decoder::new().unwrap();
     let frames = encode(&mut encoder, 0..60);
     assert!(frames.len() > 40, "few were left out: {}", frames.len());
@@ -33,7 +33,7 @@ fn numbers_go_through_the_codec() {
 
 #[test]
 fn a_key_frame_comes_when_it_is_asked_for() {
-    let mut encoder = Encoder::new(320, 180, 400_000, 1).unwrap();
+    let mut encoder = Encoder::of(Content::Camera, (320, 180), 400_000, 1).unwrap();
     encode(&mut encoder, 0..10);
     let picture = Counter::draw(320, 180, 10).unwrap();
     let asked = encoder.encode(&picture, SHOWN_US, true).unwrap().unwrap();
@@ -45,7 +45,7 @@ fn a_key_frame_comes_when_it_is_asked_for() {
 
 #[test]
 fn the_rate_follows_while_it_runs() {
-    let mut encoder = Encoder::new(640, 360, 1_200_000, 1).unwrap();
+    let mut encoder = Encoder::of(Content::Camera, (640, 360), 1_200_000, 1).unwrap();
     let bytes = |frames: &[Encoded]| frames.iter().map(|frame| frame.data.len()).sum::<usize>();
     encode(&mut encoder, 0..60);
     let much = bytes(&encode(&mut encoder, 60..150));
@@ -58,7 +58,7 @@ fn the_rate_follows_while_it_runs() {
 
 #[test]
 fn a_decoder_that_missed_a_frame_waits_for_a_key_frame() {
-    let mut encoder = Encoder::new(320, 180, 400_000, 1).unwrap();
+    let mut encoder = Encoder::of(Content::Camera, (320, 180), 400_000, 1).unwrap();
     let frames = encode(&mut encoder, 0..4);
     let mut decoder = Decoder::new().unwrap();
     assert_eq!(decoder.decode(&frames[1].data), Err(CodecError::NeedsKey));
@@ -72,7 +72,7 @@ fn a_decoder_that_missed_a_frame_waits_for_a_key_frame() {
 fn a_picture_of_another_size_follows_its_key_frame() {
     let mut decoder = Decoder::new().unwrap();
     for (width, height) in [(640, 360), (320, 180), (960, 540)] {
-        let mut encoder = Encoder::new(width, height, 800_000, 1).unwrap();
+        let mut encoder = Encoder::of(Content::Camera, (width, height), 800_000, 1).unwrap();
         let picture = decoder.decode(&encode(&mut encoder, 3..4)[0].data).unwrap().unwrap();
         assert_eq!((picture.width(), picture.height()), (width, height));
         assert_eq!(number_of(&picture), Some(3));
@@ -95,7 +95,10 @@ fn a_frame_of_a_monstrous_size_never_reaches_the_library() {
     assert_eq!(decoder.decode(&[]), Err(CodecError::Refused));
     assert_eq!(decoder.decode(&[0x10, 0, 0, 1, 2, 3, 4, 5, 6, 7]), Err(CodecError::Refused));
     assert_eq!(decoder.decode(&vec![0; MOST_BYTES + 1]), Err(CodecError::Refused));
-    assert!(Encoder::new(16_384, 2, 1_000, 1).is_err() && Encoder::new(0, 0, 1_000, 1).is_err());
+    assert!(
+        Encoder::of(Content::Camera, (16_384, 2), 1_000, 1).is_err()
+            && Encoder::of(Content::Camera, (0, 0), 1_000, 1).is_err()
+    );
 }
 
 /// Lines of letters: dark dots of a font of 6 x 13 pixels, drawn by a rule.
@@ -141,7 +144,7 @@ proptest! {
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
         cut in any::<prop::sample::Index>(),
     ) {
-        let mut encoder = Encoder::new(160, 90, 200_000, 1).unwrap();
+        let mut encoder = Encoder::of(Content::Camera, (160, 90), 200_000, 1).unwrap();
         let frames = encode(&mut encoder, 0..3);
         let mut decoder = Decoder::new().unwrap();
         for frame in &frames {

@@ -234,6 +234,10 @@ fn calls() {
     seed("sdp", "offer", &sdp);
     let video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\na=mid:1\r\n";
     seed("sdp", "video", format!("{sdp}{video}"));
+    let parameters = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+    let h264 = format!("m=video 9 UDP/TLS/RTP/SAVPF 102\r\na=rtpmap:102 H264/90000\r\na=fmtp:102 {parameters}\r\n");
+    seed("sdp", "h264", format!("{sdp}{h264}"));
+    h264_packets();
     seed("candidate", "line", candidate);
     let json = json!({ "candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "abcd" });
     seed("candidate", "json", json.to_string());
@@ -241,6 +245,19 @@ fn calls() {
     seed("candidate", "fingerprint", format!("sha-256 {fingerprint}"));
     seed("candidate", "bye", "fingerprint-mismatch");
     seed("jitter", "packets", [vec![0; 64], vec![90; 64], vec![200; 64], vec![255; 64]].concat());
+}
+
+/// A key frame of 320 x 180: its parameters together, a slice in two parts, then a slice by itself.
+fn h264_packets() {
+    let sequence: &[u8] = &[0x67, 0x42, 0xc0, 0x0d, 0x8c, 0x8d, 0x40, 0xa0, 0xcf, 0x90, 0x0f, 0x08, 0x84, 0x6a];
+    let picture: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+    let unit = |unit: &[u8]| [&(unit.len() as u16).to_be_bytes(), unit].concat();
+    let together = [vec![0x78], unit(sequence), unit(picture)].concat();
+    let packets: [&[u8]; 4] = [&together, &[0x7c, 0x85, 0x88, 1, 2], &[0x7c, 0x45, 3, 4], &[0x41, 0x9a, 5, 6]];
+    let packet = |packet: &&[u8]| [&[packet.len() as u8], *packet].concat();
+    seed("h264", "packets", packets.iter().flat_map(packet).collect::<Vec<u8>>());
+    let frame = [sequence, picture, &[0x65, 0x88, 1, 2, 3, 4]].map(|unit| [&[0, 0, 0, 1], unit].concat());
+    seed("h264", "frame", frame.concat());
 }
 
 fn sign_in() {

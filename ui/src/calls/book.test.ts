@@ -47,6 +47,7 @@ describe('the history of calls', () => {
     await shown('call-book');
     await user.click(screen.getAllByTestId('past-call')[1]!);
     expect(await shown('past-call-verdict')).toHaveTextContent('Poor for 0:40: voice was lost on its way to you');
+    expect(screen.getByTestId('past-call-figures')).toHaveTextContent('Picture codecVP8');
     expect(screen.getAllByTestId('past-call-graph')).toHaveLength(5);
     expect(screen.getAllByRole('img', { name: /Lost: .* on average/ })).toHaveLength(1);
     expect(screen.getByTestId('past-call-table').querySelectorAll('tbody tr')).toHaveLength(120);

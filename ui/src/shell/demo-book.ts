@@ -19,14 +19,14 @@ export function sampleBook(now: number): CallDetails[] {
   const past = (part: Partial<PastCall> & Pick<PastCall, 'id'>): PastCall => ({
     user: 'ben@b.localhost', name: 'Ben Okafor', incoming: true, begunAt: now - 10 * MINUTE, seconds: 0, outcome: 'missed', reason: 'no-answer', seen: false, verdict: unknown, ...part,
   });
-  const details = (call: PastCall, figures: CallSample[] = [], path: CallDetails['path'] = null): CallDetails => ({
-    call, codec: figures.length > 0 ? 'Opus' : null, path, every: 5, samples: figures,
+  const details = (call: PastCall, figures: CallSample[] = [], path: CallDetails['path'] = null, pictureCodecs: string[] = []): CallDetails => ({
+    call, codec: figures.length > 0 ? 'Opus' : null, pictureCodecs, path, every: 5, samples: figures,
   });
   const chiara = { user: 'chiara.conti@studio.example', name: 'Chiara Conti' };
   const dmitri = { user: 'dmitri@uni.example', name: 'Dmitri Volkov' };
   return [
     details(past({ id: 'past-1' })),
-    details(past({ id: 'past-2', ...chiara, incoming: false, begunAt: now - 90 * MINUTE, seconds: 754, outcome: 'answered', reason: 'hung-up', seen: true, verdict: { grade: 'poor', seconds: 40, cause: 'loss' } }), samples(120, true), 'relayed'),
+    details(past({ id: 'past-2', ...chiara, incoming: false, begunAt: now - 90 * MINUTE, seconds: 754, outcome: 'answered', reason: 'hung-up', seen: true, verdict: { grade: 'poor', seconds: 40, cause: 'loss' } }), samples(120, true), 'relayed', ['VP8']),
     details(past({ id: 'past-3', begunAt: now - 26 * 60 * MINUTE, seconds: 187, outcome: 'answered', reason: 'hung-up', seen: true, verdict: good }), samples(37, false), 'direct'),
     details(past({ id: 'past-4', ...dmitri, incoming: false, begunAt: now - 50 * 60 * MINUTE, outcome: 'failed', reason: 'failed-connecting-no-route', seen: true })),
     details(past({ id: 'past-5', ...dmitri, begunAt: now - 74 * 60 * MINUTE, outcome: 'elsewhere', reason: 'elsewhere', seen: true })),

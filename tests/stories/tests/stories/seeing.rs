@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use contract::{CallPictures, CallStage, CallView, CameraView, PictureOf, PictureWish, Question, TheirPicture};
+use contract::{
+    CallDetails, CallPictures, CallStage, CallView, CameraView, PastCalls, PictureOf, PictureWish, Question,
+    TheirPicture,
+};
 use lab::Person;
-use media::CameraChoice;
+use lab::person::Setup;
+use media::{CameraChoice, H264};
 use serde_json::Value;
 
 use crate::common::Stage;
@@ -115,6 +119,33 @@ async fn both_see_what_the_others_camera_counts_and_who_switches_it_off_is_not_s
     stage.ben.is_in_no_call().await;
     assert!(stage.ben.picture(wish).await.is_err(), "nor is there any after the call");
     stage.close().await;
+}
+
+/// What the newest call of a person's list was seen in.
+async fn was_seen_in(person: &Person) -> Vec<String> {
+    person.is_in_no_call().await;
+    let book: PastCalls = person.ask(Question::CallBook { missed: false, before: None }).await.unwrap();
+    let id = book.calls.first().expect("the call is kept").id.clone();
+    let details: CallDetails = person.ask(Question::CallLook { id }).await.unwrap();
+    details.picture_codecs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_over_tells_what_it_was_seen_in_and_one_h264_is_not_enough() {
+    for (bens, seen_in) in [(H264::Beside, "H.264"), (H264::Off, "VP8")] {
+        let with = |h264| move |setup: &Setup| Setup { h264, ..setup.clone() };
+        let mut stage = Stage::set(with(H264::First), with(bens)).await;
+        stage.become_contacts().await;
+        let (at_ana, at_ben) = call_with_camera(&mut stage).await;
+        drawn(&stage.ben, &at_ben, PictureOf::Theirs, 5).await;
+        // The figures of a call are read once in a while.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stage.ana.ask::<Value>(Question::CallHangup { call: at_ana }).await.unwrap();
+        for person in [&stage.ana, &stage.ben] {
+            assert_eq!(was_seen_in(person).await, [seen_in]);
+        }
+        stage.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

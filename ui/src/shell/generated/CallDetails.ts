@@ -16,6 +16,10 @@ call: PastCall,
  */
 codec: string | null, 
 /**
+ * The codecs of what was seen, a camera or a screen, if anything was.
+ */
+pictureCodecs: Array<string>, 
+/**
  * The way the media took last.
  */
 path: CallPath | null, 
