@@ -9,7 +9,7 @@ pub const VERSION: u32 = 1;
 pub(crate) const FORMAT: &str = "parlance-history";
 
 /// Messages of one part of a conversation.
-pub const PART_MESSAGES: usize = 500;
+pub const PART_MESSAGES: usize = 200;
 
 /// Conversations of one archive.
 pub const CHATS_LIMIT: usize = 10_000;
@@ -30,7 +30,7 @@ pub(crate) const MANIFEST_LIMIT: u64 = 8 * 1024 * 1024;
 pub(crate) const PART_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Bytes of one message, as a line.
-pub(crate) const LINE_LIMIT: usize = 512 * 1024;
+pub(crate) const LINE_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Bytes of one page; pages are written and never read back.
 pub(crate) const PAGE_LIMIT: u64 = 256 * 1024 * 1024;

@@ -130,6 +130,8 @@ describe('an imported conversation', () => {
     expect(screen.getByTestId('conversation-imported')).toBeVisible();
     expect(screen.getByTestId('conversation-imported-from')).toHaveTextContent('ana@old.example');
     for (const id of ['composer', 'conversation-call', 'conversation-identity', 'message-quick-reply', 'message-state']) expect(screen.queryByTestId(id), id).toBeNull();
+    expect(screen.getByTestId('conversation-intro')).not.toHaveTextContent('sealed');
+    expect(screen.queryByTestId('first-message-identity')).toBeNull();
     const messages = screen.getAllByTestId('message');
     expect(messages).toHaveLength(5);
     for (const message of messages) {

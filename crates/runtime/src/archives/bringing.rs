@@ -28,6 +28,8 @@ pub(super) struct Bringing<'a> {
     domain: Domain,
     from: Option<UserAddress>,
     archives: Vec<Archive>,
+    /// The time of the last message that each had before, and whether something older came.
+    before: Vec<(i64, bool)>,
     /// Files that were heard and wait for their message.
     files: HashMap<String, Brought>,
     brought: HistoryImported,
@@ -45,6 +47,7 @@ impl<'a> Bringing<'a> {
             domain: home.state().me()?.domain(),
             from: None,
             archives: Vec::new(),
+            before: Vec::new(),
             files: HashMap::new(),
             brought: HistoryImported { messages: 0, known: 0, files: 0, chats: Vec::new() },
             done: 0,
@@ -56,6 +59,17 @@ impl<'a> Bringing<'a> {
     /// So many messages are in it.
     pub(super) fn of(&mut self, total: u64) {
         self.total = total;
+    }
+
+    /// A file that is older than what was here already is put before it.
+    pub(super) fn put_in_order(&self) -> Outcome<()> {
+        for (archive, _) in self.archives.iter().zip(&self.before).filter(|(_, (_, older))| *older) {
+            let state = self.home.state();
+            state
+                .store()?
+                .write(|tx| tx.order_children(archive.url.as_str(), |row| crate::chat::said_anew(tx, row)))?;
+        }
+        Ok(())
     }
 
     /// What was brought, and where it is.
@@ -126,6 +140,8 @@ impl<'a> Bringing<'a> {
                 tx.put(kind::ARCHIVE, archive.url.as_str(), &archive).map_err(Failure::store)
             })?;
         }
+        let (before, older) = &mut self.before[chat];
+        *older |= rows.iter().any(|row| row.at < *before);
         self.brought.messages += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         self.archives[chat] = archive;
         Ok(())
@@ -153,7 +169,8 @@ impl Visitor<Wrong> for Bringing<'_> {
             archives.collect::<Outcome<Vec<_>>>()
         })?;
         drop(state);
-        self.archives = archives;
+        self.before = archives.iter().map(|(_, before)| (*before, false)).collect();
+        self.archives = archives.into_iter().map(|(archive, _)| archive).collect();
         self.from = Some(from);
         Ok(())
     }
@@ -197,11 +214,12 @@ fn archive_of(
     manifest: &Manifest,
     from: &UserAddress,
     chat: &archive::Chat,
-) -> Outcome<Archive> {
+) -> Outcome<(Archive, i64)> {
     let url = address_of(domain, &from.handle(), &chat.chat)?;
     let known: Option<Archive> = tx.get(kind::ARCHIVE, url.as_str()).map_err(Failure::store)?;
+    let last = tx.last_child(url.as_str()).map_err(Failure::store)?.map_or(i64::MIN, |row| row.at);
     let made_at = known.as_ref().map_or(i64::MIN, |known| known.made_at).max(manifest.made_at);
-    Ok(Archive {
+    let archive = Archive {
         url,
         name: plain(&chat.name),
         user: person(&chat.user)?.handle(),
@@ -210,7 +228,8 @@ fn archive_of(
         made_at,
         imported_at: known.as_ref().map_or_else(now_ms, |known| known.imported_at),
         next: known.map_or(0, |known| known.next),
-    })
+    };
+    Ok((archive, last))
 }
 
 /// A name as one line, without anything that turns or hides letters.

@@ -54,10 +54,12 @@ impl Home {
         let mut keeping = Bringing::begin(self, turn, true)?;
         keeping.of(end.messages);
         let kept = archive::read::<Wrong>(Stoppable { inner: &file, turn }, passphrase, &mut keeping);
+        // What was kept stays, also when the rest could not be: it is shown, and the next import brings the rest.
+        let ordered = keeping.put_in_order();
         let (brought, chats) = keeping.end();
-        self.show_archives(&chats)?;
+        let shown = self.show_archives(&chats);
         turn.goes_on()?;
-        kept.map_err(|wrong| wrong.0)?;
+        kept.map_err(|wrong| wrong.0).and(ordered).and(shown)?;
         tracing::info!(messages = brought.messages, known = brought.known, "a history was read");
         Ok(brought)
     }

@@ -23,5 +23,6 @@ pub(crate) use keep::{end_children, heard, sent_again, spoken};
 pub(crate) use moves::Words;
 pub(crate) use polls::Poll;
 pub(crate) use receipts::{Marks, Settled, mark_read, on_receipt, our_tags, read_elsewhere};
+pub(crate) use search::said_anew;
 pub(crate) use typing::Typing;
 pub(crate) use view::{message_of, messages_of, pinned};

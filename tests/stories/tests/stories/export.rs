@@ -9,8 +9,9 @@ use contract::{
     ApiError, ChatMessage, ChatSummary, ChatView, Content, FileBytes, FileState, FileTicket, Gallery, HistoryImported,
     HistoryState, News, Question, SearchAnswer, TrustMark, Upload, WrittenFile,
 };
-use lab::Person;
 use lab::person::Setup;
+use lab::{Domain, Person};
+use node::Wire;
 use serde_json::Value;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -318,4 +319,62 @@ async fn it_is_told_how_far_it_is_and_one_stops_it_and_nothing_half_is_left() {
     assert_eq!(stopped.unwrap_err().code, "cancelled");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the first one is there");
     stage.close().await;
+}
+
+/// A file in which Ben says these words at these moments.
+fn file_of(path: &Path, said: &[(&str, i64)]) {
+    let chat = archive::Chat {
+        chat: "comm://b.localhost/old".into(),
+        name: "Ben".into(),
+        user: "ben@b.localhost".into(),
+        group: false,
+        messages: said.len() as u64,
+    };
+    let manifest = archive::Manifest {
+        format: "parlance-history".into(),
+        version: archive::VERSION,
+        made_at: 1_700_000_000_000,
+        user: "ana@a.localhost".into(),
+        name: "Ana".into(),
+        chats: vec![chat],
+    };
+    let out = std::fs::File::create(path).unwrap();
+    let mut writer = archive::Writer::begin(out, None, manifest, archive::Language::English).unwrap();
+    writer.next_chat();
+    let line = |(text, at): &(&str, i64)| archive::Message {
+        id: format!("m-{at}"),
+        author: "ben@b.localhost".into(),
+        at: *at,
+        text: (*text).to_owned(),
+        ..archive::Message::default()
+    };
+    writer.part(&said.iter().map(line).collect::<Vec<_>>(), true).unwrap();
+    writer.end().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_older_than_what_was_brought_is_put_before_it_and_found() {
+    let a = Domain::start("a.localhost", Wire::Ws).await;
+    let mut zoe = Person::new("zoe", Setup::with(&[&a])).await;
+    zoe.signs_up(&a, None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (newer, older) = (folder.path().join("newer.tar"), folder.path().join("older.tar"));
+    file_of(&newer, &[("third", 3_000), ("fourth", 4_000)]);
+    file_of(&older, &[("first", 1_000), ("second", 2_000), ("third", 3_000)]);
+    imports(&zoe, &newer, None).await.unwrap();
+    let find = |text: &str| Question::ChatSearch { text: text.into(), chat: None, before: None };
+    let _: SearchAnswer = zoe.ask(find("third")).await.unwrap();
+    let brought = imports(&zoe, &older, None).await.unwrap();
+    assert_eq!((brought.messages, brought.known), (2, 1));
+    let messages = view(&zoe, &brought.chats[0]).await.messages;
+    let words: Vec<String> = told(&messages).into_iter().map(|(words, ..)| words).collect();
+    assert_eq!(words, ["first", "second", "third", "fourth"]);
+    for (word, message) in words.iter().zip(&messages) {
+        let found: SearchAnswer = zoe.ask(find(word)).await.unwrap();
+        assert_eq!(found.found, [message.clone()]);
+    }
+    let listed = chats(&zoe).await;
+    assert!(says(listed[0].last.as_ref().unwrap(), "fourth"), "the list shows the newest");
+    zoe.close().await;
+    a.stop().await;
 }
