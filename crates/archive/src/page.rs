@@ -10,6 +10,9 @@ use crate::words::Words;
 const POLICY: &str =
     "default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
+/// Characters of a message that are said again where it is answered.
+const QUOTE_LIMIT: usize = 120;
+
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;\
     color-scheme:light dark}article{margin:0 0 1rem;overflow-wrap:anywhere}.words{white-space:pre-wrap}\
     header,.small{opacity:.75;font-size:.875rem}img{max-width:100%;max-height:24rem;display:block}nav{margin:1.5rem 0}\
@@ -42,7 +45,8 @@ pub(crate) fn part(chat: &Chat, number: usize, last: bool, messages: &[Message],
     begin(&mut page, &chat.name, words);
     let _ = write!(page, "<p class=\"small\">{}</p>", words.unsigned);
     for message in messages {
-        one(&mut page, message, words);
+        let answered = message.reply.as_ref().and_then(|id| messages.iter().find(|one| one.id == *id));
+        one(&mut page, message, answered, words);
     }
     page.push_str("<nav>");
     if number > 1 {
@@ -61,7 +65,8 @@ pub(crate) fn page_name(number: usize) -> String {
     if number == 1 { "index.html".into() } else { format!("page-{number:05}.html") }
 }
 
-fn one(page: &mut String, message: &Message, words: &Words) {
+/// Draws a message; what it answers is said again if it stands on the same page.
+fn one(page: &mut String, message: &Message, answered: Option<&Message>, words: &Words) {
     let _ = write!(page, "<article><header><bdi>{}</bdi> · {}", escape(&message.author), time(message.at));
     for (is, word) in [(message.edited, words.edited), (message.forwarded, words.forwarded)] {
         if is {
@@ -70,7 +75,9 @@ fn one(page: &mut String, message: &Message, words: &Words) {
     }
     page.push_str("</header>");
     if message.reply.is_some() {
-        let _ = write!(page, "<div class=\"small\">{}</div>", words.answers);
+        let quoted: String = answered.map_or_else(String::new, |one| one.text.chars().take(QUOTE_LIMIT).collect());
+        let (answers, quoted) = (words.answers, escape(&quoted));
+        let _ = write!(page, "<div class=\"small\">{answers} <bdi>{quoted}</bdi></div>");
     }
     if message.deleted {
         let _ = write!(page, "<div class=\"small\">{}</div>", words.deleted);

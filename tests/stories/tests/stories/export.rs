@@ -354,7 +354,7 @@ fn file_of(path: &Path, said: &[(&str, i64)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_older_than_what_was_brought_is_put_before_it_and_found() {
-    let a = Domain::start("a.localhost", Wire::Ws).await;
+    let mut a = Domain::start("a.localhost", Wire::Ws).await;
     let mut zoe = Person::new("zoe", Setup::with(&[&a])).await;
     zoe.signs_up(&a, None).await;
     let folder = tempfile::tempdir().unwrap();
