@@ -371,7 +371,7 @@ async fn a_file_that_is_older_than_what_was_brought_is_put_before_it_and_found()
     assert_eq!(words, ["first", "second", "third", "fourth"]);
     for (word, message) in words.iter().zip(&messages) {
         let found: SearchAnswer = zoe.ask(find(word)).await.unwrap();
-        assert_eq!(found.found, [message.clone()]);
+        assert_eq!(found.found.as_slice(), std::slice::from_ref(message));
     }
     let listed = chats(&zoe).await;
     assert!(says(listed[0].last.as_ref().unwrap(), "fourth"), "the list shows the newest");
