@@ -1,7 +1,9 @@
 //! Attacks by whoever makes a file with a history, and gets a person to import it.
 
 use archive::{Attachment, Chat, Language, Manifest, Message, Reaction, Writer};
-use contract::{ChatMessage, ChatSummary, ChatView, Content, HistoryImported, PersonCard, Question, TrustMark};
+use contract::{
+    ChatMessage, ChatSummary, ChatView, ContactState, Content, HistoryImported, PersonCard, Question, TrustMark,
+};
 use lab::person::Setup;
 use lab::{Domain, Person};
 use node::Wire;
@@ -18,22 +20,24 @@ async fn view(person: &Person, chat: &str) -> ChatView {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_history_stands_apart_and_changes_nothing_that_was_verified() {
     let mut a = Domain::start("a.localhost", Wire::Ws).await;
-    let setup = Setup::with(&[&a]);
+    let mut b = Domain::start("b.localhost", Wire::Ws).await;
+    let setup = Setup::with(&[&a, &b]);
     let mut ana = Person::new("ana", setup.clone()).await;
     let mut ben = Person::new("ben", setup).await;
     ana.signs_up(&a, None).await;
-    ben.signs_up(&a, None).await;
-    let chat = ana.asks_for_contact("ben@a.localhost").await;
+    ben.signs_up(&b, None).await;
+    let chat = ana.asks_for_contact("ben@b.localhost").await;
     ben.accepts("ana@a.localhost").await;
+    ana.sees_contact("ben@b.localhost", ContactState::Accepted).await;
     ben.writes(&chat, "I owe you nothing").await;
     ana.reads(&chat, &["I owe you nothing"]).await;
-    ana.compared("ben@a.localhost", true).await;
-    let (before, card): (ChatView, PersonCard) = (view(&ana, &chat).await, ana.card("ben@a.localhost").await);
+    ana.compared("ben@b.localhost", true).await;
+    let (before, card): (ChatView, PersonCard) = (view(&ana, &chat).await, ana.card("ben@b.localhost").await);
     let said = before.messages.iter().find(|one| matches!(one.content, Content::Text { .. })).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old messages.tar");
-    let (ben_says, evil) = ("ben@a.localhost", "../../../../evil<script>alert(1)</script>\u{202e}");
+    let (ben_says, evil) = ("ben@b.localhost", "../../../../evil<script>alert(1)</script>\u{202e}");
     let manifest = Manifest {
         format: "parlance-history".into(),
         version: 1,
@@ -71,7 +75,7 @@ async fn a_forged_history_stands_apart_and_changes_nothing_that_was_verified() {
     let after = view(&ana, &chat).await;
     assert_eq!(after.messages, before.messages);
     assert_eq!((after.summary.mark, after.summary.last), (TrustMark::Verified, before.summary.last));
-    let now = ana.card("ben@a.localhost").await;
+    let now = ana.card("ben@b.localhost").await;
     assert_eq!((now.identity, now.devices, now.chat), (card.identity, card.devices, card.chat));
 
     assert_eq!((brought.messages, brought.known, brought.chats.len()), (3, 1, 1));
@@ -95,4 +99,5 @@ async fn a_forged_history_stands_apart_and_changes_nothing_that_was_verified() {
     ana.close().await;
     ben.close().await;
     a.stop().await;
+    b.stop().await;
 }
