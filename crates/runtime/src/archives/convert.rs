@@ -223,3 +223,118 @@ pub(super) fn person(handle: &str) -> Outcome<UserAddress> {
 pub(super) fn wrong(what: &str) -> Failure {
     Failure::new("history-damaged", what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sending::child_json;
+
+    const BEN: &str = "ben@b.localhost";
+
+    fn archive() -> Address {
+        Address::parse("archive://a.localhost/one").unwrap()
+    }
+
+    fn ana() -> UserAddress {
+        UserAddress::parse("ana@a.localhost").unwrap()
+    }
+
+    fn line(text: &str) -> Message {
+        Message { id: "m".into(), author: BEN.into(), at: 7, text: text.into(), ..Message::default() }
+    }
+
+    fn brought(message: &Message) -> Outcome<ChildRow> {
+        row_of(&archive(), &ana(), message, None, 1)
+    }
+
+    fn live(value: Value, ends: Option<i64>) -> ChildRow {
+        let chat = "comm://a.localhost/one";
+        ChildRow {
+            id: format!("{chat}/children/t-1"),
+            object: chat.into(),
+            author: "user://b.localhost/ben t".into(),
+            at: 7,
+            value: child_json(&value, TrustMark::Verified),
+            ends,
+            ..ChildRow::default()
+        }
+    }
+
+    #[test]
+    fn what_a_line_says_is_told_again_by_its_row_and_is_never_verified() {
+        let who = vec![BEN.to_owned(), "ana@a.localhost".to_owned()];
+        let poll = Poll {
+            question: "When?".into(),
+            options: ["now", "later"].map(|text| Answer { text: text.into(), who: who.clone() }).to_vec(),
+            several: true,
+            hidden: false,
+            closed: true,
+        };
+        for message in [
+            Message { edited: true, forwarded: true, ..line("changed") },
+            Message { reactions: vec![Reaction { emoji: "👍".into(), who }], ..line("liked") },
+            Message { deleted: true, ..line("") },
+            Message { poll: Some(poll), ..line("") },
+        ] {
+            let row = brought(&message).unwrap();
+            let child: ChildValue = serde_json::from_str(&row.value).unwrap();
+            assert_eq!((child.mark, row.mine), (TrustMark::Imported, false));
+            let again = told(&row).unwrap().0;
+            assert_eq!(
+                Message { id: "m".into(), ..again },
+                Message { forwarded: message.forwarded, ..sorted(message) }
+            );
+        }
+        assert!(brought(&Message { author: "ana@a.localhost".into(), ..line("mine") }).unwrap().mine);
+    }
+
+    /// People in the order in which votes are kept.
+    fn sorted(mut message: Message) -> Message {
+        for answer in message.poll.iter_mut().flat_map(|poll| &mut poll.options) {
+            answer.who.sort();
+        }
+        message
+    }
+
+    #[test]
+    fn what_ends_by_itself_and_what_nobody_wrote_stays_here() {
+        let unread = json!({ "type": "text", "text": "soon gone", "ends": 60 });
+        assert!(told(&live(unread.clone(), None)).is_none(), "its time has not begun");
+        assert!(told(&live(unread, Some(9))).is_none());
+        assert!(told(&live(json!({ "type": "system", "code": "compared" }), None)).is_none());
+        assert!(told(&live(json!({ "type": "timer", "seconds": 5 }), None)).is_none());
+        assert!(told(&live(json!({ "type": "text", "text": "stays" }), None)).is_some());
+    }
+
+    #[test]
+    fn a_poll_that_hides_names_takes_none_along() {
+        let value =
+            json!({ "type": "poll", "question": "Who?", "options": ["a", "b"], "several": false, "hidden": true });
+        let mut child: ChildValue = serde_json::from_str(&live(value, None).value).unwrap();
+        let stamp = Stamp { at: 1, tag: "t".into(), seq: 1 };
+        child.after.take("x", "user://c.localhost/cleo", &Act::Vote { choices: vec![1] }, stamp).unwrap();
+        let row = ChildRow { value: serde_json::to_string(&child).unwrap(), ..live(Value::Null, None) };
+        let message = told(&row).unwrap().0;
+        assert!(!serde_json::to_string(&message).unwrap().contains("cleo"));
+        let counts = message.poll.unwrap().options.into_iter().map(|one| one.who.len());
+        assert_eq!(counts.collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn what_a_peer_could_not_say_no_file_says() {
+        for message in [
+            line(""),
+            Message { author: "nobody".into(), ..line("hi") },
+            Message { poll: Some(Poll { question: "one answer".into(), ..Poll::default() }), ..line("") },
+        ] {
+            assert_eq!(brought(&message).unwrap_err().code, "history-damaged");
+        }
+        let flood = (0..1_000).map(|n| format!("p{n}@a.localhost")).collect();
+        let odd = Reaction { emoji: "verified by Ben".into(), who: vec![BEN.into()] };
+        let many = Reaction { emoji: "👍".into(), who: flood };
+        let row = brought(&Message { reactions: vec![odd, many], ..line("hi") }).unwrap();
+        let reactions = told(&row).unwrap().0.reactions;
+        assert_eq!(reactions.len(), 1, "a word is no emoji");
+        assert!(reactions[0].who.len() <= 256);
+    }
+}
