@@ -23,6 +23,12 @@ const PASSPHRASE_LIMIT: usize = 1024;
 /// Names that are tried when a folder has one already.
 const NAMES_LIMIT: u32 = 1_000;
 
+/// What an export is called before it is whole.
+const UNFINISHED: (&str, &str) = (".parlance-history-", ".part");
+
+/// An unfinished file that was not written to for so long is nobody's any more.
+const LEFT_BEHIND: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
 /// Messages of a conversation that go into one part.
 struct Part {
     lines: Vec<(Message, Option<Descriptor>)>,
@@ -87,7 +93,9 @@ impl Home {
         let (manifest, chats) = self.manifest(chat)?;
         let total = manifest.chats.iter().map(|chat| chat.messages).sum();
         let user = manifest.user.clone();
-        let path = folder.join(format!(".parlance-history-{}.part", keys::base32(&keys::random::<8>())));
+        sweep(folder);
+        let (begins, ends) = UNFINISHED;
+        let path = folder.join(format!("{begins}{}{ends}", keys::base32(&keys::random::<8>())));
         let out = documents::create_private(&path)?;
         let mut unfinished = Unfinished { path, finished: false };
         let out = BufWriter::with_capacity(128 * 1024, out);
@@ -216,6 +224,24 @@ fn with_files(
     Ok(messages)
 }
 
+/// Removes what an app that was killed left in the middle of an export; it may not be sealed.
+fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1));
+        let old = || {
+            entry
+                .metadata()
+                .and_then(|meta| meta.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_BEHIND))
+        };
+        if ours && old() && std::fs::remove_file(entry.path()).is_err() {
+            tracing::warn!("what is left of an export could not be removed");
+        }
+    }
+}
+
 /// A name that nothing in the folder has.
 fn free_name(folder: &Path, user: &str, ending: &str) -> Outcome<PathBuf> {
     for number in 1..NAMES_LIMIT {
@@ -226,4 +252,31 @@ fn free_name(folder: &Path, user: &str, ending: &str) -> Outcome<PathBuf> {
         }
     }
     Err(Failure::new("not-written", "the folder has too many files of this name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_export_left_goes_with_the_next_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * LEFT_BEHIND;
+        for (name, old) in [
+            (".parlance-history-dead.part", true),
+            (".parlance-history-alive.part", false),
+            ("parlance-history-ana@a.localhost.tar", true),
+            (".other.part", true),
+        ] {
+            let file = documents::create_private(&folder.path().join(name)).unwrap();
+            if old {
+                file.set_modified(long_ago).unwrap();
+            }
+        }
+        sweep(folder.path());
+        assert!(!folder.path().join(".parlance-history-dead.part").exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        let free = free_name(folder.path(), "ana@a.localhost", "tar").unwrap();
+        assert_eq!(free.file_name().unwrap(), "parlance-history-ana@a.localhost-2.tar");
+    }
 }
