@@ -440,7 +440,43 @@ export const scenes = [
   ...ENDS.map((reason) => ({ name: `s18-${reason}`, act: ended(reason, reason === 'hung-up' || reason === 'dropped' ? 754 : 0), shows: 'call-end', brief: !['hung-up', 'fingerprint-mismatch'].includes(reason) })),
 
   { name: 's21-list', at: '#/settings', shows: 'settings-list' },
-  ...['you', 'identities', 'devices', 'privacy', 'security', 'sound', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  ...['you', 'identities', 'devices', 'privacy', 'security', 'history', 'sound', 'appearance', 'modules', 'shortcuts', 'about'].map((page) => ({ name: `s21-${page}`, at: `#/settings/${page}`, shows: 'settings-page' })),
+  { name: 's21-export', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-export');
+    await page.getByTestId('export-passphrase').fill('four common words here');
+  }, shows: 'export-strength' },
+  { name: 's21-export-open', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-export');
+    await click(page, 'export-open');
+  }, shows: 'export-warning' },
+  { name: 's21-export-running', demo: 'hang:history.export', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-export');
+    await click(page, 'export-open');
+    await click(page, 'export-do');
+    await demo(page, '(d) => d.tell({ news: "history", data: { state: "exporting", done: 1200, total: 5000 } })', null);
+  }, shows: 'history-stop' },
+  { name: 's21-export-done', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-export');
+    await click(page, 'export-open');
+    await click(page, 'export-do');
+  }, shows: 'export-done', brief: true },
+  { name: 's21-import', at: '#/settings/history', act: (page) => click(page, 'history-import'), shows: 'import-dialog' },
+  { name: 's21-import-trouble', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-import');
+    await page.getByTestId('import-path').fill('/home/ana/old.age');
+    await click(page, 'import-do');
+  }, shows: 'import-trouble' },
+  { name: 's21-import-done', at: '#/settings/history', act: async (page) => {
+    await click(page, 'history-import');
+    await page.getByTestId('import-path').fill('/home/ana/old.tar');
+    await click(page, 'import-do');
+  }, shows: 'import-done', brief: true },
+  { name: 's5-imported', demo: 'imported', at: '#/chats/' + encodeURIComponent('archive://a.localhost/mfrggzdfmztwq2lkmfrggzdfmz'), shows: 'conversation-imported-banner' },
+  { name: 's5-imported-panel', demo: 'imported', at: '#/chats/' + encodeURIComponent('archive://a.localhost/mfrggzdfmztwq2lkmfrggzdfmz'), act: (page) => click(page, 'conversation-info'), shows: 'imported-panel' },
+  { name: 's5-imported-forget', demo: 'imported', at: '#/chats/' + encodeURIComponent('archive://a.localhost/mfrggzdfmztwq2lkmfrggzdfmz'), act: async (page) => {
+    await click(page, 'conversation-info');
+    await click(page, 'imported-forget');
+  }, shows: 'imported-forget-dialog' },
   { name: 's21-you-link', at: '#/settings/you', shows: 'contact-link-qr' },
   { name: 's8-introduce', at: person('ben@b.localhost'), act: (page) => click(page, 'person-introduce'), shows: 'introduce-dialog' },
   { name: 's21-you-unprotected', demo: 'unprotected', at: '#/settings/you', shows: 'you-protect' },

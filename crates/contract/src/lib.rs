@@ -10,6 +10,7 @@ mod call_book;
 mod chat;
 mod files;
 mod group;
+mod history;
 mod invite;
 mod joint;
 mod notices;
@@ -23,6 +24,7 @@ pub use call_book::*;
 pub use chat::*;
 pub use files::*;
 pub use group::*;
+pub use history::*;
 pub use invite::*;
 pub use joint::*;
 pub use notices::*;
@@ -827,6 +829,37 @@ pub enum Question {
         /// The folder; the person's documents if none is named.
         folder: Option<String>,
     },
+    /// Writes what was said in one conversation, or in all, into a file that one takes along; progress comes as
+    /// [`News::History`]. → [`WrittenFile`]
+    #[serde(rename = "history.export")]
+    HistoryExport {
+        /// Which conversation; all if none is named.
+        chat: Option<String>,
+        /// The folder; the person's documents if none is named.
+        folder: Option<String>,
+        /// What seals the file; without one everybody who gets it can read it.
+        passphrase: Option<String>,
+        /// The language of its pages, as a tag.
+        language: String,
+    },
+    /// Reads such a file. Its conversations are shown as what they are: imported, read-only, and with no proof of who
+    /// wrote them. What is here already stays once. Progress comes as [`News::History`]. → [`HistoryImported`]
+    #[serde(rename = "history.import")]
+    HistoryImport {
+        /// Its path.
+        path: String,
+        /// What opens it, if it is sealed.
+        passphrase: Option<String>,
+    },
+    /// Stops the export or the import that goes on. → `null`
+    #[serde(rename = "history.stop")]
+    HistoryStop,
+    /// Deletes an imported conversation with its files, on this device. → `null`
+    #[serde(rename = "history.forget")]
+    HistoryForget {
+        /// Which one.
+        chat: String,
+    },
     /// On a new device: comes back with the recovery words, and with a backup if there is one. → [`AppState`]
     #[serde(rename = "recovery.restore")]
     RecoveryRestore {
@@ -1157,6 +1190,10 @@ pub struct ChatSummary {
     pub group: Option<Box<GroupLine>>,
     /// Whether something unread names us.
     pub mentions_me: bool,
+    /// Of a conversation that was read from a file: from which. Nothing can be said in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub imported: Option<Box<ImportedLine>>,
 }
 
 /// Where a contact stands.
@@ -1556,6 +1593,15 @@ pub enum News {
     /// A message appeared or changed.
     #[serde(rename = "message")]
     Message(ChatMessage),
+    /// A conversation is here no more.
+    #[serde(rename = "chat-gone")]
+    ChatGone {
+        /// Which one.
+        chat: String,
+    },
+    /// An export or an import went on.
+    #[serde(rename = "history")]
+    History(HistoryState),
     /// A message was removed.
     #[serde(rename = "message-gone")]
     MessageGone {

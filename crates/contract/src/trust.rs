@@ -183,6 +183,8 @@ pub enum TrustMark {
     Introduced,
     /// Written under keys that had changed without an explanation.
     Changed,
+    /// Read from a file: nothing shows that its author wrote it.
+    Imported,
 }
 
 /// Something of this conversation was refused.

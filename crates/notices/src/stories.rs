@@ -62,6 +62,7 @@ fn chat(chat: &str, name: &str, unread: i32, last: Option<ChatMessage>) -> ChatS
         muted_until: None,
         group: None,
         mentions_me: false,
+        imported: None,
     }
 }
 

@@ -248,6 +248,16 @@ impl Home {
             Question::RecoverySheet { folder } => json(self.recovery_sheet(folder.as_deref())?),
             Question::RecoveryConfirm { words } => json(self.recovery_confirm(&words)?),
             Question::BackupWrite { folder } => json(self.backup_write(folder.as_deref()).await?),
+            Question::HistoryExport { chat, folder, passphrase, language } => {
+                let chat = chat.as_deref().map(address).transpose()?;
+                json(self.history_export(chat, folder.as_deref(), passphrase, &language).await?)
+            }
+            Question::HistoryImport { path, passphrase } => json(self.history_import(&path, passphrase).await?),
+            Question::HistoryStop => {
+                self.state().moving.stop();
+                json(())
+            }
+            Question::HistoryForget { chat } => json(self.history_forget(&address(&chat)?)?),
             Question::RecoveryRestore { user, words, backup } => {
                 json(self.restore(&person(&user)?, &words, backup.as_deref()).await?)
             }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
+use crate::archives;
 use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, messages_of, pinned};
 use crate::circle;
 use crate::comparing;
@@ -52,7 +53,9 @@ impl Home {
         let mut chats = state.store()?.read(|tx| {
             let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
             let chats = objects.iter().map(|(_, object)| object).filter(|object| is_shown(object));
-            chats.map(|object| summary(tx, object)).collect::<Outcome<Vec<_>>>()
+            let mut all = chats.map(|object| summary(tx, object)).collect::<Outcome<Vec<_>>>()?;
+            all.extend(archives::summaries(tx)?);
+            Ok::<_, Failure>(all)
         })?;
         chats.retain(|chat| chat.contact != ContactState::Blocked);
         chats.sort_by_key(|chat| std::cmp::Reverse(chat.at));
@@ -63,6 +66,9 @@ impl Home {
     pub(crate) fn chat_open(&self, chat: &Address) -> Outcome<ChatView> {
         let state = self.state();
         state.store()?.read(|tx| {
+            if archives::is_imported(chat.as_str()) {
+                return archives::view(tx, chat, PAGE);
+            }
             let object = get_object(tx, chat)?;
             let person = person_of(tx, &object)?;
             let rows = tx.children(chat.as_str(), None, PAGE).map_err(Failure::store)?;
@@ -217,6 +223,9 @@ impl Home {
 
     /// Question `chat.draft`.
     pub(crate) fn chat_draft(&self, chat: &Address, text: &str) -> Outcome<()> {
+        if archives::is_imported(chat.as_str()) {
+            return Ok(());
+        }
         let draft: String = text.chars().take(TEXT_LIMIT).collect();
         let state = self.state();
         state.store()?.write(|tx| {
@@ -228,6 +237,10 @@ impl Home {
 
     /// Question `chat.read`.
     pub(crate) fn chat_read(&self, chat: &Address) -> Outcome<()> {
+        if archives::is_imported(chat.as_str()) {
+            // Nothing in it was ever unread.
+            return Ok(());
+        }
         let read = {
             let state = self.state();
             let me = state.me()?;
@@ -371,6 +384,7 @@ fn summary(tx: &Tx<'_>, object: &Object) -> Outcome<ChatSummary> {
         muted_until: crate::muting::until(tx, &object.url, now_ms())?,
         group: circle::line(tx, object)?.map(Box::new),
         mentions_me: object.circle.is_some() && !extra_of(tx, &object.url)?.named.is_empty(),
+        imported: None,
     })
 }
 

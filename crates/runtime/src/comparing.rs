@@ -43,7 +43,8 @@ fn mark_of_group(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
         let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
         match person.as_ref().map_or(TrustMark::Introduced, mark) {
             TrustMark::Changed => return Ok(TrustMark::Changed),
-            TrustMark::Introduced => worst = TrustMark::Introduced,
+            // Of a file nobody becomes more than that.
+            TrustMark::Introduced | TrustMark::Imported => worst = TrustMark::Introduced,
             TrustMark::Verified => {}
         }
     }
@@ -82,7 +83,7 @@ fn are_named(chains: &[Sigchain], members: &[Member], now_s: i64) -> bool {
 pub(crate) fn restate(person: &mut Person) {
     let state = match mark(person) {
         TrustMark::Verified => TrustState::Verified,
-        TrustMark::Introduced => TrustState::Introduced,
+        TrustMark::Introduced | TrustMark::Imported => TrustState::Introduced,
         TrustMark::Changed => TrustState::Changed,
     };
     person.identity.iter_mut().chain(person.issuers.iter_mut()).for_each(|line| line.state = state);

@@ -20,21 +20,33 @@ pub(crate) fn folder(asked: Option<&str>) -> Outcome<PathBuf> {
 
 /// Writes a whole file that only its owner reads; what was there under the name goes.
 pub(crate) fn write_private(path: &Path, text: &str) -> Outcome<()> {
-    let failed = |error: std::io::Error| {
-        let code = if error.kind() == std::io::ErrorKind::StorageFull { "disk-full" } else { "not-written" };
-        Failure::new(code, error.kind())
-    };
     // Made anew, so that rights which somebody gave to the old file do not stay, nor a link is followed.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
+    let mut file = create_private(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Makes a new file that only its owner reads; one that is there already is not touched.
+pub(crate) fn create_private(path: &Path) -> Outcome<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    options.open(path).map_err(failed)
+}
+
+/// A file that got its name in this folder keeps it after a power cut, where the system can promise that.
+pub(crate) fn sync_folder(folder: &Path) {
+    // Windows opens no folders; a name that is lost there leaves the file under the one before.
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+fn failed(error: std::io::Error) -> Failure {
+    let code = if error.kind() == std::io::ErrorKind::StorageFull { "disk-full" } else { "not-written" };
+    Failure::new(code, error.kind())
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ pub(crate) struct State {
     pub(crate) gates: crate::gates::Gates,
     /// Files that are handed over, and those under way.
     pub(crate) files: Files,
+    /// A history that is written or read.
+    pub(crate) moving: crate::archives::Moving,
     /// Codes of contact links that were pasted.
     pub(crate) pasted: crate::brought::Pasted,
     /// Welcomes that used key packages up since the registry was asked how many it has.
@@ -196,6 +198,7 @@ impl Home {
             gates: Default::default(),
             pasted: Default::default(),
             files: Files::default(),
+            moving: Default::default(),
             joins: 0,
             together: Together::default(),
             held: Held::default(),
@@ -409,6 +412,7 @@ impl State {
         self.tried = Default::default();
         self.gates = Default::default();
         self.files = Files::default();
+        self.moving.stop();
         self.joins = 0;
         self.upkeep = Upkeep::default();
         self.doubts = Doubts::default();

@@ -10,6 +10,7 @@ use contract::{News, PictureWish, Question};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+mod archives;
 mod ask;
 mod asking;
 mod behind;

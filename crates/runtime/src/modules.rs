@@ -388,6 +388,7 @@ impl Home {
     /// Ends calls, guests and tasks, and waits for the last one.
     pub(crate) async fn close(&self) {
         self.hang_up_all();
+        self.state().moving.stop();
         // What the calls still have to say leaves with the outbox at the next start at the latest.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         self.rooms.tasks.shutdown().await;

@@ -69,6 +69,8 @@ pub mod kind {
     pub const GROUP_INVITE: &str = "group-invite/1";
     /// A group we asked to be let into ([`crate::doors::Joining`]), by its address.
     pub const GROUP_JOINING: &str = "group-joining/1";
+    /// A conversation that was read from a file ([`crate::archives::Archive`]), by its address.
+    pub const ARCHIVE: &str = "archive/1";
     /// How often strangers were told that a link is none ([`crate::doors`]).
     pub const KNOCKS: &str = "knocks/1";
 }

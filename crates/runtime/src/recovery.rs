@@ -23,8 +23,17 @@ const ASKED_KEY: &str = "recovery-asked";
 const PREFIX: usize = 4;
 
 /// What a backup holds; keys of this device, groups and what waits to be sent are never in it.
-pub(crate) const KINDS: [&str; 8] =
-    [kind::ME, kind::PERSON, kind::OBJECT, kind::CHAT, kind::RULES, kind::PINS, kind::ISSUER_KEYS, kind::SETTINGS];
+pub(crate) const KINDS: [&str; 9] = [
+    kind::ME,
+    kind::PERSON,
+    kind::OBJECT,
+    kind::CHAT,
+    kind::RULES,
+    kind::PINS,
+    kind::ISSUER_KEYS,
+    kind::SETTINGS,
+    kind::ARCHIVE,
+];
 
 impl Ready {
     /// How this person comes back; only a full device knows.

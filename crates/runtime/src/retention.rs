@@ -57,15 +57,19 @@ impl Home {
 /// left yet.
 fn remove_before(tx: &Tx<'_>, before: i64) -> Outcome<Vec<Gone>> {
     let objects: Vec<(String, Object)> = tx.list(kind::OBJECT).map_err(Failure::store)?;
+    let chats =
+        objects.into_iter().filter(|(_, object)| object.purpose == ObjectUse::Chat).map(|(_, object)| object.url);
     let mut gone = Vec::new();
-    for (_, object) in objects.into_iter().filter(|(_, object)| object.purpose == ObjectUse::Chat) {
+    // What was brought in a file is kept no longer than what came otherwise.
+    for chat in chats.chain(crate::archives::addresses(tx)?) {
         let mut after = 0;
         loop {
-            let rows = tx.children_after(object.url.as_str(), after, PAGE_ROWS).map_err(Failure::store)?;
+            let rows = tx.children_after(chat.as_str(), after, PAGE_ROWS).map_err(Failure::store)?;
             let Some(last) = rows.last() else { break };
             after = last.ordinal;
-            // Rows lie in the order in which they came: once a whole page is younger, so is the rest.
-            if rows.iter().all(|row| row.at >= before) {
+            // Rows lie in the order in which they came: once a whole page is younger, so is the rest. What was imported
+            // came in any order.
+            if !crate::archives::is_imported(chat.as_str()) && rows.iter().all(|row| row.at >= before) {
                 break;
             }
             for row in rows {
@@ -73,7 +77,7 @@ fn remove_before(tx: &Tx<'_>, before: i64) -> Outcome<Vec<Gone>> {
                 if row.at < before && row.author != SYSTEM && !waits {
                     crate::files::forget(tx, &row)?;
                     tx.delete_child(&row.id).map_err(Failure::store)?;
-                    gone.push(Gone { chat: object.url.clone(), id: row.id });
+                    gone.push(Gone { chat: chat.clone(), id: row.id });
                 }
             }
         }

@@ -262,6 +262,41 @@ impl Tx<'_> {
         Ok(self.db.prepare_cached("DELETE FROM child WHERE id = ?1")?.execute([self.child_id(id)])? > 0)
     }
 
+    /// Puts the children of an object into the order of their times, those of one time as they lie. Shows each that
+    /// moved: its words are to be indexed again. For what was brought in several files; what lives lies as it came.
+    pub fn order_children<E: From<StoreError>>(
+        &self,
+        object: &str,
+        mut moved: impl FnMut(&ChildRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.writable()?;
+        let mut places: Vec<(i64, i64)> = Vec::new();
+        let mut after = i64::MIN;
+        loop {
+            let page = self.children_after(object, after, PAGE_LIMIT)?;
+            let Some(last) = page.last() else { break };
+            after = last.ordinal;
+            places.extend(page.iter().map(|row| (row.at, row.ordinal)));
+        }
+        let ordinals: Vec<i64> = places.iter().map(|(_, ordinal)| *ordinal).collect();
+        places.sort_unstable();
+        let moves = || places.iter().zip(&ordinals).filter(|((_, from), to)| from != *to);
+        let prepare = |statement: &str| self.db.prepare_cached(statement).map_err(StoreError::from);
+        let mut one = prepare("UPDATE child SET ordinal = ?2 WHERE ordinal = ?1")?;
+        let mut forget = prepare("DELETE FROM words.said WHERE rowid = ?1")?;
+        let mut read = prepare(&format!("SELECT {COLUMNS} FROM child WHERE ordinal = ?1"))?;
+        // By way of places that nothing has, since each place is taken by another.
+        for ((_, from), to) in moves() {
+            forget.execute([from]).map_err(StoreError::from)?;
+            one.execute([from, &-to]).map_err(StoreError::from)?;
+        }
+        for (_, to) in moves() {
+            one.execute([&-to, to]).map_err(StoreError::from)?;
+            moved(&self.open_child(read.query_row([to], Raw::read).map_err(StoreError::from)?)?)?;
+        }
+        Ok(())
+    }
+
     /// How many children there are of all objects.
     pub(crate) fn count_children(&self) -> Result<u64, StoreError> {
         let count: i64 = self.db.query_row("SELECT count(*) FROM child", [], |row| row.get(0))?;

@@ -507,3 +507,51 @@ fn children_end_when_their_time_has_come() {
         })
         .unwrap();
 }
+
+#[test]
+fn what_was_brought_in_several_files_is_put_in_the_order_of_its_times_and_still_found() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let word = |row: &ChildRow| format!("word{}", row.seq);
+    let at = [30, 40, 10, 20, 10, 50];
+    store
+        .write(|tx| {
+            for (seq, at) in (1..).zip(at) {
+                let other =
+                    ChildRow { object: "other".into(), ..child(&format!("o{seq}"), "ben", seq, ChildState::Received) };
+                tx.add_child(&other)?;
+                tx.add_child(&ChildRow { at, ..child(&format!("m{seq}"), "ben", seq, ChildState::Received) })?;
+            }
+            for row in tx.children_to_index(100)? {
+                tx.index_next(&row, Some(&word(&row)))?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let object = child("m", "ben", 1, ChildState::Received).object;
+    let others = store.read(|tx| tx.children("other", None, 100)).unwrap();
+    let order = || {
+        let mut moved = 0;
+        store
+            .write(|tx| {
+                tx.order_children(&object, |row| {
+                    moved += 1;
+                    tx.index_again(row, Some(&word(row)))
+                })
+            })
+            .unwrap();
+        moved
+    };
+    assert_eq!(order(), 5, "all but the last one moved");
+    let rows = store.read(|tx| tx.children(&object, None, 100)).unwrap();
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 5, 4, 1, 2, 6]);
+    assert_eq!(store.read(|tx| tx.children("other", None, 100)).unwrap(), others, "others stay where they are");
+    for row in &rows {
+        let found = store.read(|tx| tx.find_words(&[word(row)], Some(&object), None, 10)).unwrap();
+        assert_eq!(found.as_slice(), std::slice::from_ref(row));
+    }
+    assert_eq!(order(), 0, "once");
+    let next =
+        store.write(|tx| tx.add_child(&ChildRow { at: 60, ..child("m7", "ben", 7, ChildState::Received) })).unwrap();
+    assert!(next > rows.last().unwrap().ordinal, "what comes later lies behind");
+}

@@ -176,12 +176,47 @@ fn catalogues() {
     seed("package", "chat", serde_json::to_string(&chat).expect("plain data"));
 }
 
+/// A history with a file in it.
+fn history() -> Vec<u8> {
+    let person = || "ana@a.localhost".to_owned();
+    let chat = archive::Chat {
+        chat: "comm://a.localhost/one".into(),
+        name: "Ben".into(),
+        user: "ben@b.localhost".into(),
+        group: false,
+        messages: 2,
+    };
+    let manifest = archive::Manifest {
+        format: "parlance-history".into(),
+        version: archive::VERSION,
+        made_at: 1,
+        user: person(),
+        name: "Ana".into(),
+        chats: vec![chat],
+    };
+    let mut writer =
+        archive::Writer::begin(Vec::new(), None, manifest, archive::Language::English).expect("it is small");
+    writer.next_chat();
+    let mut file = archive::Attachment {
+        name: "a.txt".into(),
+        size: 2,
+        digest: b64url(&keys::sha256(b"hi")),
+        ..archive::Attachment::default()
+    };
+    file.path = Some(writer.file(&file, &b"hi"[..]).expect("two bytes"));
+    let one = archive::Message { id: "1".into(), author: person(), at: 1, text: "hello".into(), ..Default::default() };
+    let other = archive::Message { id: "2".into(), file: Some(file), reply: Some("1".into()), ..one.clone() };
+    writer.part(&[one, other], true).expect("two messages");
+    writer.end().expect("it is in memory").0
+}
+
 fn objects() {
     let file = json!({
         "v": 1, "key": b64url(&[1; 32]), "size": 300_000, "digest": b64url(&[2; 32]), "type": "image/png", "name": "cat.png",
         "pixels": [640, 480], "preview": b64url(&[7; 20]), "at": [{ "node": "a.localhost", "blob": b64url(&[3; 32]) }],
     });
     seed("file", "picture", file.to_string());
+    seed("archive", "two-messages", history());
     let lines = [
         r#"{"name":"chat","members":[{"n":1}],"text":{"a":"b"}}"#,
         r#"{"attribute":"members","value":{"n":2},"operation":"add"}"#,

@@ -43,7 +43,7 @@ export class Chats {
   }
 
   withUser(user: string): ChatSummary | undefined {
-    return this.list.find((one) => one.group === null && one.user === user);
+    return this.list.find((one) => one.group === null && !one.imported && one.user === user);
   }
 
   take(summary: ChatSummary): void {
@@ -51,6 +51,11 @@ export class Chats {
     const at = this.list.findIndex((one) => one.chat === summary.chat);
     if (at < 0) this.list = [...this.list, summary];
     else this.list[at] = summary;
+  }
+
+  gone(chat: string): void {
+    this.#news.delete(chat);
+    this.list = this.list.filter((one) => one.chat !== chat);
   }
 
   takeMessage(message: ChatMessage): void {
@@ -71,7 +76,7 @@ export class Chats {
         if (card.user in chat.group.names) chat.group.names[card.user] = card.name;
         continue;
       }
-      if (chat.user !== card.user) continue;
+      if (chat.user !== card.user || chat.imported) continue;
       chat.name = card.name;
       chat.contact = card.contact;
       chat.change = card.change;

@@ -92,7 +92,8 @@ export function spoken(message: ChatMessage, name: string, mark: TrustMark = mes
   const plain = message.mine ? say('conversation.from-you', { text }) : say('conversation.from-them', { name, text });
   const whole = besides(message, name).reduce((said, more) => say('conversation.spoken-mark', { said, mark: more }), plain);
   const said = mark === 'introduced' ? whole : say('conversation.spoken-mark', { said: whole, mark: say(`mark.${mark}`) });
-  return message.mine
+  // How far it came is not known of what a file tells.
+  return message.mine && mark !== 'imported'
     ? say('conversation.spoken-state', { said, time, state: say(`state.${message.state}`) })
     : say('conversation.spoken', { said, time });
 }

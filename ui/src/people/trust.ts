@@ -4,6 +4,8 @@ import { date, say } from '../words/words.svelte';
 
 /** How sure to look; never surer than the conversation as a whole. */
 export function stateOf(identity: IdentityLine | null, mark?: TrustMark): TrustState | 'none' {
+  // Of a file nobody is vouched for.
+  if (mark === 'imported') return 'none';
   if (mark === 'changed') return 'changed';
   if (!identity) return 'none';
   return identity.state === 'verified' && mark === 'introduced' ? 'introduced' : identity.state;

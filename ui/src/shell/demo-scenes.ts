@@ -1,6 +1,7 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
+import { addImported } from './demo-history';
 import { addChoir, addInvites, addPolls } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
@@ -62,6 +63,7 @@ export function sceneOf(scene: string): DemoWorld {
       const [role = 'owner', standing] = value.split('!') as [GroupMember['role'] | undefined, string | undefined];
       addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });
     }
+    if (name === 'imported') addImported(world);
     if (name === 'polls') addPolls(world);
     if (name === 'invites') addInvites(world);
     if (name === 'joining') world.joining = [

@@ -4,6 +4,7 @@ import { answerTrust, changed, sampleSpokenCode, type TrustHost } from './demo-t
 import { answerBook } from './demo-book';
 import { answerChat, type ChatHost } from './demo-chat';
 import { answerGroups } from './demo-groups';
+import { answerHistory } from './demo-history';
 import { answerFiles, type FilesHost } from './demo-files';
 import { samplePicture } from './demo-picture';
 import { plainMessage, sampleCall, sampleConsent, sampleWorld, type DemoWorld } from './demo-world';
@@ -142,6 +143,8 @@ export class DemoShell implements Shell {
     if (aboutFiles !== undefined) return aboutFiles;
     const aboutGroups = answerGroups({ world, tell: (news) => this.tell(news) }, question);
     if (aboutGroups !== undefined) return aboutGroups;
+    const aboutHistory = answerHistory({ world, tell: (news) => this.tell(news) }, question);
+    if (aboutHistory !== undefined) return aboutHistory;
     const aboutBook = answerBook({ world, tell: (news) => this.tell(news) }, question);
     if (aboutBook !== undefined) return aboutBook;
     const aboutChat = answerChat(this.#chatHost, question);

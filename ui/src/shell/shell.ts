@@ -24,6 +24,9 @@ import type { GroupJoining } from './generated/GroupJoining';
 import type { GroupOffer } from './generated/GroupOffer';
 import type { GroupReach } from './generated/GroupReach';
 import type { GroupView } from './generated/GroupView';
+import type { HistoryImported } from './generated/HistoryImported';
+import type { HistoryState } from './generated/HistoryState';
+import type { ImportedLine } from './generated/ImportedLine';
 import type { IssuerCard } from './generated/IssuerCard';
 import type { LinkCode } from './generated/LinkCode';
 import type { LinkState } from './generated/LinkState';
@@ -57,6 +60,7 @@ export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, Perso
 export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { FileBytes, FileState, FileTicket, Gallery, GroupDone, GroupReach, GroupView, SavedFile, Upload, VoiceState };
 export type { CallDetails, PastCall, PastCalls };
+export type { HistoryImported, HistoryState, ImportedLine };
 export type { ScreenSource };
 export type { ScreenKind } from './generated/ScreenKind';
 export type { CallOutcome } from './generated/CallOutcome';
@@ -255,6 +259,10 @@ export interface Answers {
   'policy.set': PolicyView;
   'trail.list': TrailLine[];
   'trail.export': WrittenFile;
+  'history.export': WrittenFile;
+  'history.import': HistoryImported;
+  'history.stop': null;
+  'history.forget': null;
 }
 
 // Fails to compile when the Rust side gains a question that has no answer here, or loses one.

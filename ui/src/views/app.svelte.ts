@@ -20,6 +20,7 @@ import { Identities } from '../settings/identities.svelte';
 import { Lock } from '../settings/lock.svelte';
 import { Modules } from '../settings/modules.svelte';
 import { Policies } from '../settings/policies.svelte';
+import { History } from '../history/history.svelte';
 import { Recovery } from '../settings/recovery.svelte';
 import { Settings } from '../settings/settings.svelte';
 import { Sound } from '../settings/sound.svelte';
@@ -36,7 +37,7 @@ import { Route, type Place } from './route.svelte';
 export type Layer = 'palette' | 'shortcuts' | 'protect' | 'search' | null;
 
 /** News that speak of people and conversations. */
-const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'message', 'message-gone', 'typing', 'group-invite', 'group-joining', 'person', 'consent', 'call', 'past-call', 'past-call-gone', 'calls-missed', 'module', 'mine']);
+const ONLY_WHEN_READY = new Set<News['news']>(['chat', 'chat-gone', 'history', 'message', 'message-gone', 'typing', 'group-invite', 'group-joining', 'person', 'consent', 'call', 'past-call', 'past-call-gone', 'calls-missed', 'module', 'mine']);
 
 export class App {
   state = $state<AppState | null>(null);
@@ -70,6 +71,7 @@ export class App {
   readonly identities: Identities;
   readonly policies: Policies;
   readonly recovery: Recovery;
+  readonly history: History;
   readonly lock: Lock;
   readonly sound: Sound;
 
@@ -95,6 +97,7 @@ export class App {
     this.identities = new Identities(shell, this.toasts);
     this.policies = new Policies(shell);
     this.recovery = new Recovery(shell, this.toasts);
+    this.history = new History(shell, this.toasts);
     this.sound = new Sound(shell);
     this.lock = new Lock(shell, this.toasts, (state) => this.#takeState(state));
   }
@@ -263,7 +266,7 @@ export class App {
     this.layer = null;
     this.context = false;
     const kept = [this.conversation, this.search, this.chats, this.people, this.groups, this.invites, this.calls, this.book, this.consents, this.modules];
-    const mine = [this.devices, this.identities, this.policies, this.recovery, this.lock];
+    const mine = [this.devices, this.identities, this.policies, this.recovery, this.history, this.lock];
     for (const one of [...kept, ...mine]) one.clear();
     this.verify.close();
     this.find.close();
@@ -288,6 +291,12 @@ export class App {
     void this.consents.load();
     void this.people.load();
     void this.invites.loadJoining();
+  }
+
+  #chatGone(chat: string): void {
+    this.chats.gone(chat);
+    const { section, id } = this.route.place;
+    if (section === 'chats' && id === chat) this.route.go('chats');
   }
 
   #takePerson(card: PersonCard): void {
@@ -322,6 +331,10 @@ export class App {
       case 'message':
         this.chats.takeMessage(news.data);
         return this.conversation.take(news.data);
+      case 'chat-gone':
+        return this.#chatGone(news.data.chat);
+      case 'history':
+        return this.history.take(news.data);
       case 'message-gone':
         return this.conversation.gone(news.data.chat, news.data.id);
       case 'file':

@@ -16,12 +16,13 @@ mod search;
 mod typing;
 mod view;
 
-pub(crate) use after::After;
-pub(crate) use body::{Attached, Body, TEXT_LIMIT, fits, is_child_of};
+pub(crate) use after::{Act, After, Stamp};
+pub(crate) use body::{Attached, Body, TEXT_LIMIT, fits, is_child_of, is_emoji};
 pub(crate) use extra::{Extra, extra_of, put_extra};
 pub(crate) use keep::{end_children, heard, sent_again, spoken};
 pub(crate) use moves::Words;
 pub(crate) use polls::Poll;
 pub(crate) use receipts::{Marks, Settled, mark_read, on_receipt, our_tags, read_elsewhere};
+pub(crate) use search::said_anew;
 pub(crate) use typing::Typing;
 pub(crate) use view::{message_of, messages_of, pinned};

@@ -79,7 +79,7 @@ fn index(tx: &Tx<'_>, limit: usize) -> Outcome<bool> {
 }
 
 /// A message says something else now, or nothing.
-pub(super) fn said_anew(tx: &Tx<'_>, row: &ChildRow) -> Outcome<()> {
+pub(crate) fn said_anew(tx: &Tx<'_>, row: &ChildRow) -> Outcome<()> {
     let words = words_of(row).map(|words| fold(&words));
     tx.index_again(row, words.as_deref()).map_err(Failure::store)
 }

@@ -66,7 +66,7 @@ pub(super) fn shown_as(shelf: &Shelf, file: &Descriptor) -> Option<String> {
 }
 
 /// A plain chunk of a file that is here.
-fn opened(shelf: &Shelf, file: &Descriptor, index: u32) -> Outcome<Zeroizing<Vec<u8>>> {
+pub(super) fn opened(shelf: &Shelf, file: &Descriptor, index: u32) -> Outcome<Zeroizing<Vec<u8>>> {
     let (_, blob) = place_of(file).ok_or_else(|| Failure::unknown("file"))?;
     let sealed = shelf.chunk(&blob, file.shape, index)?;
     Sealed::new(&file.key, file.shape).open(index, &sealed).map_err(|wrong| Failure::new("file-tampered", wrong))

@@ -4,6 +4,7 @@
 //! alone. A plain file is in memory while it is looked at, and on disk only where the person saves it. What is to be
 //! done — put, fetch, take away — stands in the store until it is done, so a restart goes on where it was.
 
+mod carry;
 mod coming;
 mod leaving;
 mod look;
@@ -26,8 +27,9 @@ use crate::chat::{Attached, Body};
 use crate::home::{Home, State, body, now_ms};
 use crate::records::{ChildValue, kind};
 use crate::trouble::{Failure, Outcome};
+pub(crate) use carry::{Brought, absent, plain};
 pub(crate) use look::base64;
-pub(crate) use shelf::Shelf;
+pub(crate) use shelf::{Shelf, failed};
 use staging::Staged;
 
 /// Largest file that goes through a Node.
@@ -156,7 +158,8 @@ pub(crate) fn forget(tx: &Tx<'_>, row: &ChildRow) -> Outcome<()> {
     let Some(attached) = attached_of(row) else { return Ok(()) };
     tx.delete(kind::DOWNLOAD, &row.id).map_err(Failure::store)?;
     if let Some((domain, blob)) = place_of(&attached.file) {
-        let node = row.mine.then(|| domain.clone());
+        // What came with a history was never put anywhere.
+        let node = (row.mine && !crate::archives::is_imported(&row.object)).then(|| domain.clone());
         tx.put(kind::GONE, &blob, &Gone { node }).map_err(Failure::store)?;
     }
     Ok(())

@@ -45,7 +45,7 @@ enum Bytes {
 }
 
 /// A file that is sealed as it comes.
-struct Cutting {
+pub(super) struct Cutting {
     blob: [u8; 32],
     key: FileKey,
     shape: Shape,
@@ -260,14 +260,14 @@ fn give_up(tx: &Tx<'_>, blob: &str, node: Option<Domain>) -> Outcome<()> {
 }
 
 impl Cutting {
-    fn begin(shelf: &super::Shelf, size: u64) -> Outcome<Self> {
+    pub(super) fn begin(shelf: &super::Shelf, size: u64) -> Outcome<Self> {
         let (blob, key) = (keys::random::<32>(), FileKey::generate());
         let shape = Shape::of(size).map_err(|_| too_large())?;
         let file = shelf.stage(&keys::b64url(&blob))?;
         Ok(Self { blob, cutter: Cutter::new(&key, shape), key, shape, file, next: 0 })
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Outcome<()> {
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Outcome<()> {
         let chunks = self.cutter.take(bytes).map_err(|_| wrong_size())?;
         chunks.iter().try_for_each(|chunk| self.put(chunk))
     }
@@ -278,8 +278,13 @@ impl Cutting {
         Ok(())
     }
 
+    /// The name of its blob.
+    pub(super) fn blob(&self) -> String {
+        keys::b64url(&self.blob)
+    }
+
     /// The end of the file: the name of its blob, and what will be said of it.
-    fn end(mut self, domain: Domain, name: FileName, about: About) -> Outcome<(String, Descriptor, File)> {
+    pub(super) fn end(mut self, domain: Domain, name: FileName, about: About) -> Outcome<(String, Descriptor, File)> {
         let empty = Cutter::new(&self.key, self.shape);
         let (digest, only) = std::mem::replace(&mut self.cutter, empty).end().map_err(|_| wrong_size())?;
         if let Some(chunk) = only {

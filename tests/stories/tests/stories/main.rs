@@ -10,6 +10,7 @@ mod comparing;
 mod desktops;
 mod devices;
 #[cfg(unix)]
+mod export;
 mod file_kills;
 mod files;
 mod first_call;

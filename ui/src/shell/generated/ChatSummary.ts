@@ -2,6 +2,7 @@
 import type { ChatMessage } from "./ChatMessage";
 import type { ContactState } from "./ContactState";
 import type { GroupLine } from "./GroupLine";
+import type { ImportedLine } from "./ImportedLine";
 import type { KeyChange } from "./KeyChange";
 import type { TrustMark } from "./TrustMark";
 
@@ -64,4 +65,8 @@ group: GroupLine | null,
 /**
  * Whether something unread names us.
  */
-mentionsMe: boolean, };
+mentionsMe: boolean, 
+/**
+ * Of a conversation that was read from a file: from which. Nothing can be said in it.
+ */
+imported?: ImportedLine, };

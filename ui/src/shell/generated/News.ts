@@ -8,6 +8,7 @@ import type { Consent } from "./Consent";
 import type { FileNews } from "./FileNews";
 import type { GroupInvite } from "./GroupInvite";
 import type { GroupJoining } from "./GroupJoining";
+import type { HistoryState } from "./HistoryState";
 import type { LinkState } from "./LinkState";
 import type { ModuleView } from "./ModuleView";
 import type { PastCall } from "./PastCall";
@@ -23,7 +24,11 @@ import type { Upload } from "./Upload";
  *
  * On the wire: `{"news":"message","data":{…}}`.
  */
-export type News = { "news": "app", "data": AppState } | { "news": "signin", "data": SignInState } | { "news": "chat", "data": ChatSummary } | { "news": "message", "data": ChatMessage } | { "news": "message-gone", "data": { 
+export type News = { "news": "app", "data": AppState } | { "news": "signin", "data": SignInState } | { "news": "chat", "data": ChatSummary } | { "news": "message", "data": ChatMessage } | { "news": "chat-gone", "data": { 
+/**
+ * Which one.
+ */
+chat: string, } } | { "news": "history", "data": HistoryState } | { "news": "message-gone", "data": { 
 /**
  * Which conversation.
  */

@@ -644,7 +644,35 @@ words: Array<SheetWord>, } } | { "ask": "backup.write", "input": {
 /**
  * The folder; the person's documents if none is named.
  */
-folder: string | null, } } | { "ask": "recovery.restore", "input": { 
+folder: string | null, } } | { "ask": "history.export", "input": { 
+/**
+ * Which conversation; all if none is named.
+ */
+chat: string | null, 
+/**
+ * The folder; the person's documents if none is named.
+ */
+folder: string | null, 
+/**
+ * What seals the file; without one everybody who gets it can read it.
+ */
+passphrase: string | null, 
+/**
+ * The language of its pages, as a tag.
+ */
+language: string, } } | { "ask": "history.import", "input": { 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * What opens it, if it is sealed.
+ */
+passphrase: string | null, } } | { "ask": "history.stop" } | { "ask": "history.forget", "input": { 
+/**
+ * Which one.
+ */
+chat: string, } } | { "ask": "recovery.restore", "input": { 
 /**
  * The address, `name@domain`.
  */

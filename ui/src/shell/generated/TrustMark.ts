@@ -3,4 +3,4 @@
 /**
  * How sure one could be of a message when it came or left.
  */
-export type TrustMark = "verified" | "introduced" | "changed";
+export type TrustMark = "verified" | "introduced" | "changed" | "imported";

@@ -13,6 +13,7 @@ mod wires;
 mod mallory;
 mod stage;
 
+mod brought;
 mod calls;
 mod consent;
 mod devices;
