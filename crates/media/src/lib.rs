@@ -39,6 +39,7 @@ mod playout;
 mod processing;
 mod relay;
 mod resample;
+mod resend;
 mod session;
 mod share;
 mod sink;

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use webrtc::runtime::{
 
 use crate::config::NetworkConfig;
 use crate::relay::{Carrier, Relays, is_stand_in};
+use crate::resend::Resend;
 use crate::supervisor::Signal;
 use crate::usage::{Held, Hold, Usage};
 
@@ -103,7 +104,9 @@ impl Runtime for CallRuntime {
         socket.set_nonblocking(true)?;
         let io = tokio::net::UdpSocket::from_std(socket)?;
         let carrier = Carrier::new(Arc::clone(&self.relays), io.local_addr()?.ip(), Arc::clone(&self.usage));
-        Ok(Arc::new(CallSocket { io, carrier, signals: self.signals.clone(), _hold: self.usage.hold(Held::Socket) }))
+        let again = Again::new();
+        let _hold = self.usage.hold(Held::Socket);
+        Ok(Arc::new(CallSocket { io, carrier, again, signals: self.signals.clone(), _hold }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -169,8 +172,52 @@ impl Drop for Watched {
 struct CallSocket {
     io: tokio::net::UdpSocket,
     carrier: Carrier,
+    again: Mutex<Again>,
     signals: mpsc::Sender<Signal>,
     _hold: Hold,
+}
+
+/// The handshake's last flight, with the timer that brings it to mind.
+#[derive(Debug)]
+struct Again {
+    resend: Resend,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    /// Who reads from the socket, and with it looks at the timer.
+    reader: Option<Waker>,
+}
+
+impl Again {
+    fn new() -> Mutex<Self> {
+        Mutex::new(Self {
+            resend: Resend::default(),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            reader: None,
+        })
+    }
+}
+
+impl CallSocket {
+    fn again(&self) -> MutexGuard<'_, Again> {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the last flight again if its time has come; the caller is woken for the next time.
+    fn send_again(&self, cx: &mut Context<'_>) {
+        let again = &mut *self.again();
+        if !again.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            again.reader = Some(cx.waker().clone());
+        }
+        while let Some(due) = again.resend.due() {
+            again.timer.as_mut().reset(due.into());
+            if again.timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            for (to, datagram) in again.resend.again(Instant::now()) {
+                // What is lost here is sent once more.
+                let _ = self.io.try_send_to(datagram, *to);
+            }
+        }
+    }
 }
 
 impl AsyncUdpSocket for CallSocket {
@@ -184,7 +231,16 @@ impl AsyncUdpSocket for CallSocket {
         }
         match self.carrier.send(transmit.destination, transmit.contents) {
             Some(carried) => Poll::Ready(carried),
-            None => self.io.poll_send_to(cx, transmit.contents, transmit.destination),
+            None => {
+                let sent = ready!(self.io.poll_send_to(cx, transmit.contents, transmit.destination));
+                let again = &mut *self.again();
+                if again.resend.sends(transmit.destination, transmit.contents, Instant::now())
+                    && let Some(reader) = again.reader.take()
+                {
+                    reader.wake();
+                }
+                Poll::Ready(sent)
+            }
         }
     }
 
@@ -205,10 +261,12 @@ impl AsyncUdpSocket for CallSocket {
                 return Poll::Ready(Ok(1));
             }
         }
+        self.send_again(cx);
         loop {
             let mut read = ReadBuf::new(buffer);
             let sender = ready!(self.io.poll_recv_from(cx, &mut read))?;
             if !is_stand_in(sender) {
+                self.again().resend.hears(read.filled());
                 *meta = received(read.filled().len(), sender);
                 return Poll::Ready(Ok(1));
             }

@@ -102,6 +102,39 @@ fn the_certificate_that_secured_the_call_is_the_one_in_the_description() {
     });
 }
 
+/// The handshake's datagram with this number, from one.
+fn nth_of_handshake(nth: usize) -> impl FnMut(&[u8]) -> bool + Send {
+    let mut seen = 0;
+    move |packet| {
+        let is_handshake = matches!(packet.first(), Some(20..=22));
+        seen += usize::from(is_handshake);
+        is_handshake && seen == nth
+    }
+}
+
+#[test]
+fn a_call_is_secured_whichever_two_datagrams_of_the_handshake_are_lost() {
+    async fn call(of_ana: usize, of_ben: usize) {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        let quality = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
+        let road = road::Road::build(quality, 1).await.unwrap();
+        road.loses(nth_of_handshake(of_ana), nth_of_handshake(of_ben));
+        let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
+        common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
+            let port = if to_ana { &for_ana } else { &for_ben };
+            port.instead_of(candidate)
+        })
+        .await;
+        ana.media.close().await;
+        ben.media.close().await;
+    }
+    runtime().block_on(async {
+        for of_ana in 1..=6 {
+            tokio::join!(call(of_ana, 1), call(of_ana, 2), call(of_ana, 3), call(of_ana, 4), call(of_ana, 5));
+        }
+    });
+}
+
 #[test]
 fn words_arrive_as_they_were_said() {
     runtime().block_on(async {

@@ -86,6 +86,13 @@ impl Road {
         }
     }
 
+    /// Loses, whatever its quality, what these pick: of what Ana sends, and of what Ben sends.
+    pub fn loses(&self, of_ana: impl Picks, of_ben: impl Picks) {
+        let [to_ben, to_ana] = &self.lanes;
+        to_ben.lock().expect("no holder of this lock can panic").picks = Some(Box::new(of_ana));
+        to_ana.lock().expect("no holder of this lock can panic").picks = Some(Box::new(of_ben));
+    }
+
     /// What Ana is told of Ben.
     pub fn for_ana(&self) -> RoadPort {
         self.for_ana.clone()
@@ -107,16 +114,22 @@ async fn bind() -> std::io::Result<UdpSocket> {
     UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
 }
 
+/// Says of each packet in its order whether it is lost.
+pub trait Picks: FnMut(&[u8]) -> bool + Send + 'static {}
+
+impl<T: FnMut(&[u8]) -> bool + Send + 'static> Picks for T {}
+
 /// One direction.
 struct Lane {
     quality: Quality,
     chance: u64,
     free: Option<Instant>,
+    picks: Option<Box<dyn Picks>>,
 }
 
 impl Lane {
     fn new(quality: Quality, seed: u64) -> Mutex<Self> {
-        Mutex::new(Self { quality, chance: seed | 1, free: None })
+        Mutex::new(Self { quality, chance: seed | 1, free: None, picks: None })
     }
 
     /// From 0 to 1, the same row in each run.
@@ -128,7 +141,10 @@ impl Lane {
     }
 
     /// When a packet comes out, if it does.
-    fn passes(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+    fn passes(&mut self, now: Instant, packet: &[u8]) -> Option<Instant> {
+        if self.picks.as_mut().is_some_and(|picks| picks(packet)) {
+            return None;
+        }
         if self.chance() * 100.0 < f64::from(self.quality.loss) {
             return None;
         }
@@ -136,7 +152,7 @@ impl Lane {
         if begins - now > QUEUE {
             return None;
         }
-        let takes = Duration::from_secs_f64((bytes + HEADERS) as f64 * 8.0 / (self.quality.mbit * 1e6));
+        let takes = Duration::from_secs_f64((packet.len() + HEADERS) as f64 * 8.0 / (self.quality.mbit * 1e6));
         let out = begins + takes;
         self.free = Some(out);
         let jitter = Duration::from_secs_f64(self.chance() * f64::from(self.quality.jitter_ms) / 1_000.0);
@@ -148,10 +164,9 @@ async fn carry(from: Arc<UdpSocket>, to: Arc<UdpSocket>, truly: Arc<AtomicU16>, 
     let mut packet = vec![0; 2_048];
     while let Ok(length) = from.recv(&mut packet).await {
         let port = truly.load(Ordering::Acquire);
-        let out = lane.lock().expect("no holder of this lock can panic").passes(Instant::now(), length);
-        let (Some(out), Some(bytes), true) = (out, packet.get(..length).map(<[u8]>::to_vec), port != 0) else {
-            continue;
-        };
+        let Some(bytes) = packet.get(..length).map(<[u8]>::to_vec) else { continue };
+        let out = lane.lock().expect("no holder of this lock can panic").passes(Instant::now(), &bytes);
+        let (Some(out), true) = (out, port != 0) else { continue };
         let to = Arc::clone(&to);
         tokio::spawn(async move {
             sleep_until(out).await;
@@ -169,12 +184,12 @@ mod tests {
         let now = Instant::now();
         let lane = Lane::new(Quality { loss: 20, jitter_ms: 0, mbit: 1.0 }, 5);
         let mut lane = lane.into_inner().unwrap();
-        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), 100).is_some()).count();
+        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), &[0; 100]).is_some()).count();
         assert!((760..840).contains(&out), "{out}");
         let lane = Lane::new(Quality { loss: 0, jitter_ms: 0, mbit: 0.3 }, 5);
         let mut lane = lane.into_inner().unwrap();
         // Twice as much as fits: half of it, after the queue is full.
-        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), 722).is_some()).count();
+        let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), &[0; 722]).is_some()).count();
         assert!((480..560).contains(&out), "{out}");
     }
 }
