@@ -231,6 +231,10 @@ impl Manifest {
         if self.chats.len() > CHATS_LIMIT {
             return Err(ArchiveError::TooMuch("chats"));
         }
+        let addresses: std::collections::HashSet<&str> = self.chats.iter().map(|chat| chat.chat.as_str()).collect();
+        if addresses.len() < self.chats.len() {
+            return Err(ArchiveError::Damaged("a conversation stands in it twice"));
+        }
         let long = |text: &String| text.len() > NAME_LIMIT;
         if [&self.user, &self.name].into_iter().any(long)
             || self.chats.iter().any(|chat| [&chat.chat, &chat.name, &chat.user].into_iter().any(long))

@@ -14,8 +14,9 @@ use store::{Flusher, StoreError};
 use crate::home::{Home, State};
 use crate::trouble::Failure;
 
-/// What may wait; beyond it a change waits for the disk under the lock, and whoever brings more waits with it.
-const LIMIT: usize = 4096;
+/// What may wait; beyond it a change waits for the disk under the lock, and whoever brings more waits with it. Half of
+/// what a guest takes in one go.
+const LIMIT: usize = 512;
 
 /// What waits for the disk, in its order.
 #[derive(Default)]
@@ -50,6 +51,19 @@ impl Held {
         }
         self.waiting.push_back((self.committed, port, message));
         None
+    }
+
+    /// The disk has all of them.
+    pub(crate) fn all_flushed(&mut self) {
+        self.durable = self.committed;
+    }
+
+    /// Another profile begins, or none. The numbers go on, so that a flush that is still under way counts for nothing
+    /// that comes after it.
+    pub(crate) fn forget(&mut self) {
+        self.waiting.clear();
+        self.durable = self.committed;
+        self.is_broken = false;
     }
 
     /// The disk has so many of the changes.
@@ -90,7 +104,7 @@ impl Home {
                 let flushed = tokio::task::spawn_blocking(move || flusher.flush()).await;
                 match flushed {
                     Ok(Ok(())) => self.let_go(upto),
-                    Ok(Err(error)) => self.break_off(&error),
+                    Ok(Err(error)) => self.break_off(upto, &error),
                     // The runtime is closing.
                     Err(_) => return,
                 }
@@ -113,9 +127,13 @@ impl Home {
         }
     }
 
-    fn break_off(&self, error: &StoreError) {
-        tracing::error!(%error, "the disk failed; nothing leaves this device until the profile is opened again");
+    fn break_off(&self, upto: u64, error: &StoreError) {
         let mut state = self.state();
+        if upto <= state.held.durable {
+            // Of a profile that was left meanwhile, or on disk by now.
+            return;
+        }
+        tracing::error!(%error, "the disk failed; nothing leaves this device until the profile is opened again");
         state.held.break_off();
         state.damaged = Some(Failure::store(error));
         self.tell(News::App(self.app_state(&state)));
@@ -175,6 +193,22 @@ mod tests {
         // The first may go and has not gone yet.
         assert!(held.pass(port(), message(2)).is_none());
         assert_eq!(goes(&mut held), [1, 2]);
+    }
+
+    #[test]
+    fn a_flush_of_the_profile_before_counts_for_nothing_of_the_next() {
+        let mut held = Held::default();
+        held.committed();
+        held.pass(port(), message(1));
+        let began = held.committed;
+        held.forget();
+        assert!(held.pass(port(), message(2)).is_some(), "nothing waits in the new one");
+        held.committed();
+        held.pass(port(), message(3));
+        held.flushed(began);
+        assert_eq!(goes(&mut held), [0; 0]);
+        held.flushed(held.committed);
+        assert_eq!(goes(&mut held), [3]);
     }
 
     #[test]

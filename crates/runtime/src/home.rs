@@ -418,7 +418,7 @@ impl State {
         self.doubts = Doubts::default();
         self.refusing = Refusing::default();
         self.together = Together::default();
-        self.held = Held::default();
+        self.held.forget();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();
         self.bus = Bus::new(no_domain());

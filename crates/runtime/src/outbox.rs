@@ -26,6 +26,10 @@ const ROUND: usize = 256;
 /// where a node refuses one and takes the next is something overtaken, and then it is asked for like whatever is lost.
 const WINDOW: usize = 4;
 
+/// Rows to one inbox that are under way at the same time: as many as may be late at the other end (`seal`), so that what
+/// was overtaken can still be opened.
+const ROWS_UNDER_WAY: usize = 64;
+
 /// Text of one load, unless a single parcel is larger: far less than a node takes in one request.
 const LOAD_BYTES: usize = 256 * 1024;
 
@@ -63,7 +67,7 @@ impl Load {
 }
 
 /// The loads that may leave now, in the order of their rows: of each inbox as many as its window has room for.
-fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, usize>) -> Vec<Load> {
+fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, Lane>) -> Vec<Load> {
     let mut loads: Vec<Load> = Vec::new();
     // The newest load of each inbox, if that inbox takes more.
     let mut newest: HashMap<String, Option<usize>> = HashMap::new();
@@ -71,44 +75,68 @@ fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, usize>) -> Vec<Loa
     for row in rows {
         match newest.get(&row.to) {
             Some(None) => continue,
+            _ if begun.get(&row.to).is_some_and(|lane| lane.rows >= ROWS_UNDER_WAY) => {
+                newest.insert(row.to, None);
+                continue;
+            }
             Some(Some(at)) if loads[*at].has_room_for(&row) => {
+                begun.entry(row.to.clone()).or_default().rows += 1;
                 loads[*at].bytes += row.message.len();
                 loads[*at].rows.push(row);
                 continue;
             }
             _ => {}
         }
-        let begun = begun.entry(row.to.clone()).or_default();
-        if *begun >= WINDOW {
+        let lane = begun.entry(row.to.clone()).or_default();
+        if lane.loads >= WINDOW || lane.is_apart {
             newest.insert(row.to, None);
             continue;
         }
-        *begun += 1;
+        lane.loads += 1;
+        lane.rows += 1;
         newest.insert(row.to.clone(), Some(loads.len()));
         loads.push(Load::of(row));
     }
     loads
 }
 
+/// What is on its way to one inbox.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane {
+    loads: usize,
+    rows: usize,
+    /// One of the loads was refused, and its rows are brought one by one: nothing more may overtake them.
+    is_apart: bool,
+}
+
 /// What is on its way to a domain's node.
 struct UnderWay {
     /// Of all domains.
     all: Arc<AtomicUsize>,
-    answers: FuturesUnordered<BoxFuture<'static, Vec<(Load, Delivery)>>>,
+    answers: FuturesUnordered<BoxFuture<'static, Answered>>,
     rows: HashSet<i64>,
-    /// Loads of each inbox.
-    loads: HashMap<String, usize>,
+    lanes: HashMap<String, Lane>,
+}
+
+/// What became of a load.
+enum Answered {
+    /// It is over, for each of its parts.
+    Done(Vec<(Load, Delivery)>),
+    /// It was refused as a whole.
+    Refused(Load),
 }
 
 impl UnderWay {
     fn new(all: Arc<AtomicUsize>) -> Self {
-        Self { all, answers: FuturesUnordered::new(), rows: HashSet::new(), loads: HashMap::new() }
+        Self { all, answers: FuturesUnordered::new(), rows: HashSet::new(), lanes: HashMap::new() }
     }
 
     fn begin(&mut self, load: &Load) {
         self.all.fetch_add(1, Ordering::Relaxed);
         self.rows.extend(load.rows.iter().map(|row| row.id));
-        *self.loads.entry(load.to.clone()).or_default() += 1;
+        let lane = self.lanes.entry(load.to.clone()).or_default();
+        lane.loads += 1;
+        lane.rows += load.rows.len();
     }
 
     fn end(&mut self, done: &[(Load, Delivery)]) {
@@ -117,10 +145,12 @@ impl UnderWay {
         }
         let Some((load, _)) = done.first() else { return };
         self.all.fetch_sub(1, Ordering::Relaxed);
-        if let Some(left) = self.loads.get_mut(&load.to) {
-            *left -= 1;
-            if *left == 0 {
-                self.loads.remove(&load.to);
+        if let Some(lane) = self.lanes.get_mut(&load.to) {
+            lane.loads -= 1;
+            lane.rows -= done.iter().map(|(load, _)| load.rows.len()).sum::<usize>();
+            lane.is_apart &= lane.loads > 0;
+            if lane.loads == 0 {
+                self.lanes.remove(&load.to);
             }
         }
     }
@@ -128,7 +158,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.all.fetch_sub(self.loads.values().sum(), Ordering::Relaxed);
+        self.all.fetch_sub(self.lanes.values().map(|lane| lane.loads).sum(), Ordering::Relaxed);
     }
 }
 
@@ -173,41 +203,57 @@ impl Home {
         let wake = self.state().links.get_or_add(domain).wake.clone();
         let mut under_way = UnderWay::new(self.rooms.under_way.clone());
         loop {
-            let loads = loads_of(self.due(domain, &under_way.rows).ok()?, &under_way.loads);
+            let Ok(due) = self.due(domain, &under_way.rows) else {
+                tracing::warn!("the outbox could not be read");
+                return Some(Duration::from_secs(1));
+            };
+            let loads = loads_of(due, &under_way.lanes);
             if loads.is_empty() && under_way.answers.is_empty() {
                 return self.next_due(domain);
             }
-            let mut done = Vec::new();
-            if !loads.is_empty() {
-                match self.domain_ready(domain, None).await {
-                    Ok(from) => {
-                        for load in loads {
-                            under_way.begin(&load);
-                            under_way.answers.push(self.deliver(&from, load).boxed());
-                        }
-                    }
-                    Err(failure) => {
-                        tracing::debug!(code = failure.code, "the outbox waits");
-                        done.extend(firsts(loads).map(|load| (load, Delivery::Later)));
-                    }
-                }
-            }
-            if done.is_empty() {
+            let (mut done, mut answered) = (Vec::new(), None);
+            if loads.is_empty() {
                 tokio::select! {
-                    answered = under_way.answers.next() => {
-                        let more = std::iter::from_fn(|| under_way.answers.next().now_or_never().flatten());
-                        for answered in answered.into_iter().chain(more).collect::<Vec<_>>() {
-                            under_way.end(&answered);
-                            done.extend(answered);
-                        }
-                    }
+                    came = under_way.answers.next() => answered = came,
                     // Something more is to leave.
                     () = wake.notified() => {}
                 }
+            } else {
+                tokio::select! {
+                    biased;
+                    ready = self.domain_ready(domain, None) => match ready {
+                        Ok(from) => {
+                            for load in loads {
+                                under_way.begin(&load);
+                                under_way.answers.push(self.deliver(&from, load).boxed());
+                            }
+                        }
+                        Err(failure) => {
+                            tracing::debug!(code = failure.code, "the outbox waits");
+                            done.extend(firsts(loads).map(|load| (load, Delivery::Later)));
+                        }
+                    },
+                    // Nobody knows how long the domain takes; what came is settled.
+                    came = under_way.answers.next(), if !under_way.answers.is_empty() => answered = came,
+                }
+            }
+            while let Some(one) = answered {
+                match one {
+                    Answered::Done(parts) => {
+                        under_way.end(&parts);
+                        done.extend(parts);
+                    }
+                    Answered::Refused(load) => {
+                        under_way.lanes.entry(load.to.clone()).or_default().is_apart = true;
+                        under_way.answers.push(self.clone().deliver_apart(load, domain.clone()).boxed());
+                    }
+                }
+                answered = under_way.answers.next().now_or_never().flatten();
             }
             if let Err(failure) = self.settle(&done) {
+                // What was not noted is brought again, and known by its mark.
                 tracing::warn!(code = failure.code, "the outbox could not be kept");
-                return Some(Duration::from_secs(1));
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
@@ -227,29 +273,34 @@ impl Home {
     }
 
     /// Brings a load to its inbox; it is on its way when this returns.
-    fn deliver(&self, from: &Address, load: Load) -> impl Future<Output = Vec<(Load, Delivery)>> + Send + use<> {
-        let first = self.bring(from, &load);
-        let (home, from) = (self.clone(), from.clone());
+    fn deliver(&self, from: &Address, load: Load) -> impl Future<Output = Answered> + Send + use<> {
+        let answer = self.bring(from, &load);
         async move {
-            let delivery = first.await;
-            if delivery != Delivery::Refused || load.rows.len() == 1 {
-                return vec![(load, delivery)];
+            match answer.await {
+                Delivery::Refused if load.rows.len() > 1 => Answered::Refused(load),
+                delivery => Answered::Done(vec![(load, delivery)]),
             }
-            // Whatever was wrong with one of them is no matter of the others.
-            let mut done = Vec::with_capacity(load.rows.len());
-            let mut rows = load.rows.into_iter();
-            for row in rows.by_ref() {
-                let load = Load::of(row);
-                let delivery = home.bring(&from, &load).await;
-                done.push((load, delivery));
-                if delivery == Delivery::Later {
-                    break;
-                }
-            }
-            // What is not taken now holds up all that follows.
-            done.extend(rows.map(|row| (Load::of(row), Delivery::Behind)));
-            done
         }
+    }
+
+    /// Brings what a load consists of one by one: whatever was wrong with one of them is no matter of the others.
+    async fn deliver_apart(self, load: Load, domain: Domain) -> Answered {
+        let mut done = Vec::with_capacity(load.rows.len());
+        let mut rows = load.rows.into_iter();
+        for row in rows.by_ref() {
+            let load = Load::of(row);
+            let delivery = match self.domain_ready(&domain, None).await {
+                Ok(from) => self.bring(&from, &load).await,
+                Err(_) => Delivery::Later,
+            };
+            done.push((load, delivery));
+            if delivery == Delivery::Later {
+                break;
+            }
+        }
+        // What is not taken now holds up all that follows.
+        done.extend(rows.map(|row| (Load::of(row), Delivery::Behind)));
+        Answered::Done(done)
     }
 
     fn bring(&self, from: &Address, load: &Load) -> impl Future<Output = Delivery> + Send + use<> {
@@ -356,7 +407,7 @@ mod tests {
     #[test]
     fn a_load_has_a_bound_in_number_and_in_bytes_and_the_next_begins_behind_it() {
         let many = loads((0..100).map(|id| row(id, "ben", 9)).collect());
-        assert_eq!(ids(&many), [(0..64).collect::<Vec<_>>(), (64..100).collect()]);
+        assert_eq!(ids(&many), [(0..64).collect::<Vec<_>>()], "and no more than may be late is under way");
         let large = loads(vec![row(1, "ben", 9), row(2, "ben", LOAD_BYTES), row(3, "ben", 9), row(4, "ben", 9)]);
         assert_eq!(ids(&large), [vec![1], vec![2], vec![3, 4]], "nothing goes before what is older");
     }
@@ -364,10 +415,13 @@ mod tests {
     #[test]
     fn an_inbox_whose_window_is_full_waits_and_holds_up_no_other() {
         let rows = vec![row(1, "ben", 9), row(2, "cleo", 9)];
-        let found = loads_of(rows, &HashMap::from([("ben".to_owned(), WINDOW)]));
+        let found =
+            loads_of(rows, &HashMap::from([("ben".to_owned(), Lane { loads: WINDOW, rows: WINDOW, is_apart: false })]));
         assert_eq!(ids(&found), [[2]]);
         let large: Vec<OutboxRow> = (0..9).map(|id| row(id, "ben", LOAD_BYTES)).collect();
-        let found = loads_of(large, &HashMap::from([("ben".to_owned(), 1)]));
+        let found = loads_of(large, &HashMap::from([("ben".to_owned(), Lane { loads: 1, rows: 1, is_apart: false })]));
         assert_eq!(ids(&found), [[0], [1], [2]], "and what is behind it stays behind it");
+        let apart = HashMap::from([("ben".to_owned(), Lane { loads: 1, rows: 1, is_apart: true })]);
+        assert!(loads_of(vec![row(7, "ben", 9)], &apart).is_empty(), "what is brought one by one is not overtaken");
     }
 }

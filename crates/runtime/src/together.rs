@@ -248,7 +248,9 @@ fn kept_of(state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Ou
     let (Some(me), Some(store)) = (&state.me, &state.store) else { return Err(Failure::not_ready()) };
     let (policy, now) = (&mut state.policy, now_ms());
     if state.held.is_long() {
-        return store.write(|tx| transact(tx, me, policy, parcels, wishes, now));
+        let kept = store.write(|tx| transact(tx, me, policy, parcels, wishes, now))?;
+        state.held.all_flushed();
+        return Ok(kept);
     }
     let kept = store.write_soon(|tx| transact(tx, me, policy, parcels, wishes, now))?;
     state.held.committed();

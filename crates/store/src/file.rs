@@ -26,6 +26,7 @@ const PROOF: &[u8] = b"parlance-store";
 /// An open profile, until [`Store::close`].
 pub struct Store {
     path: PathBuf,
+    flusher: Flusher,
     inner: Mutex<Option<Inner>>,
     closed: AtomicBool,
     /// Held for reading by whoever copies the store beside the lock; closing waits for them.
@@ -83,9 +84,14 @@ impl Store {
         let cipher = Arc::new(Cipher::new(master));
         prove(&mut db, &cipher)?;
         words::begin(&db)?;
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        // It is there: the proof was looked at in a transaction, and it stays until the store is closed.
+        let flusher = Flusher { log: Arc::new(OpenOptions::new().write(true).open(log)?) };
         let inner = Inner { db, cipher, synchronous, writes: 0, emptied: Instant::now(), unclean: false, _lock: lock };
         Ok(Store {
             path: path.to_owned(),
+            flusher,
             inner: Mutex::new(Some(inner)),
             closed: AtomicBool::new(false),
             copies: RwLock::new(()),
@@ -105,9 +111,7 @@ impl Store {
 
     /// Brings to disk what was committed, beside whoever reads and writes.
     pub fn flusher(&self) -> Flusher {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        Flusher { log: log.into() }
+        self.flusher.clone()
     }
 
     /// The same, and what it deletes or replaces leaves the file and the log at once, sealed bytes
@@ -214,19 +218,15 @@ impl Drop for Store {
 /// Brings a store's log to disk without its lock.
 #[derive(Debug, Clone)]
 pub struct Flusher {
-    log: PathBuf,
+    /// Opened once: a failure to write is told to who had the file open when it happened.
+    log: Arc<File>,
 }
 
 impl Flusher {
     /// Returns when all that was committed before the call is on disk. After an error nobody knows what is:
     /// the system may have let go of what it could not write, and a second call would not say so.
     pub fn flush(&self) -> Result<(), StoreError> {
-        match OpenOptions::new().write(true).open(&self.log) {
-            Ok(log) => Ok(log.sync_data()?),
-            // A closed store has no log, and was brought to disk when it was closed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.log.sync_data()?)
     }
 }
 

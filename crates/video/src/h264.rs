@@ -70,7 +70,8 @@ impl Openh264 {
 
     fn find_file(places: &[PathBuf]) -> Result<Self, NoH264> {
         let mut why = NoH264::Nowhere;
-        for path in places.iter().flat_map(|place| files(place)) {
+        // As whole paths: a bare name would be judged here and looked for elsewhere by the loader.
+        for path in places.iter().flat_map(|place| files(place)).filter_map(|path| path.canonicalize().ok()) {
             let found = Self { origin: Origin::File(path.into()) };
             if found.api().is_ok() {
                 return Ok(found);

@@ -218,7 +218,7 @@ fn archive_of(
     let url = address_of(domain, &from.handle(), &chat.chat)?;
     let known: Option<Archive> = tx.get(kind::ARCHIVE, url.as_str()).map_err(Failure::store)?;
     let last = tx.last_child(url.as_str()).map_err(Failure::store)?.map_or(i64::MIN, |row| row.at);
-    let made_at = known.as_ref().map_or(i64::MIN, |known| known.made_at).max(manifest.made_at);
+    let made_at = known.as_ref().map_or(i64::MIN, |known| known.made_at).max(manifest.made_at.clamp(0, now_ms()));
     let archive = Archive {
         url,
         name: plain(&chat.name),

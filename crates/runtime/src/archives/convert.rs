@@ -119,7 +119,8 @@ pub(super) fn row_of(
         object: archive.to_string(),
         author: row_author(&author, &tag),
         seq,
-        at: message.at,
+        // As of what comes from its author: never later than now, whatever the file says.
+        at: message.at.clamp(0, clock::now_ms()),
         // It is not known how far it came; nothing that looks at states has anything to do with it.
         state: if mine { ChildState::Delivered } else { ChildState::Received },
         value: serde_json::to_string(&child).map_err(|e| Failure::new("malformed", e))?,

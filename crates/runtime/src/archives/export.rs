@@ -104,6 +104,7 @@ impl Home {
         file.sync_all().map_err(files::failed)?;
         let ending = if passphrase.is_some() { "age" } else { "tar" };
         let path = free_name(folder, &user, ending)?;
+        turn.goes_on()?;
         std::fs::rename(&unfinished.path, &path).map_err(files::failed)?;
         unfinished.finished = true;
         documents::sync_folder(folder);
