@@ -62,7 +62,7 @@ impl Held {
     /// that comes after it.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
-        self.durable = self.committed;
+        self.all_flushed();
         self.is_broken = false;
     }
 

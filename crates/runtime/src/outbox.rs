@@ -105,7 +105,8 @@ fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, Lane>) -> Vec<Load
 struct Lane {
     loads: usize,
     rows: usize,
-    /// One of the loads was refused, and its rows are brought one by one: nothing more may overtake them.
+    /// One of the loads was refused, and its rows are brought one by one: until all loads are over, nothing more may
+    /// overtake them.
     is_apart: bool,
 }
 
@@ -148,7 +149,6 @@ impl UnderWay {
         if let Some(lane) = self.lanes.get_mut(&load.to) {
             lane.loads -= 1;
             lane.rows -= done.iter().map(|(load, _)| load.rows.len()).sum::<usize>();
-            lane.is_apart &= lane.loads > 0;
             if lane.loads == 0 {
                 self.lanes.remove(&load.to);
             }

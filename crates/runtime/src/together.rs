@@ -257,8 +257,8 @@ fn kept_of(state: &mut State, parcels: &[Parcel<'_>], wishes: &[Wish<'_>]) -> Ou
     Ok(kept)
 }
 
-/// What one transaction does: all of it is kept or nothing. It ends with a parcel after which the next may be judged otherwise;
-/// the children are written in the last.
+/// What one transaction does: all of it is kept or nothing. It ends with a parcel after which the next may be judged
+/// otherwise; the children are written in the last.
 fn transact(
     tx: &Tx<'_>,
     me: &Ready,

@@ -109,15 +109,15 @@ impl Store {
         self.write_and(Synchronous::Normal, false, work)
     }
 
-    /// Brings to disk what was committed, beside whoever reads and writes.
-    pub fn flusher(&self) -> Flusher {
-        self.flusher.clone()
-    }
-
-    /// The same, and what it deletes or replaces leaves the file and the log at once, sealed bytes
+    /// As [`Store::write`], and what it deletes or replaces leaves the file and the log at once, sealed bytes
     /// too. While somebody copies the store, the log is emptied with the next change after that.
     pub fn erase<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
         self.write_and(Synchronous::Full, true, work)
+    }
+
+    /// Brings to disk what was committed, beside whoever reads and writes.
+    pub fn flusher(&self) -> Flusher {
+        self.flusher.clone()
     }
 
     fn write_and<R, E: From<StoreError>>(
