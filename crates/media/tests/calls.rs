@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
+mod seeing;
 
 use std::time::Duration;
 
@@ -119,12 +120,7 @@ fn a_call_is_secured_whichever_two_datagrams_of_the_handshake_are_lost() {
         let quality = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
         let road = road::Road::build(quality, 1).await.unwrap();
         road.loses(nth_of_handshake(of_ana), nth_of_handshake(of_ben));
-        let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
-        common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
-            let port = if to_ana { &for_ana } else { &for_ben };
-            port.instead_of(candidate)
-        })
-        .await;
+        seeing::introduce_on(&road, &mut ana, &mut ben).await;
         ana.media.close().await;
         ben.media.close().await;
     }

@@ -3,49 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
-
-use std::time::Duration;
+mod seeing;
 
 use common::{Person, connect, quiet, runtime};
-use media::{AudioConfig, CameraChoice, H264, InUse, MediaEvent, Shown, VideoStats};
-use tokio::sync::watch;
-
-/// Longer than anything here may take, even on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const COUNTER: CameraChoice = CameraChoice::Counter { width: 640, height: 360 };
-
-/// The numbers of so many pictures; each must be readable.
-async fn numbers(pictures: &mut watch::Receiver<Option<Shown>>, count: usize) -> Vec<u32> {
-    let mut seen = Vec::new();
-    let watching = async {
-        while seen.len() < count {
-            pictures.changed().await.unwrap();
-            let shown = pictures.borrow_and_update().clone();
-            seen.extend(shown.map(|shown| {
-                video::read_counter(|x, y| shown.picture.brightness(x, y)).expect("a picture that is not torn")
-            }));
-        }
-    };
-    if tokio::time::timeout(PATIENCE, watching).await.is_err() {
-        panic!("only these were seen: {seen:?}");
-    }
-    seen
-}
-
-async fn hang_up(people: [Person; 2]) {
-    for person in &people {
-        person.media.close().await;
-    }
-    for person in people {
-        let engine = person.engine.clone();
-        drop(person);
-        assert_eq!(engine.in_use(), InUse::default());
-    }
-}
+use media::{AudioConfig, CameraChoice, H264, MediaEvent, VideoStats};
+use seeing::{COUNTER, hang_up, numbers, over, until_sent};
 
 fn with(h264: H264) -> AudioConfig {
     AudioConfig { h264, ..quiet() }
+}
+
+/// Two who have it, and of whom one would rather speak it.
+fn both() -> [AudioConfig; 2] {
+    [with(H264::First), with(H264::Beside)]
 }
 
 /// A call in which both show a counter; gives in which codec each was seen.
@@ -129,26 +99,11 @@ fn who_has_no_h264_still_speaks_with_somebody_who_offers_nothing_else() {
     });
 }
 
-/// Two people over a road, with Ana's camera on; gives them when Ben has seen her.
-async fn over(quality: road::Quality, camera: CameraChoice) -> ([Person; 2], road::Road) {
-    let (mut ana, mut ben) = (Person::with(with(H264::First)).await, Person::with(with(H264::Beside)).await);
-    let road = road::Road::build(quality, 0x5EED).await.unwrap();
-    let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
-    common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
-        let port = if to_ana { &for_ana } else { &for_ben };
-        port.instead_of(candidate)
-    })
-    .await;
-    ana.media.set_camera(Some(camera));
-    numbers(&mut ben.media.pictures(), 3).await;
-    ([ana, ben], road)
-}
-
 #[test]
 fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
     runtime().block_on(async {
         let quality = road::Quality { loss: 5, jitter_ms: 20, mbit: 8.0 };
-        let ([ana, ben], _road) = over(quality, COUNTER).await;
+        let ([ana, ben], _road) = over(quality, both(), COUNTER).await;
         let seen = numbers(&mut ben.media.pictures(), 90).await;
         assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
         assert_eq!(ben.media.video_stats().codec, Some("H.264"));
@@ -156,23 +111,11 @@ fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
     });
 }
 
-/// Waits until what Ana sends is as it should be.
-async fn until_sent(ana: &Person, wanted: impl Fn(&VideoStats) -> bool) {
-    let waiting = async {
-        while !wanted(&ana.media.video_stats()) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("this is how it stayed: {:?}", ana.media.video_stats());
-    }
-}
-
 #[test]
 fn on_a_narrow_road_the_picture_becomes_small_and_comes_back() {
     runtime().block_on(async {
         let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
-        let ([ana, ben], road) = over(wide, CameraChoice::Counter { width: 1_280, height: 720 }).await;
+        let ([ana, ben], road) = over(wide, both(), CameraChoice::Counter { width: 1_280, height: 720 }).await;
         until_sent(&ana, |sent| sent.sent_height >= 360).await;
         road.becomes(road::Quality { mbit: 0.3, ..wide });
         until_sent(&ana, |sent| (1..=270).contains(&sent.sent_height) && sent.sent_rate < 250_000).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
+mod seeing;
 #[path = "../../screen/tests/server/mod.rs"]
 mod server;
 
@@ -244,12 +245,7 @@ fn on_a_narrow_road_the_voice_and_the_face_stay_and_the_screen_becomes_slow() {
         let (mut ana, mut ben) = (Person::with(speaking).await, Person::with(quiet()).await);
         let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 6.0 };
         let road = road::Road::build(wide, 0x5EED).await.unwrap();
-        let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
-        common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
-            let port = if to_ana { &for_ana } else { &for_ben };
-            port.instead_of(candidate)
-        })
-        .await;
+        seeing::introduce_on(&road, &mut ana, &mut ben).await;
         ana.media.set_camera(Some(CAMERA));
         ana.media.set_screen(Some(ana.engine.share_screen(TEST).await.unwrap()));
         numbers(&mut ben.media.screen_pictures(), 5).await;

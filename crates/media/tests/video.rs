@@ -3,52 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
+mod seeing;
 
 use std::time::Duration;
 
 use common::{Person, connect, long_tone, quiet, runtime};
-use media::{
-    AudioConfig, CameraChoice, CameraError, CameraState, InUse, MediaEvent, PictureState, Shown, Speaker, VideoStats,
-};
-use tokio::sync::watch;
-
-/// Longer than anything here may take, even on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const COUNTER: CameraChoice = CameraChoice::Counter { width: 640, height: 360 };
-
-fn number_of(shown: &Shown) -> Option<u32> {
-    video::read_counter(|x, y| shown.picture.brightness(x, y))
-}
-
-/// The numbers of so many pictures; each must be readable.
-async fn numbers(pictures: &mut watch::Receiver<Option<Shown>>, count: usize) -> Vec<u32> {
-    let mut seen = Vec::new();
-    let watching = async {
-        while seen.len() < count {
-            pictures.changed().await.unwrap();
-            let shown = pictures.borrow_and_update().clone();
-            if let Some(shown) = shown {
-                seen.push(number_of(&shown).expect("a picture that is not torn"));
-            }
-        }
-    };
-    if tokio::time::timeout(PATIENCE, watching).await.is_err() {
-        panic!("only these were seen: {seen:?}");
-    }
-    seen
-}
-
-async fn hang_up(people: [Person; 2]) {
-    for person in &people {
-        person.media.close().await;
-    }
-    for person in people {
-        let engine = person.engine.clone();
-        drop(person);
-        assert_eq!(engine.in_use(), InUse::default());
-    }
-}
+use media::{AudioConfig, CameraChoice, CameraError, CameraState, MediaEvent, PictureState, Speaker};
+use seeing::{COUNTER, hang_up, numbers, over, until_sent};
 
 #[test]
 fn a_picture_that_counts_arrives_in_order_and_untorn() {
@@ -126,43 +87,16 @@ fn an_offer_without_a_picture_is_a_call_without_one() {
     });
 }
 
-/// Two people over a bad road, with Ana's camera on; gives them when Ben has seen her.
-async fn over(quality: road::Quality, ana: AudioConfig, camera: CameraChoice) -> ([Person; 2], road::Road) {
-    let (mut ana, mut ben) = (Person::with(ana).await, Person::with(quiet()).await);
-    let road = road::Road::build(quality, 0x5EED).await.unwrap();
-    let (for_ana, for_ben) = (road.for_ana(), road.for_ben());
-    common::introduce_over(&mut ana, &mut ben, move |to_ana, candidate| {
-        let port = if to_ana { &for_ana } else { &for_ben };
-        port.instead_of(candidate)
-    })
-    .await;
-    ana.media.set_camera(Some(camera));
-    numbers(&mut ben.media.pictures(), 3).await;
-    ([ana, ben], road)
-}
-
 #[test]
 fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
     runtime().block_on(async {
         let quality = road::Quality { loss: 5, jitter_ms: 20, mbit: 8.0 };
-        let ([ana, ben], _road) = over(quality, quiet(), COUNTER).await;
+        let ([ana, ben], _road) = over(quality, [quiet(), quiet()], COUNTER).await;
         let mut pictures = ben.media.pictures();
         let seen = numbers(&mut pictures, 90).await;
         assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
         hang_up([ana, ben]).await;
     });
-}
-
-/// Waits until what Ana sends is as it should be.
-async fn until_sent(ana: &Person, wanted: impl Fn(&VideoStats) -> bool) {
-    let waiting = async {
-        while !wanted(&ana.media.video_stats()) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("this is how it stayed: {:?}", ana.media.video_stats());
-    }
 }
 
 #[test]
@@ -175,7 +109,7 @@ fn on_a_narrow_road_the_picture_becomes_small_the_voice_goes_through_and_the_pic
         let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
         let narrow = road::Quality { mbit: 0.3, ..wide };
         let camera = CameraChoice::Counter { width: 1_280, height: 720 };
-        let ([ana, ben], road) = over(wide, speaking, camera).await;
+        let ([ana, ben], road) = over(wide, [speaking, quiet()], camera).await;
         until_sent(&ana, |sent| sent.sent_height >= 360).await;
 
         road.becomes(narrow);
