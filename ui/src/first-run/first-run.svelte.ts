@@ -10,6 +10,16 @@ export type Step = 'welcome' | 'issuer' | 'sign-in' | 'profile' | 'ready';
 export const COUNTED: Step[] = ['welcome', 'issuer', 'profile', 'ready'];
 export const SHORTEST_PASSPHRASE = 8;
 
+/** What is wrong with a passphrase that was typed twice. */
+export interface PassphraseFaults { short: string | null; differ: string | null }
+export const NO_FAULTS: PassphraseFaults = { short: null, differ: null };
+export function passphraseFaults(passphrase: string, again: string): PassphraseFaults {
+  return {
+    short: [...passphrase].length < SHORTEST_PASSPHRASE ? say('protect.too-short') : null,
+    differ: passphrase !== again ? say('protect.differ') : null,
+  };
+}
+
 export class FirstRun extends ChoosesIssuer {
   step = $state<Step>('welcome');
   domain = $state('');
