@@ -24,9 +24,8 @@ mod running {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::counter::{Counter, read_counter};
-
-    const SHOWN_US: u32 = 33_333;
+    use crate::counter::Counter;
+    use crate::trial::{SHOWN_US, damaged, number_of};
 
     fn encoder(size: (u32, u32), bits_per_second: u32) -> Encoder {
         Encoder::of(&Openh264::find(&[]).unwrap(), Content::Camera, size, bits_per_second).unwrap()
@@ -34,10 +33,6 @@ mod running {
 
     fn decoder() -> Decoder {
         Decoder::of(&Openh264::find(&[]).unwrap()).unwrap()
-    }
-
-    fn number_of(picture: &Picture) -> Option<u32> {
-        read_counter(|x, y| picture.brightness(x, y))
     }
 
     fn draw((width, height): (u32, u32), number: u32) -> Picture {
@@ -211,13 +206,7 @@ mod running {
             let frames = encode(&mut encoder((160, 90), 200_000), 0..3);
             let mut decoder = decoder();
             for frame in &frames {
-                let mut bytes = frame.data.to_vec();
-                for (place, byte) in &damage {
-                    let place = place.index(bytes.len());
-                    bytes[place] = *byte;
-                }
-                bytes.truncate(cut.index(bytes.len()) + 1);
-                let _ = decoder.decode(&bytes);
+    let _ = decoder.decode(&damaged(frame, &damage, cut));
             }
             let healed = decoder.decode(&frames[0].data).unwrap().unwrap();
             prop_assert_eq!(number_of(&healed), Some(0));

@@ -17,6 +17,8 @@ mod ladder;
 mod lip_sync;
 mod nal;
 mod picture;
+#[cfg(test)]
+mod trial;
 mod vp8;
 mod y4m_file;
 

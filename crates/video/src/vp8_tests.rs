@@ -3,13 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::counter::{Counter, read_counter};
-
-const SHOWN_US: u32 = 33_333;
-
-fn number_of(picture: &Picture) -> Option<u32> {
-    read_counter(|x, y| picture.brightness(x, y))
-}
+use crate::counter::Counter;
+use crate::trial::{SHOWN_US, damaged, number_of};
 
 /// Encodes numbers; gives the bytes of each frame.
 fn encode(encoder: &mut Encoder, numbers: std::ops::Range<u32>) -> Vec<Encoded> {
@@ -148,13 +143,7 @@ proptest! {
         let frames = encode(&mut encoder, 0..3);
         let mut decoder = Decoder::new().unwrap();
         for frame in &frames {
-            let mut bytes = frame.data.to_vec();
-            for (place, byte) in &damage {
-                let place = place.index(bytes.len());
-                bytes[place] = *byte;
-            }
-            bytes.truncate(cut.index(bytes.len()) + 1);
-            let _ = decoder.decode(&bytes);
+    let _ = decoder.decode(&damaged(frame, &damage, cut));
         }
         let healed = decoder.decode(&frames[0].data).unwrap().unwrap();
         prop_assert_eq!(number_of(&healed), Some(0));
