@@ -122,6 +122,8 @@ pub(crate) struct State {
     pub(crate) together: Together,
     /// What guests are given once it is on disk.
     pub(crate) held: Held,
+    /// Invitations that are being shown.
+    pub(crate) inviting: crate::inviting::Inviting,
     waiting: HashMap<MessageId, oneshot::Sender<Message>>,
     next_id: MessageId,
 }
@@ -202,6 +204,7 @@ impl Home {
             joins: 0,
             together: Together::default(),
             held: Held::default(),
+            inviting: Default::default(),
             waiting: HashMap::new(),
             next_id: 1,
         };
@@ -419,6 +422,7 @@ impl State {
         self.refusing = Refusing::default();
         self.together = Together::default();
         self.held.forget();
+        self.inviting = Default::default();
         // Who waits for an answer is told that there will be none.
         self.waiting.clear();
         self.bus = Bus::new(no_domain());

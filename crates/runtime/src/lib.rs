@@ -40,6 +40,7 @@ mod histories;
 mod home;
 mod idm;
 mod inbox;
+mod inviting;
 mod issuers;
 mod key_changes;
 mod key_packages;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
 use crate::home::{Home, Ready, State, now_ms, now_u64};
+use crate::inviting::Told;
 use crate::members::{self, Chains, row_author};
 use crate::records::{Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
@@ -400,18 +401,16 @@ impl Home {
 
 impl Home {
     /// Tells a Hyperty of this runtime. What it cannot hear now it reads when it starts.
-    fn tell_hyperty(&self, state: &mut State, kind: MessageType, from: Address, to: Address, body: Body) {
-        if state.modules.is_running(&to) {
-            if kind == MessageType::Create && from.path().ends_with("/subscription") {
-                self.invite_hyperty(from, to, body);
-            } else {
-                self.send(state, kind, from, to, body);
+    pub(crate) fn tell_hyperty(&self, state: &mut State, kind: MessageType, from: Address, to: Address, body: Body) {
+        if !state.modules.is_running(&to) {
+            // Without this the bus would look for the Hyperty at its domain, and tell the node.
+            if let Some(child) = told_child(&body) {
+                self.show_children(state, &[child]);
             }
-            return;
-        }
-        // Without this the bus would look for the Hyperty at its domain, and tell the node.
-        if let Ok(child) = body.parse::<OnlyResource>() {
-            self.show_children(state, &[child.resource]);
+        } else if kind == MessageType::Create && from.path().ends_with("/subscription") {
+            self.invite_hyperty(state, from, to, body);
+        } else if let Some(Told { kind, from, to, body }) = state.inviting.keep(Told { kind, from, to, body }) {
+            self.send(state, kind, from, to, body);
         }
     }
 }
@@ -426,39 +425,12 @@ pub(crate) fn child_told(message: &Message) -> Option<String> {
     let tells = message.kind == MessageType::Create
         && matches!(message.from.scheme(), "comm" | "connection" | "ctxt")
         && message.from.as_str().ends_with("/children/");
-    tells.then(|| message.body.parse::<OnlyResource>().ok())?.map(|child| child.resource)
+    tells.then(|| told_child(&message.body))?
 }
 
-impl Home {
-    /// Shows a Hyperty an invitation; what it refuses is closed, and the other side hears why.
-    fn invite_hyperty(&self, from: Address, to: Address, body: Body) {
-        let home = self.clone();
-        self.rooms.tasks.start("invitation", async move {
-            let url = from.base();
-            if url.scheme() == "connection" {
-                let peer = home.state().store().and_then(|store| store.read(|tx| get_object(tx, &url)));
-                let shown = match peer {
-                    Ok(object) => home.meet_crossing_call(&url, &object.peer).await,
-                    Err(failure) => Err(failure),
-                };
-                match shown {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(failure) => tracing::info!(code = failure.code, "a crossing call was not looked for"),
-                }
-            }
-            let answer = home.request(MessageType::Create, from.clone(), to, body).await;
-            let reason = match answer.code {
-                code if code.is_success() => return,
-                Code(486) => "busy",
-                _ => "declined",
-            };
-            let mut state = home.state();
-            if let Err(failure) = home.close_object(&mut state, &url, reason) {
-                tracing::info!(code = failure.code, "a refused invitation was not closed");
-            }
-        });
-    }
+/// The child that a message to a Hyperty is about.
+pub(crate) fn told_child(body: &Body) -> Option<String> {
+    body.parse::<OnlyResource>().ok().map(|child| child.resource)
 }
 
 /// What a Hyperty wants to be kept as a child.
