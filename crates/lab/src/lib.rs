@@ -10,6 +10,7 @@ pub mod browser;
 pub mod crooked;
 pub mod domain;
 pub mod issuer;
+pub mod pages;
 pub mod person;
 
 pub use crooked::{Crooked, Way};

@@ -344,7 +344,7 @@ impl Person {
 
     /// Writes.
     pub async fn writes(&self, chat: &str, text: &str) -> ChatMessage {
-        self.ask(Question::ChatSend { chat: chat.to_owned(), text: text.to_owned() }).await.unwrap()
+        self.ask(Question::ChatSend { chat: chat.to_owned(), text: text.to_owned(), preview: None }).await.unwrap()
     }
 
     /// The texts of a conversation, oldest first.

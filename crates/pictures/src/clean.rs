@@ -74,7 +74,7 @@ fn limits() -> Limits {
 }
 
 /// The pixels, turned as the camera said they are to be shown.
-fn upright(bytes: &[u8], kind: Kind) -> Result<DynamicImage, PictureError> {
+pub(crate) fn upright(bytes: &[u8], kind: Kind) -> Result<DynamicImage, PictureError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), kind.format());
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(|_| PictureError::Damaged)?;
@@ -124,7 +124,7 @@ fn written(picture: &DynamicImage, format: ImageFormat) -> Result<Vec<u8>, Pictu
     Ok(out.into_inner())
 }
 
-fn jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, PictureError> {
+pub(crate) fn jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, PictureError> {
     let mut out = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut out, quality);
     picture.to_rgb8().write_with_encoder(encoder).map_err(|_| PictureError::Damaged)?;

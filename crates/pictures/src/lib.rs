@@ -4,9 +4,11 @@
 //! thumbnail of what was cut away, nothing hidden behind its end. A picture that comes is only measured.
 
 mod clean;
+mod small;
 mod sniff;
 
 pub use clean::{Clean, clean, jpeg_of};
+pub use small::small;
 pub use sniff::{Kind, Seen, is_small_jpeg, kind_of, look};
 
 /// Most pixels of a picture that is drawn, here or in a window: 64 million.
