@@ -63,6 +63,18 @@ describe("a conversation", () => {
     expect((await call("send", { conversation: "comm://b.example/9", text: "x" })).code).toBe(200);
   });
 
+  it("sends the card of a link along, and nothing else that stands beside it", async () => {
+    await start();
+    await call("create", { user: BEN });
+    const conversation = "comm://a.example/1";
+    const preview = { url: "https://b.org/", title: "Tea", description: "How long?", picture: "AAAA" };
+    expect((await call("send", { conversation, text: "https://b.org/", preview: { ...preview, more: 1 } })).code).toBe(200);
+    expect(bus.to(`${conversation}/children/`)[0]?.body["value"]).toEqual({ type: "text", text: "https://b.org/", preview });
+    for (const odd of [{ title: "no link" }, { ...preview, title: 7 }, { ...preview, picture: "A".repeat(40_000) }]) {
+      expect((await call("send", { conversation, text: "x", preview: odd })).code).toBe(400);
+    }
+  });
+
   it("says more about messages than their words", async () => {
     await start();
     await call("create", { user: BEN });

@@ -158,7 +158,7 @@ impl Conversation {
             let (app, chat, text) = (self.ana.app(), self.chat.clone(), text(run, number));
             let turn = free.clone().acquire_owned().await?;
             asked.push(tokio::spawn(async move {
-                let said = app.ask(Question::ChatSend { chat, text }).await;
+                let said = app.ask(Question::ChatSend { chat, text, preview: None }).await;
                 drop(turn);
                 said.map(drop)
             }));
@@ -204,7 +204,7 @@ impl Conversation {
             let delivered = tokio::spawn(delivered(self.ana.app().hear(), text.clone()));
             let begun = Instant::now();
             let chat = self.chat.clone();
-            self.ana.app().ask(Question::ChatSend { chat, text }).await?;
+            self.ana.app().ask(Question::ChatSend { chat, text, preview: None }).await?;
             let at: Instant = timeout(PATIENCE, delivered).await???;
             times.push(ms(begun, at));
         }
@@ -229,7 +229,7 @@ impl Conversation {
             let (app, chat, text) = (self.ana.app(), self.chat.clone(), text("offered", number));
             // From when it was due: a machine that comes late to its own questions does not flatter itself.
             begun.insert(text.clone(), due);
-            tokio::spawn(async move { app.ask(Question::ChatSend { chat, text }).await.map(drop) });
+            tokio::spawn(async move { app.ask(Question::ChatSend { chat, text, preview: None }).await.map(drop) });
         }
         let (mut delivered, mut shown) = (HashMap::new(), HashMap::new());
         while delivered.len() < words || shown.len() < words {

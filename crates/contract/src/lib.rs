@@ -16,6 +16,7 @@ mod joint;
 mod notices;
 mod picture;
 mod poll;
+mod preview;
 mod screen;
 mod sound;
 mod trust;
@@ -30,6 +31,7 @@ pub use joint::*;
 pub use notices::*;
 pub use picture::*;
 pub use poll::*;
+pub use preview::*;
 pub use screen::*;
 pub use sound::*;
 pub use trust::*;
@@ -106,6 +108,10 @@ pub enum Question {
         chat: String,
         /// What is said.
         text: String,
+        /// The link of the text whose card goes along, if it was made ([`Question::LinkPreview`]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        preview: Option<String>,
     },
     /// Begins to hand over a file for a conversation; its parts follow. → [`FileTicket`]
     #[serde(rename = "file.begin")]
@@ -232,6 +238,10 @@ pub enum Question {
         message: String,
         /// What is said.
         text: String,
+        /// The link of the text whose card goes along, if it was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        preview: Option<String>,
     },
     /// Says the words of an own message anew, for everybody. → [`ChatMessage`]
     #[serde(rename = "chat.edit")]
@@ -326,6 +336,13 @@ pub enum Question {
     #[serde(rename = "link.open")]
     LinkOpen {
         /// `https:`, `http:` or `mailto:`.
+        url: String,
+    },
+    /// Makes the card of a link that one writes: this device visits the page, once. Refused as `previews-off`,
+    /// `link-not-visited`, `link-private`, `site-unreachable`, `no-preview` or `too-many`. → [`LinkPreview`]
+    #[serde(rename = "link.preview")]
+    LinkPreview {
+        /// The link, as it stands in the text.
         url: String,
     },
     /// Tries a failed message again. → `null`
@@ -1317,6 +1334,10 @@ pub struct ChatMessage {
     pub mentions: Vec<MentionView>,
     /// Whether it names us: then one wants to know of it even where all else is quiet.
     pub mentions_me: bool,
+    /// The card of a link in it, made by its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 /// What a message is.
@@ -1557,6 +1578,8 @@ pub struct Settings {
     pub read_receipts: bool,
     /// Whether others learn that we are typing.
     pub typing: bool,
+    /// Whether this app makes cards of the links one writes.
+    pub link_previews: LinkPreviews,
     /// What this device's desktop is shown.
     pub notices: NoticeSettings,
 }
@@ -1569,6 +1592,7 @@ impl Default for Settings {
             text_percent: 100,
             read_receipts: true,
             typing: true,
+            link_previews: LinkPreviews::default(),
             notices: NoticeSettings::default(),
         }
     }

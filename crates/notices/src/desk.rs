@@ -212,7 +212,7 @@ impl Desk {
             (_, Answer::Closed) => Vec::new(),
             (Key::Chat(chat), Answer::Wrote(text)) => {
                 let read = ask(Question::ChatRead { chat: chat.clone() });
-                vec![ask(Question::ChatSend { chat: chat.clone(), text }), read]
+                vec![ask(Question::ChatSend { chat: chat.clone(), text, preview: None }), read]
             }
             (Key::Chat(chat), Answer::Pressed(Button::Read)) => vec![ask(Question::ChatRead { chat: chat.clone() })],
             (Key::Chat(chat) | Key::Request(chat), _) => vec![Deed::Go(place("chats", chat))],

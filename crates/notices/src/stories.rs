@@ -43,6 +43,7 @@ fn said(chat: &str, ordinal: i32, text: &str) -> ChatMessage {
         reach: None,
         mentions: Vec::new(),
         mentions_me: false,
+        preview: None,
     }
 }
 

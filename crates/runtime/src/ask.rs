@@ -7,7 +7,7 @@ use message::UserAddress;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::Poll;
+use crate::chat::{Poll, Words};
 use crate::chats::address;
 use crate::doors::Wish as InviteWish;
 use crate::home::{Home, State, now_ms};
@@ -62,7 +62,10 @@ impl Home {
             Question::ChatList => json(self.chat_list()?),
             Question::ChatOpen { chat } => json(self.chat_open(&address(&chat)?)?),
             Question::ChatOlder { chat, before } => json(self.chat_older(&address(&chat)?, i64::from(before))?),
-            Question::ChatSend { chat, text } => json(self.chat_send(&address(&chat)?, &text).await?),
+            Question::ChatSend { chat, text, preview } => {
+                let card = preview.and_then(|url| self.card_of(&url));
+                json(self.say(&address(&chat)?, Words { text: &text, card, ..Words::default() }).await?)
+            }
             Question::FileBegin { chat, name, media, size } => {
                 json(self.file_begin(&address(&chat)?, &name, &media, size)?)
             }
@@ -81,9 +84,12 @@ impl Home {
             Question::VoiceLook => json(self.voice_look()?),
             Question::VoiceEnd { send, reply } => json(self.voice_end(send, reply.as_deref()).await?),
             Question::VoiceRead { message, part } => json(self.voice_read(&message, part).await?),
-            Question::ChatReply { chat, message, text } => {
-                json(self.chat_reply(&address(&chat)?, &message, &text).await?)
+            Question::ChatReply { chat, message, text, preview } => {
+                let card = preview.and_then(|url| self.card_of(&url));
+                let words = Words { text: &text, reply: Some(&message), card, ..Words::default() };
+                json(self.say(&address(&chat)?, words).await?)
             }
+            Question::LinkPreview { url } => json(self.link_preview(&url).await?),
             Question::ChatEdit { message, text } => json(self.chat_edit(&message, &text).await?),
             Question::ChatReact { message, emoji, on } => json(self.chat_react(&message, &emoji, on).await?),
             Question::ChatDelete { message } => json(self.chat_delete(&message).await?),
@@ -300,7 +306,7 @@ impl Home {
         }
     }
 
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let state = self.state();
         let kept = state.store.as_ref().and_then(|store| store.read(|tx| tx.get(kind::SETTINGS, "settings")).ok());
         kept.flatten().unwrap_or_default()

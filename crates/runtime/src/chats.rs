@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
 
 use crate::archives;
-use crate::chat::{TEXT_LIMIT, Words, extra_of, mark_read, message_of, messages_of, pinned};
+use crate::chat::{TEXT_LIMIT, extra_of, mark_read, message_of, messages_of, pinned};
 use crate::circle;
 use crate::comparing;
 use crate::files;
@@ -94,11 +94,6 @@ impl Home {
             let rows = tx.children(chat.as_str(), Some(before), PAGE).map_err(Failure::store)?;
             messages_of(tx, &rows)
         })
-    }
-
-    /// Question `chat.send`: the chat Hyperty writes it; what it wrote is answered.
-    pub(crate) async fn chat_send(&self, chat: &Address, text: &str) -> Outcome<ChatMessage> {
-        self.say(chat, Words { text, reply: None, forwarded: false }).await
     }
 
     /// Waits for the introduction of a conversation that was copied here: whoever lets this device in says in a moment

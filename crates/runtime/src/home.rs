@@ -108,6 +108,8 @@ pub(crate) struct State {
     pub(crate) asking: Asking,
     /// Who types where, and to whom we said so.
     pub(crate) typing: Typing,
+    /// Cards of links that were made and not sent yet.
+    pub(crate) previews: crate::previews::Previews,
     pub(crate) tried: crate::sound::Tried,
     pub(crate) gates: crate::gates::Gates,
     /// Files that are handed over, and those under way.
@@ -196,6 +198,7 @@ impl Home {
             gathering: Default::default(),
             asking: Asking::default(),
             typing: Typing::default(),
+            previews: Default::default(),
             tried: Default::default(),
             gates: Default::default(),
             pasted: Default::default(),
@@ -412,6 +415,7 @@ impl State {
         self.calls = Calls::default();
         self.asking = Asking::default();
         self.typing = Typing::default();
+        self.previews = Default::default();
         self.tried = Default::default();
         self.gates = Default::default();
         self.files = Files::default();

@@ -62,6 +62,7 @@ mod personas;
 mod persons;
 mod pictures;
 mod preparing;
+mod previews;
 mod proxies;
 mod rechecks;
 mod records;

@@ -6,6 +6,9 @@ import { isObject, Refusal, serve, Syncher, tellApp, text, user, type Address, t
 const TEXT_LIMIT = 16_384;
 /** Characters of the name of a message: an address, and which child of it. */
 const ID_LIMIT = 640;
+/** Characters of a link that has a card, and of its picture. */
+const URL_LIMIT = 2_048;
+const PICTURE_LIMIT = 32_768;
 /** What is said about another message, instead of to a person. */
 const ABOUT_MESSAGES = new Set(["react", "edit", "delete", "pin"]);
 
@@ -88,7 +91,14 @@ function answered(params: Record<string, unknown>): JsonObject {
     ...(params["forwarded"] === true ? { forwarded: true } : {}),
     ...(Array.isArray(params["mentions"]) ? { mentions: params["mentions"].filter(isObject).map((one) => ({ user: text(one, "user"), name: text(one, "name") })) } : {}),
     ...(params["ends"] === undefined ? {} : { ends: seconds(params, "ends") }),
+    ...(isObject(params["preview"]) ? { preview: card(params["preview"]) } : {}),
   };
+}
+
+/** The card of a link in the words; who reads it looks closely, this only bounds it. */
+function card(params: Record<string, unknown>): JsonObject {
+  const part = (name: string, limit: number) => (params[name] === undefined ? {} : { [name]: text(params, name, limit) });
+  return { url: text(params, "url", URL_LIMIT), title: text(params, "title"), ...part("description", 1_024), ...part("picture", PICTURE_LIMIT) };
 }
 
 function seconds(params: Record<string, unknown>, name: string): number {

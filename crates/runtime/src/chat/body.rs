@@ -49,6 +49,8 @@ pub(crate) struct Text {
     pub(crate) ends_after: u32,
     /// Whom it names.
     pub(crate) mentions: Vec<Mention>,
+    /// The card of a link in it, as its author made it.
+    pub(crate) card: Option<Box<preview::Card>>,
 }
 
 /// A file that somebody sends.
@@ -82,6 +84,7 @@ impl Body {
             forwarded: value.get("forwarded").and_then(Value::as_bool).unwrap_or(false),
             ends_after: seconds(value.get("ends")).unwrap_or(0),
             mentions: mentions_in(value.get("mentions"), words),
+            card: value.get("preview").and_then(|card| preview::Card::parse(card, words)).map(Box::new),
         };
         match text("type").unwrap_or_default() {
             "text" => match text("text").filter(|text| fits(text)) {

@@ -10,7 +10,7 @@ use super::extra::extra_of;
 use super::mentions;
 use super::polls::Poll;
 use super::receipts::mark_read;
-use super::view::{message_of, messages_of, words_of};
+use super::view::{card_in, message_of, messages_of, words_of};
 use super::{Body, TEXT_LIMIT};
 use crate::chats::address;
 use crate::comparing;
@@ -31,14 +31,17 @@ const PAGE: usize = 60;
 const URL_LIMIT: usize = 2048;
 
 /// Words to be said.
+#[derive(Default)]
 pub(crate) struct Words<'a> {
     pub(crate) text: &'a str,
     pub(crate) reply: Option<&'a str>,
     pub(crate) forwarded: bool,
+    /// The card of a link in them.
+    pub(crate) card: Option<preview::Card>,
 }
 
 impl Home {
-    /// Says words in a conversation; what was said is answered.
+    /// Questions `chat.send` and `chat.reply`: the chat Hyperty writes the words; what it wrote is answered.
     pub(crate) async fn say(&self, chat: &Address, words: Words<'_>) -> Outcome<ChatMessage> {
         let text = checked(words.text)?;
         let chat = &self.chat_to_write(chat).await?;
@@ -59,6 +62,9 @@ impl Home {
         }
         if timer > 0 {
             params["ends"] = json!(timer);
+        }
+        if let Some(card) = words.card.filter(|card| card.stands_in(text)) {
+            params["preview"] = card.to_value();
         }
         let named = if text.contains('@') { mentions::find(text, &self.nameable(chat)?) } else { Vec::new() };
         if !named.is_empty() {
@@ -160,20 +166,18 @@ impl Home {
         })
     }
 
-    /// Question `chat.reply`.
-    pub(crate) async fn chat_reply(&self, chat: &Address, to: &str, text: &str) -> Outcome<ChatMessage> {
-        self.say(chat, Words { text, reply: Some(to), forwarded: false }).await
-    }
-
     /// Question `chat.forward`: the words go on, not who said them.
     pub(crate) async fn chat_forward(&self, id: &str, to: &Address) -> Outcome<ChatMessage> {
-        let words = {
+        let row = {
             let state = self.state();
             let row = state.store()?.read(|tx| tx.child(id)).map_err(Failure::store)?;
-            row.filter(|row| !row.hidden).and_then(|row| words_of(&row))
+            row.filter(|row| !row.hidden)
         };
+        let words = row.as_ref().and_then(words_of);
         let text = words.ok_or_else(|| Failure::new("not-a-message", "there are no words to forward"))?;
-        self.say(to, Words { text: &text, reply: None, forwarded: true }).await
+        // The card goes along as it is: nobody visits the page again.
+        let card = row.as_ref().and_then(card_in);
+        self.say(to, Words { text: &text, forwarded: true, card, ..Words::default() }).await
     }
 
     /// Question `chat.edit`.

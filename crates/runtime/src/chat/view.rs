@@ -13,6 +13,7 @@ use super::polls::Poll;
 use crate::circle::Counts;
 use crate::files::file_view;
 use crate::members::author_user;
+use crate::previews::card_view;
 use crate::records::{ChildValue, kind};
 use crate::trouble::{Failure, Outcome};
 
@@ -62,6 +63,7 @@ fn message_with(tx: &Tx<'_>, row: &ChildRow, known: &mut Known) -> Outcome<ChatM
         Body::File(attached) => &attached.said,
         _ => &none,
     };
+    let card = child.as_ref().and_then(|child| standing(said, &child.after));
     let (reply, forwarded) = (said.reply.clone(), said.forwarded);
     let after = child.as_ref().map(|child| child.after.clone()).unwrap_or_default();
     let named = if after.is_deleted() { &[] } else { said.mentions.as_slice() };
@@ -99,7 +101,23 @@ fn message_with(tx: &Tx<'_>, row: &ChildRow, known: &mut Known) -> Outcome<ChatM
         reach: known.counts.of(tx, row)?,
         mentions_me: named.iter().any(|one| me(&one.user.to_string())),
         mentions: named.iter().map(mention).collect(),
+        preview: card.map(|card| Box::new(card_view(card))),
     })
+}
+
+/// The card of words, as long as they are there and its link stands in them.
+fn standing<'a>(said: &'a Text, after: &After) -> Option<&'a preview::Card> {
+    let card = said.card.as_deref().filter(|_| !after.is_deleted())?;
+    after.words().is_none_or(|now| card.stands_in(now)).then_some(card)
+}
+
+/// The card that a row shows now.
+pub(super) fn card_in(row: &ChildRow) -> Option<preview::Card> {
+    let child = serde_json::from_str::<ChildValue>(&row.value).ok()?;
+    match body_of(row, Some(&child)) {
+        Body::Text(said) => standing(&said, &child.after).cloned(),
+        _ => None,
+    }
 }
 
 fn mention(one: &Mention) -> MentionView {

@@ -168,7 +168,8 @@ async fn messages_are_answered_reacted_to_edited_pinned_and_taken_back_on_both_s
     let question = stage.ana.writes(&chat, "Lunch at noon?").await;
     said(&stage.ben, &chat, "Lunch at noon?").await;
 
-    let input = Question::ChatReply { chat: chat.clone(), message: question.id.clone(), text: "Yes!".into() };
+    let input =
+        Question::ChatReply { chat: chat.clone(), message: question.id.clone(), text: "Yes!".into(), preview: None };
     stage.ben.ask::<ChatMessage>(input).await.unwrap();
     let answer = said(&stage.ana, &chat, "Yes!").await;
     let quote = answer.reply.unwrap();

@@ -73,7 +73,7 @@ async fn codes_that_differ_stop_what_is_sent_until_the_person_decides() {
     let chat = stage.become_contacts().await;
     let change = stage.ana.compared(BEN, false).await.change.unwrap();
     assert_eq!((change.kind, change.stops), (KeyChangeKind::Mismatch, true));
-    let send = Question::ChatSend { chat: chat.clone(), text: "secret".into() };
+    let send = Question::ChatSend { chat: chat.clone(), text: "secret".into(), preview: None };
     assert_eq!(stage.ana.ask::<Value>(send).await.unwrap_err().code, "needs-decision");
     let call = Question::CallStart { user: BEN.into() };
     assert_eq!(stage.ana.ask::<Value>(call).await.unwrap_err().code, "needs-decision");
@@ -136,7 +136,7 @@ async fn keys_that_nothing_explains_wait_for_a_decision_and_nothing_is_lost() {
     assert_eq!((change.kind, change.stops), (KeyChangeKind::Unexplained, true));
     assert_eq!(card.identity.unwrap().state, TrustState::Changed);
     assert_eq!(summary(&stage.ana, &chat).await.mark, TrustMark::Changed);
-    let send = Question::ChatSend { chat: chat.clone(), text: "secret".into() };
+    let send = Question::ChatSend { chat: chat.clone(), text: "secret".into(), preview: None };
     assert_eq!(stage.ana.ask::<Value>(send).await.unwrap_err().code, "needs-decision");
     assert_eq!(stage.ana.texts(&chat).await, ["hello", "where are you?"], "what was said stays");
 

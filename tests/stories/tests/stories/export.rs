@@ -80,7 +80,8 @@ async fn talk(stage: &mut Stage) -> (String, Vec<u8>) {
     let chat = stage.become_contacts().await;
     let first = stage.ana.writes(&chat, "Shall we sail to Setúbal?").await;
     sees(&stage.ben, &chat, "the question", |one| says(one, "Shall we sail to Setúbal?")).await;
-    let reply = Question::ChatReply { chat: chat.clone(), message: first.id.clone(), text: "On Sunday".into() };
+    let reply =
+        Question::ChatReply { chat: chat.clone(), message: first.id.clone(), text: "On Sunday".into(), preview: None };
     let answer: ChatMessage = stage.ben.ask(reply).await.unwrap();
     sees(&stage.ana, &chat, "the answer", |one| says(one, "On Sunday")).await;
     let like = Question::ChatReact { message: answer.id.clone(), emoji: "👍".into(), on: true };
@@ -184,8 +185,8 @@ async fn nothing_imported_looks_verified_or_can_be_answered_and_it_can_be_found_
 
     let (chat, message) = (archive.clone(), messages[1].id.clone());
     for question in [
-        Question::ChatSend { chat: chat.clone(), text: "hello?".into() },
-        Question::ChatReply { chat: chat.clone(), message: message.clone(), text: "hello?".into() },
+        Question::ChatSend { chat: chat.clone(), text: "hello?".into(), preview: None },
+        Question::ChatReply { chat: chat.clone(), message: message.clone(), text: "hello?".into(), preview: None },
         Question::ChatEdit { message: messages[0].id.clone(), text: "never said".into() },
         Question::ChatReact { message: message.clone(), emoji: "👍".into(), on: true },
         Question::ChatDelete { message: messages[0].id.clone() },

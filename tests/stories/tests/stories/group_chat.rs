@@ -283,7 +283,10 @@ async fn who_comes_later_reads_what_follows_and_who_is_taken_out_reads_nothing_m
     for person in [&stage.ana, &stage.cleo, &stage.dan] {
         reads_all(person, &chat, &["without Ben", "without him, too"]).await;
     }
-    let said = stage.ben.ask::<Value>(Question::ChatSend { chat: chat.clone(), text: "let me in".into() }).await;
+    let said = stage
+        .ben
+        .ask::<Value>(Question::ChatSend { chat: chat.clone(), text: "let me in".into(), preview: None })
+        .await;
     assert!(said.is_err(), "who is out says nothing");
     let (to_ben, to_cleo) = (epochs(&stage.domains[1], &chat), epochs(&stage.domains[2], &chat));
     assert!(to_ben.iter().max() < to_cleo.iter().max(), "nothing of what follows comes to his domain: {to_ben:?}");
@@ -380,8 +383,9 @@ async fn all_devices_of_a_member_hear_all_and_a_blocked_one_is_not_shown() {
     }
     phone
         .until("its place in the group", async |phone| {
-            let sent =
-                phone.ask::<Value>(Question::ChatSend { chat: chat.clone(), text: "from the phone".into() }).await;
+            let sent = phone
+                .ask::<Value>(Question::ChatSend { chat: chat.clone(), text: "from the phone".into(), preview: None })
+                .await;
             sent.is_ok().then_some(())
         })
         .await;

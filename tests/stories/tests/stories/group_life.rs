@@ -154,7 +154,7 @@ async fn an_owner_hands_over_from_a_device_that_does_not_write_the_group_and_is_
     .await;
     phone
         .until("its place in the group", async |phone| {
-            let said = Question::ChatSend { chat: chat.clone(), text: "from the phone".into() };
+            let said = Question::ChatSend { chat: chat.clone(), text: "from the phone".into(), preview: None };
             phone.ask::<Value>(said).await.is_ok().then_some(())
         })
         .await;

@@ -214,7 +214,12 @@ impl Book {
             self.last += MOMENT;
             let answers = join_all(numbers.map(async |number| {
                 let text = format!("{} says no {number}", self.name);
-                (number, shell.try_ask::<ChatMessage>(Question::ChatSend { chat: chat.to_owned(), text }).await)
+                (
+                    number,
+                    shell
+                        .try_ask::<ChatMessage>(Question::ChatSend { chat: chat.to_owned(), text, preview: None })
+                        .await,
+                )
             }));
             for (number, answer) in answers.await {
                 match answer {

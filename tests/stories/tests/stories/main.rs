@@ -26,6 +26,7 @@ mod kills;
 mod lock;
 mod one_instance;
 mod policies;
+mod previews;
 #[cfg(unix)]
 mod processes;
 mod protocol_on_the_fly;

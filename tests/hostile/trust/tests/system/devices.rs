@@ -131,8 +131,11 @@ async fn an_observer_does_not_take_the_lease() {
     // Ben's device still commits: it lets another device of his in, and Mallory's program takes the commit as the holder's.
     let lines = street.ben.lines().await;
     assert!(lines.iter().all(|line| line != "removed"), "{lines:?}");
-    let answer: Value =
-        street.ben.ask(Question::ChatSend { chat: object.url.clone(), text: "no".into() }).await.unwrap();
+    let answer: Value = street
+        .ben
+        .ask(Question::ChatSend { chat: object.url.clone(), text: "no".into(), preview: None })
+        .await
+        .unwrap();
     assert!(answer.is_object());
     street.close().await;
 }

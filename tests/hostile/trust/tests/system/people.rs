@@ -261,3 +261,48 @@ async fn odd_numbers_and_names_of_messages_are_refused() {
     assert!(view.messages.iter().all(|message| message.at <= latest), "nothing is dated into the future");
     street.close().await;
 }
+
+/// Attack: P-22
+/// By: a contact
+/// Does: sends forged cards of links: of a host that is not in the text, with a huge picture or a program for one, with endless words, and with a link into a private network
+/// Holds: the words are shown, without a card; an honest card beside them is shown, and its letters turn nothing
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_card_is_not_shown() {
+    let mut street = Street::new().await;
+    let object = street.contact().await;
+    let text = "look: https://b.org/tea and https://10.0.0.1/";
+    let honest = json!({ "url": "https://b.org/tea", "title": "Tea\u{202e}", "description": "How long?" });
+    let with = |part: &str, value: Value| {
+        let mut card = honest.clone();
+        card[part] = value;
+        card
+    };
+    let cards = [
+        honest.clone(),
+        with("url", json!("https://bank.org/tea")),
+        with("url", json!("https://b.org.evil.org/tea")),
+        with("url", json!("https://10.0.0.1/")),
+        with("url", json!("javascript:alert(1)")),
+        with("picture", json!(keys::b64url(&vec![0xff; 200_000]))),
+        with("picture", json!(keys::b64url(b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"))),
+        with("title", json!("x".repeat(200_000))),
+        with("description", json!("x".repeat(200_000))),
+        with("title", json!({ "html": "<b>" })),
+        json!([honest]),
+    ];
+    for (seq, card) in (1u64..).zip(&cards) {
+        let value = json!({ "type": "text", "text": text, "preview": card });
+        let resource = street.mallory.child(&object.url, seq);
+        let child = json!({ "resource": resource, "seq": seq, "value": value, "at": now() * 1000 });
+        street.mallory.says(&object, MessageType::Create, "/children/", child).await;
+    }
+    street.ben.reads(&object.url, &[text; 11]).await;
+    let view: ChatView = street.ben.ask(Question::ChatOpen { chat: object.url.clone() }).await.unwrap();
+    let mut shown = view.messages.iter().filter(|one| matches!(one.content, Content::Text { .. }));
+    let first = shown.next().unwrap().preview.as_deref().expect("the honest case");
+    assert_eq!((first.title.as_str(), first.host.as_str()), ("Tea", "b.org"));
+    for (message, card) in shown.zip(&cards[1..]) {
+        assert_eq!(message.preview, None, "{:.120}", card.to_string());
+    }
+    street.close().await;
+}
