@@ -233,6 +233,16 @@ export const scenes = [
     await receiveWords(page);
     await click(page, 'message-link');
   }, shows: 'leave-dialog' },
+  { name: 's4-link-cards', demo: 'previews:ask', at: BEN, shows: 'link-card' },
+  { name: 's5-preview-offered', at: BEN, act: (page) => page.getByTestId('composer').fill('Look at https://walks.example.org/river tonight'), shows: 'draft-preview-make' },
+  { name: 's5-preview-loading', demo: 'hang:link.preview', at: BEN, act: async (page) => {
+    await page.getByTestId('composer').fill('Look at https://walks.example.org/river tonight');
+    await click(page, 'draft-preview-make');
+  }, shows: 'draft-preview', brief: true },
+  { name: 's5-preview', at: BEN, act: async (page) => {
+    await page.getByTestId('composer').fill('Look at https://walks.example.org/river tonight');
+    await click(page, 'draft-preview-make');
+  }, shows: 'link-card' },
   { name: 's4-typing', at: BEN, act: async (page) => {
     await page.getByTestId('message').first().waitFor();
     await demo(page, '(d) => d.tell({ news: "typing", data: { chat: "comm://b.localhost/ben", user: "ben@b.localhost" } })');

@@ -23,7 +23,7 @@ const ARM = /=> "([a-z][a-z-]*)"/g;
 describe('a trouble', () => {
   const codes = [
     ...all(runtime, /Failure::new\(\s*"([a-z-]+)"/g),
-    ...['signin/src/error.rs', 'signin/src/proxy.rs', 'identity/src/error.rs', 'guests/src/error.rs', 'policy/src/organisation.rs', 'screen/src/error.rs', 'runtime/src/archives/mod.rs'].flatMap((file) => all(read(file), ARM)),
+    ...['signin/src/error.rs', 'signin/src/proxy.rs', 'identity/src/error.rs', 'guests/src/error.rs', 'policy/src/organisation.rs', 'screen/src/error.rs', 'preview/src/error.rs', 'runtime/src/archives/mod.rs'].flatMap((file) => all(read(file), ARM)),
   ].filter((code) => !NEVER_SAID.has(code));
 
   it('is looked for where there are some', () => expect(codes.length).toBeGreaterThan(100));

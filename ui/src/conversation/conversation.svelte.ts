@@ -1,5 +1,5 @@
 /** Keeps the open conversation: its messages, its draft and what can be done with them. */
-import type { ChatMessage, ChatPage, ChatSummary, ChatView, PersonCard, Question, Shell } from '../shell/shell';
+import type { ChatMessage, ChatPage, ChatSummary, ChatView, PersonCard, Question, Settings, Shell } from '../shell/shell';
 import { troubleOf } from '../shell/shell';
 import type { Chats } from '../chats/chats.svelte';
 import type { Announcer } from '../shared/announcer.svelte';
@@ -8,6 +8,7 @@ import { Files } from '../files/files.svelte';
 import { Voice } from '../files/voice.svelte';
 import { Waiting } from '../shared/waiting.svelte';
 import { Polls } from './polls.svelte';
+import { Previews } from './previews.svelte';
 import { nameIn } from '../groups/names';
 import { say } from '../words/words.svelte';
 
@@ -48,6 +49,8 @@ export class Conversation {
   readonly files: Files;
   readonly voice: Voice;
   readonly polls: Polls;
+  /** The card of the link that is being written. */
+  readonly previews: Previews;
   waiting = new Waiting();
   older = new Waiting();
   sending = new Waiting();
@@ -70,10 +73,12 @@ export class Conversation {
     private readonly inSight: () => boolean = () => document.hasFocus(),
     /** Words went to another conversation than the one that was open. */
     private readonly onmoved: (chat: string) => void = () => {},
+    linkPreviews: () => Settings['linkPreviews'] = () => 'ask',
   ) {
     this.files = new Files(shell);
     this.voice = new Voice(shell);
     this.polls = new Polls(shell, (message) => this.take(message));
+    this.previews = new Previews(shell, linkPreviews);
   }
 
   summary = $derived.by((): ChatSummary | null => {
@@ -111,6 +116,7 @@ export class Conversation {
     this.more = view.more;
     this.newer = false;
     if (this.draft === '') this.draft = this.#drafts.get(chat) ?? view.summary.draft;
+    if (this.about?.kind !== 'edit') this.previews.look(this.draft);
     this.read();
   }
 
@@ -136,6 +142,7 @@ export class Conversation {
     this.#typingTold = 0;
     this.files.clear();
     this.polls.clear();
+    this.previews.clear();
     if (this.voice.on) void this.voice.end(false, null);
     clearTimeout(this.#typingTimer);
   }
@@ -217,6 +224,7 @@ export class Conversation {
     if (chat === null) return;
     if (text.trim() !== '') this.#tellTyping(chat);
     if (this.about?.kind === 'edit') return;
+    this.previews.look(text);
     this.#drafts.set(chat, text);
     clearTimeout(this.#draftTimer);
     this.#draftTimer = setTimeout(() => this.#keepDraft(), DRAFT_PAUSE_MS);
@@ -230,6 +238,8 @@ export class Conversation {
     const about = this.about;
     if (about?.kind === 'edit') return this.#sayAnew(about.message, text);
     clearTimeout(this.#draftTimer);
+    const along = this.previews.along(text);
+    this.previews.clear();
     this.draft = '';
     this.about = null;
     this.#typingTold = 0;
@@ -237,8 +247,8 @@ export class Conversation {
     const listed = this.chats.find(chat);
     if (listed) listed.draft = '';
     const message = await this.sending.run(() => (about === null
-      ? this.shell.ask({ ask: 'chat.send', input: { chat, text } })
-      : this.shell.ask({ ask: 'chat.reply', input: { chat, message: about.message.id, text } })));
+      ? this.shell.ask({ ask: 'chat.send', input: { chat, text, ...(along !== null && { preview: along }) } })
+      : this.shell.ask({ ask: 'chat.reply', input: { chat, message: about.message.id, text, ...(along !== null && { preview: along }) } })));
     // What was written is at the end, wherever one was reading.
     if (message && this.chat === chat && this.newer) await this.toNewest();
     if (message) {
@@ -252,6 +262,7 @@ export class Conversation {
       this.#drafts.set(chat, text);
       if (this.chat === chat && this.draft === '') {
         this.draft = text;
+        this.previews.look(text);
         this.about ??= about;
       }
     }
@@ -299,6 +310,7 @@ export class Conversation {
     if (!mayEdit(message) || message.content.type !== 'text') return;
     this.leaveAbout();
     this.#beforeEdit = this.draft;
+    this.previews.clear();
     this.about = { kind: 'edit', message };
     this.draft = message.content.text;
   }
@@ -313,7 +325,10 @@ export class Conversation {
 
   /** Neither answers nor edits any more; what was typed before comes back. */
   leaveAbout(): void {
-    if (this.about?.kind === 'edit') this.draft = this.#beforeEdit;
+    if (this.about?.kind === 'edit') {
+      this.draft = this.#beforeEdit;
+      this.previews.look(this.draft);
+    }
     this.#beforeEdit = '';
     this.about = null;
   }

@@ -37,6 +37,7 @@ function besides(message: ChatMessage, name: string): string[] {
   const told: string[] = [];
   if (reply) told.push(say('conversation.answers', { who: reply.mine ? say('conversation.you') : name, text: reply.text ?? say('conversation.quote-gone') }));
   if (forwarded) told.push(say('conversation.is-forwarded'));
+  if (message.preview) told.push(say('preview.told', { host: message.preview.host, title: message.preview.title }));
   if (edited) told.push(say('conversation.edited'));
   if (pinned) told.push(say('conversation.is-pinned'));
   if (message.mentionsMe) told.push(say('mention.me'));

@@ -1,5 +1,6 @@
 /** Plays what people do with messages: answers, reactions, edits, search. */
 import type { DemoWorld } from './demo-world';
+import { samplePreview } from './demo-preview';
 import type { ChatMessage, ChatPage, News, PollView, Question } from './shell';
 
 const ME = 'ana@a.localhost';
@@ -28,8 +29,12 @@ export function answerChat(host: ChatHost, question: Question): unknown {
     case 'chat.reply': {
       const { id, author, mine, content } = message(question.input.message);
       const said = host.append(question.input.chat, question.input.text);
-      return Object.assign(said, { reply: { id, author, mine, text: content.type === 'text' ? content.text : null } });
+      return Object.assign(said, { reply: { id, author, mine, text: content.type === 'text' ? content.text : null }, ...carried(question.input.preview) });
     }
+    case 'chat.send':
+      return Object.assign(host.append(question.input.chat, question.input.text), carried(question.input.preview));
+    case 'link.preview':
+      return samplePreview(question.input.url);
     case 'chat.edit':
       return changed(question.input.message, { content: { type: 'text', text: question.input.text }, edited: true });
     case 'chat.delete':
@@ -81,6 +86,9 @@ export function answerChat(host: ChatHost, question: Question): unknown {
       return undefined;
   }
 }
+
+/** The card of a link that a message carries. */
+const carried = (url: string | undefined): Partial<ChatMessage> => (url === undefined ? {} : { preview: samplePreview(url) });
 
 const page = (messages: ChatMessage[], found: string): ChatPage => ({ messages, found, older: false, newer: false });
 

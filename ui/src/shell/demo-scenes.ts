@@ -1,10 +1,11 @@
 /** Sets the demo's data to what a scene asks for. */
 import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
+import { addPreviews } from './demo-preview';
 import { addImported } from './demo-history';
 import { addChoir, addInvites, addPolls } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
-import type { AppState, GroupMember, KeyChangeKind, Protection, Question } from './shell';
+import type { AppState, GroupMember, KeyChangeKind, Protection, Question, Settings } from './shell';
 
 /** One call goes on, and Chiara waits. */
 function addHolding(world: DemoWorld): void {
@@ -70,6 +71,10 @@ export function sceneOf(scene: string): DemoWorld {
       { chat: 'comm://b.localhost/walkers', name: 'Sunday walkers', by: 'ben@b.localhost', at: Date.now(), state: 'waits', code: null },
       { chat: 'comm://c.localhost/board', name: 'Garden board', by: 'cleo@c.localhost', at: Date.now() - DAY, state: 'refused', code: 'invite-used-up' },
     ];
+    if (name === 'previews') {
+      world.settings.linkPreviews = value as Settings['linkPreviews'];
+      addPreviews(world);
+    }
     if (name === 'empty') Object.assign(world, { chats: [], people: [], messages: {}, modules: [], book: [] });
     if (name === 'muted') world.chats[0]!.mutedUntil = value === 'always' ? 8_640_000_000_000_000 : Date.now() + 8 * 60 * 60_000;
     if (name === 'offline') {

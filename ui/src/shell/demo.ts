@@ -207,8 +207,6 @@ export class DemoShell implements Shell {
       }
       case 'chat.older':
         return [];
-      case 'chat.send':
-        return this.#append(question.input.chat, question.input.text, true);
       case 'chat.retry':
         return this.#change(question.input.message, 'sent'), null;
       case 'chat.discard': {

@@ -28,6 +28,7 @@ import type { HistoryImported } from './generated/HistoryImported';
 import type { HistoryState } from './generated/HistoryState';
 import type { ImportedLine } from './generated/ImportedLine';
 import type { IssuerCard } from './generated/IssuerCard';
+import type { LinkPreview } from './generated/LinkPreview';
 import type { LinkCode } from './generated/LinkCode';
 import type { LinkState } from './generated/LinkState';
 import type { ModuleView } from './generated/ModuleView';
@@ -56,7 +57,7 @@ import type { VoiceState } from './generated/VoiceState';
 import type { WrittenFile } from './generated/WrittenFile';
 
 export type { ApiError, AppState, BackupState, CallFigures, CallView, JointPerson, ChatMessage, ChatPage, ChatSummary, ChatView, Consent, DeviceView, FoundPerson };
-export type { IssuerCard, LinkCode, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
+export type { IssuerCard, LinkCode, LinkPreview, LinkState, ModuleView, MyIssuer, News, PersonaView, PersonCard, PolicyView, Profile, Question };
 export type { RecoveryState, SafetyCode, ScanOutcome, SearchAnswer, Settings, SoundView, TrailLine, Trouble, WrittenFile };
 export type { FileBytes, FileState, FileTicket, Gallery, GroupDone, GroupReach, GroupView, SavedFile, Upload, VoiceState };
 export type { CallDetails, PastCall, PastCalls };
@@ -160,6 +161,7 @@ export interface Answers {
   'chat.date': ChatPage;
   'chat.newer': ChatMessage[];
   'link.open': null;
+  'link.preview': LinkPreview;
   'chat.retry': null;
   'chat.discard': null;
   'chat.draft': null;

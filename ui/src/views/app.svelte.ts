@@ -81,7 +81,7 @@ export class App {
     this.firstRun = new FirstRun(shell, (state) => this.#takeState(state));
     this.consents = new Consents(shell);
     this.chats = new Chats(shell);
-    this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts, () => document.hasFocus(), (chat) => this.openChat(chat));
+    this.conversation = new Conversation(shell, this.chats, this.announcer, this.toasts, () => document.hasFocus(), (chat) => this.openChat(chat), () => this.settings.values.linkPreviews);
     this.search = new Search(shell);
     this.people = new People(shell, this.toasts, (card) => this.#takeContact(card));
     this.groups = new Groups(shell, this.toasts, this.announcer, () => this.people.list);

@@ -2,6 +2,7 @@
 import type { Content } from "./Content";
 import type { DeliveryState } from "./DeliveryState";
 import type { GroupCount } from "./GroupCount";
+import type { LinkPreview } from "./LinkPreview";
 import type { MentionView } from "./MentionView";
 import type { Quote } from "./Quote";
 import type { Reaction } from "./Reaction";
@@ -82,4 +83,8 @@ mentions: Array<MentionView>,
 /**
  * Whether it names us: then one wants to know of it even where all else is quiet.
  */
-mentionsMe: boolean, };
+mentionsMe: boolean, 
+/**
+ * The card of a link in it, made by its author.
+ */
+preview?: LinkPreview, };

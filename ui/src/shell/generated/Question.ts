@@ -60,7 +60,11 @@ chat: string,
 /**
  * What is said.
  */
-text: string, } } | { "ask": "file.begin", "input": { 
+text: string, 
+/**
+ * The link of the text whose card goes along, if it was made ([`Question::LinkPreview`]).
+ */
+preview?: string, } } | { "ask": "file.begin", "input": { 
 /**
  * Which conversation.
  */
@@ -176,7 +180,11 @@ message: string,
 /**
  * What is said.
  */
-text: string, } } | { "ask": "chat.edit", "input": { 
+text: string, 
+/**
+ * The link of the text whose card goes along, if it was made.
+ */
+preview?: string, } } | { "ask": "chat.edit", "input": { 
 /**
  * Which message.
  */
@@ -267,6 +275,10 @@ chat: string,
 after: number, } } | { "ask": "link.open", "input": { 
 /**
  * `https:`, `http:` or `mailto:`.
+ */
+url: string, } } | { "ask": "link.preview", "input": { 
+/**
+ * The link, as it stands in the text.
  */
 url: string, } } | { "ask": "chat.retry", "input": { 
 /**
