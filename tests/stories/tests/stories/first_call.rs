@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::common::Stage;
 use crate::voices;
-use contract::{CallFigures, CallStage, CallView, ChatSummary, News, Question, SoundChoice, SoundView, VoiceSwitches};
+use contract::{
+    CallFigures, CallStage, CallView, ChatSummary, News, PastCalls, Question, Settings, SoundChoice, SoundView,
+    VoiceSwitches,
+};
 use lab::Person;
 use lab::person::Setup;
 use media::{Microphone, Speaker};
@@ -111,10 +114,17 @@ async fn whoever_calls_again_and_again_soon_hears_that_it_is_busy() {
         assert_eq!(why_it_ended(&mut stage.ana).await, "hung-up");
         stage.ben.is_in_no_call().await;
     }
-    let _: CallView = stage.ana.ask(start()).await.unwrap();
-    assert_eq!(why_it_ended(&mut stage.ana).await, "busy");
-    let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
-    assert!(calls.is_empty(), "it did not ring");
+    for _ in 0..2 {
+        let _: CallView = stage.ana.ask(start()).await.unwrap();
+        assert_eq!(why_it_ended(&mut stage.ana).await, "busy");
+        let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
+        assert!(calls.is_empty(), "it did not ring");
+    }
+    // Those that did not ring are one missed call in his history.
+    let book: PastCalls = stage.ben.ask(Question::CallBook { missed: true, before: None }).await.unwrap();
+    let often: Vec<bool> = book.calls.iter().map(|call| call.reason == "too-often").collect();
+    assert_eq!(often, [true, false, false, false], "the newest, beside the three that rang");
+    assert_eq!(book.missed, 4);
     stage.close().await;
 }
 
@@ -148,6 +158,8 @@ async fn two_who_call_each_other_at_once_are_in_one_call() {
     stage.ben.ask::<Value>(Question::CallHangup { call: from_ben.call }).await.unwrap();
     for person in [&stage.ana, &stage.ben] {
         person.is_in_no_call().await;
+        let book: PastCalls = person.ask(Question::CallBook { missed: false, before: None }).await.unwrap();
+        assert_eq!((book.calls.len(), book.missed), (1, 0), "the offer that was given up is nobody's missed call");
     }
     stage.close().await;
 }
