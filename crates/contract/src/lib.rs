@@ -1557,6 +1557,8 @@ pub struct Settings {
     pub read_receipts: bool,
     /// Whether others learn that we are typing.
     pub typing: bool,
+    /// Whether a call has a small window above all others while one works elsewhere.
+    pub small_window: bool,
     /// What this device's desktop is shown.
     pub notices: NoticeSettings,
 }
@@ -1569,6 +1571,7 @@ impl Default for Settings {
             text_percent: 100,
             read_receipts: true,
             typing: true,
+            small_window: true,
             notices: NoticeSettings::default(),
         }
     }

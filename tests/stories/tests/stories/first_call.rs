@@ -215,17 +215,22 @@ async fn who_tries_the_echo_is_not_busy_for_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_to_the_voice_is_as_it_was_set_after_a_restart() {
+async fn what_was_set_for_calls_is_so_after_a_restart() {
     let mut stage = Stage::strangers().await;
     let before: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
     assert!(before.switches.echo_cancellation && before.switches.noise_suppression && before.switches.gain_control);
     assert!(before.fixed, "the story says what her microphone is");
     let wanted = VoiceSwitches { noise_suppression: false, ..before.switches };
     stage.ana.ask::<SoundView>(Question::SoundSwitch(wanted)).await.unwrap();
+    let settings: Settings = stage.ana.ask(Question::SettingsGet).await.unwrap();
+    assert!(settings.small_window, "there is one at first");
+    let settings = Settings { small_window: false, ..settings };
+    let _: Settings = stage.ana.ask(Question::SettingsSet(settings.clone())).await.unwrap();
     stage.ana.close().await;
     stage.ana.open().await;
     let after: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
     assert_eq!(after.switches, wanted);
+    assert_eq!(stage.ana.ask::<Settings>(Question::SettingsGet).await.unwrap(), settings);
     let nowhere = SoundChoice { microphone: Some("pulseaudio:taken-out".into()), ..after.choice };
     let refused = stage.ana.ask::<SoundView>(Question::SoundChoose(nowhere)).await.unwrap_err();
     assert_eq!(refused.code, "no-such-device");

@@ -26,6 +26,10 @@ readReceipts: boolean,
  */
 typing: boolean, 
 /**
+ * Whether a call has a small window above all others while one works elsewhere.
+ */
+smallWindow: boolean, 
+/**
  * What this device's desktop is shown.
  */
 notices: NoticeSettings, };
