@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use api::Api;
-use api::contract::{ApiError, CallStage, CallView, ChatSummary, News, PastCalls, Question, Settings};
+use api::contract::{
+    ApiError, CallStage, CallView, ChatSummary, GroupInvite, GroupRole, News, PastCalls, Question, Settings,
+};
 use notices::{Action, Answer, Badge, Deed, Desk, Key};
 use notifier::Desktop;
 use serde::de::DeserializeOwned;
@@ -173,9 +175,22 @@ impl Keeper {
         let Ok(chats) = self.ask::<Vec<ChatSummary>>(Question::ChatList).await else { return };
         let book = Question::CallBook { missed: true, before: None };
         let Ok(PastCalls { calls, .. }) = self.ask(book).await else { return };
-        let actions = self.desk.catch_up(now(), &settings, &chats, &calls);
+        let invites = self.invites(&chats).await;
+        let actions = self.desk.catch_up(now(), &settings, &chats, &calls, &invites);
         // A catch-up never asks for another one.
         Box::pin(self.follow(actions)).await;
+    }
+
+    /// The links into groups that this device made.
+    async fn invites(&self, chats: &[ChatSummary]) -> Vec<GroupInvite> {
+        let mut all = Vec::new();
+        for chat in chats {
+            if chat.group.as_ref().is_some_and(|group| group.role >= GroupRole::Admin) {
+                let links = Question::GroupInviteList { chat: chat.chat.clone() };
+                all.extend(self.ask::<Vec<GroupInvite>>(links).await.unwrap_or_default());
+            }
+        }
+        all
     }
 
     async fn ask<T: DeserializeOwned>(&self, question: Question) -> Result<T, ApiError> {
