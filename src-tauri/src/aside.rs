@@ -7,6 +7,8 @@ use api::contract::{CallStage, CallView};
 /// What is known of the calls and of where the person looks.
 #[derive(Debug, Default)]
 pub struct Aside {
+    /// The person wants no small window.
+    off: bool,
     /// The main window has the focus.
     looks: bool,
     /// The calls that go on, by address, and the talk that each is a part of.
@@ -53,6 +55,11 @@ impl Aside {
         self.lost = None;
     }
 
+    /// The person set whether there is a small window at all.
+    pub fn set(&mut self, on: bool) {
+        self.off = !on;
+    }
+
     /// Nothing is known any more, as after news were missed.
     pub fn forget(&mut self) {
         self.going.clear();
@@ -61,7 +68,7 @@ impl Aside {
 
     /// Whether the small window is to be there.
     pub fn wanted(&self) -> bool {
-        !self.looks && self.talk().is_some_and(|talk| self.closed.as_ref() != Some(talk))
+        !self.off && !self.looks && self.talk().is_some_and(|talk| self.closed.as_ref() != Some(talk))
     }
 
     fn talk(&self) -> Option<&String> {
@@ -118,6 +125,21 @@ mod tests {
         aside.hear(&call("a", false, ended("hung-up")));
         aside.hear(&call("b", false, CallStage::Connected));
         assert!(aside.wanted());
+    }
+
+    #[test]
+    fn who_wants_none_gets_none_and_may_change_their_mind_in_a_call() {
+        let mut aside = Aside::default();
+        aside.set(false);
+        aside.hear(&call("a", false, CallStage::Connected));
+        assert!(!aside.wanted());
+        aside.forget();
+        aside.hear(&call("b", false, CallStage::Connected));
+        assert!(!aside.wanted(), "what was set is not forgotten with the calls");
+        aside.set(true);
+        assert!(aside.wanted());
+        aside.set(false);
+        assert!(!aside.wanted());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use api::Api;
-use api::contract::{ApiError, CallStage, CallView, ChatSummary, News, PastCalls, Question};
+use api::contract::{
+    ApiError, CallStage, CallView, ChatSummary, GroupInvite, GroupRole, News, PastCalls, Question, Settings,
+};
 use notices::{Action, Answer, Badge, Deed, Desk, Key};
 use notifier::Desktop;
 use serde::de::DeserializeOwned;
@@ -92,9 +94,13 @@ pub async fn keep(app: AppHandle, api: Api, mut wishes: mpsc::Receiver<Wish>) {
         tokio::select! {
             one = news.recv() => match one {
                 Ok(one) => {
-                    if let News::Call(call) = &one {
-                        keeper.aside.hear(call);
-                        keeper.stand_aside();
+                    match &one {
+                        News::Call(call) => {
+                            keeper.aside.hear(call);
+                            keeper.stand_aside();
+                        }
+                        News::Settings(settings) => keeper.set_aside(settings),
+                        _ => {}
                     }
                     let actions = keeper.desk.hear(now(), &one);
                     keeper.follow(actions).await;
@@ -156,15 +162,35 @@ impl Keeper {
         if self.aside.wanted() { windows::open_small(&self.app) } else { windows::close_small(&self.app) }
     }
 
+    /// Whether there is a small window at all is the person's to say.
+    fn set_aside(&mut self, settings: &Settings) {
+        self.aside.set(settings.small_window);
+        self.stand_aside();
+    }
+
     async fn catch_up(&mut self) {
         // A locked profile says no; the desk hears when that changes.
-        let Ok(settings) = self.ask(Question::SettingsGet).await else { return };
+        let Ok(settings) = self.ask::<Settings>(Question::SettingsGet).await else { return };
+        self.set_aside(&settings);
         let Ok(chats) = self.ask::<Vec<ChatSummary>>(Question::ChatList).await else { return };
         let book = Question::CallBook { missed: true, before: None };
         let Ok(PastCalls { calls, .. }) = self.ask(book).await else { return };
-        let actions = self.desk.catch_up(now(), &settings, &chats, &calls);
+        let invites = self.invites(&chats).await;
+        let actions = self.desk.catch_up(now(), &settings, &chats, &calls, &invites);
         // A catch-up never asks for another one.
         Box::pin(self.follow(actions)).await;
+    }
+
+    /// The links into groups that this device made.
+    async fn invites(&self, chats: &[ChatSummary]) -> Vec<GroupInvite> {
+        let mut all = Vec::new();
+        for chat in chats {
+            if chat.group.as_ref().is_some_and(|group| group.role >= GroupRole::Admin) {
+                let links = Question::GroupInviteList { chat: chat.chat.clone() };
+                all.extend(self.ask::<Vec<GroupInvite>>(links).await.unwrap_or_default());
+            }
+        }
+        all
     }
 
     async fn ask<T: DeserializeOwned>(&self, question: Question) -> Result<T, ApiError> {

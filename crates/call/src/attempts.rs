@@ -1,4 +1,4 @@
-//! How often one person may make a device ring.
+//! How often one person may make a device ring, and how often it is written down that they tried in vain.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +13,8 @@ const PEOPLE: usize = 256;
 #[derive(Debug, Default)]
 pub struct Attempts {
     rings: BTreeMap<String, VecDeque<u64>>,
+    /// When it was last written down that somebody called in vain.
+    noted: BTreeMap<String, u64>,
 }
 
 impl Attempts {
@@ -33,6 +35,17 @@ impl Attempts {
             return false;
         }
         rings.push_back(now_ms);
+        true
+    }
+
+    /// Whether an attempt that does not ring is written down: once a minute for one person. Nobody fills the
+    /// history of somebody else by calling again and again, nor does a crowd.
+    pub fn may_be_noted(&mut self, person: &str, now_ms: u64) -> bool {
+        self.noted.retain(|_, at| now_ms.saturating_sub(*at) < WINDOW_MS);
+        if self.noted.len() >= PEOPLE || self.noted.contains_key(person) {
+            return false;
+        }
+        self.noted.insert(person.to_owned(), now_ms);
         true
     }
 }
@@ -59,6 +72,20 @@ mod tests {
         let mut attempts = Attempts::default();
         let tries: Vec<_> = (0..5u64).map(|n| attempts.may_ring("ben", true, n * 15_000)).collect();
         assert_eq!(tries, [true, true, true, false, true], "the first is a minute ago by then");
+    }
+
+    #[test]
+    fn who_calls_in_vain_is_written_down_once_a_minute_and_a_crowd_does_not_fill_the_book() {
+        let mut attempts = Attempts::default();
+        let noted = |attempts: &mut Attempts, person: &str, from_ms: u64| {
+            (0..200u64).filter(|n| attempts.may_be_noted(person, from_ms + n * 299)).count()
+        };
+        assert_eq!(noted(&mut attempts, "ben", 1_000), 1);
+        assert_eq!(noted(&mut attempts, "cleo", 1_000), 1, "nobody pays for another");
+        assert_eq!(noted(&mut attempts, "ben", 61_000), 1, "and once in the next");
+        let crowd = (0..10_000).filter(|n| attempts.may_be_noted(&format!("stranger {n}"), 200_000)).count();
+        assert_eq!(crowd, PEOPLE);
+        assert!(attempts.may_be_noted("ben", 200_000 + WINDOW_MS));
     }
 
     #[test]

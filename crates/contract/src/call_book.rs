@@ -23,7 +23,8 @@ pub struct PastCall {
     pub seconds: u32,
     /// What became of it.
     pub outcome: CallOutcome,
-    /// Why it ended, as the stable code: `hung-up`, `failed-securing-timed-out` ….
+    /// Why it ended, as the stable code: `hung-up`, `failed-securing-timed-out` …; of a missed call that did not ring,
+    /// why: `lines-taken`, `too-often`, `crossed`.
     pub reason: String,
     /// Whether a missed call was looked at, on any own device.
     pub seen: bool,

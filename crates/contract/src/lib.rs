@@ -1316,7 +1316,7 @@ pub struct ChatMessage {
     /// How sure one could be when it came or left.
     pub mark: TrustMark,
     /// What it answers.
-    pub reply: Option<Quote>,
+    pub reply: Option<Box<Quote>>,
     /// Whether its author said it anew.
     pub edited: bool,
     /// Whether it comes from another conversation.
@@ -1580,6 +1580,8 @@ pub struct Settings {
     pub typing: bool,
     /// Whether this app makes cards of the links one writes.
     pub link_previews: LinkPreviews,
+    /// Whether a call has a small window above all others while one works elsewhere.
+    pub small_window: bool,
     /// What this device's desktop is shown.
     pub notices: NoticeSettings,
 }
@@ -1593,6 +1595,7 @@ impl Default for Settings {
             read_receipts: true,
             typing: true,
             link_previews: LinkPreviews::default(),
+            small_window: true,
             notices: NoticeSettings::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use node::{Node, NodeConfig, RunningNode, Wire};
+use node::{Node, NodeConfig, Relays, RunningNode, Wire};
 use tempfile::TempDir;
 
 use crate::root;
@@ -19,6 +19,7 @@ pub struct Domain {
     folder: TempDir,
     packages: PathBuf,
     gate: Option<runtime::NetConfig>,
+    relays: Option<Relays>,
     is_logged: bool,
     running: Option<RunningNode>,
 }
@@ -42,6 +43,14 @@ impl Domain {
         domain
     }
 
+    /// A domain that has relays for the calls of its people.
+    pub async fn with_relays(name: &str, wire: Wire, relays: Relays) -> Self {
+        let mut domain = Self::planned(name, wire, root().join("hyperties/dist"), (0, None));
+        domain.relays = Some(relays);
+        domain.resume().await;
+        domain
+    }
+
     /// A domain where somebody listens at `port` in its place and passes on what they like.
     pub async fn start_behind(name: &str, wire: Wire, port: u16) -> Self {
         Self::begin(name, wire, root().join("hyperties/dist"), (port, Some(0))).await
@@ -56,7 +65,7 @@ impl Domain {
     fn planned(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
         let name = message::Domain::parse(name).unwrap();
         let folder = TempDir::new().unwrap();
-        Self { name, port, behind, wire, folder, packages, gate: None, is_logged: true, running: None }
+        Self { name, port, behind, wire, folder, packages, gate: None, relays: None, is_logged: true, running: None }
     }
 
     /// Starts its node again, with all it has kept.
@@ -66,6 +75,7 @@ impl Domain {
         config.origin = self.behind.map(|_| node::origin_of(&self.name, self.port));
         config.packages_dir = Some(self.packages.clone());
         config.gate = self.gate.clone();
+        config.relays = self.relays.clone();
         config.log_routed = self.is_logged.then(|| self.routed_log());
         let running = Node::start(config).await.unwrap();
         let place = self.behind.as_mut().unwrap_or(&mut self.port);

@@ -281,7 +281,9 @@ impl Supervisor {
         let ends = [&pair.local_candidate_id, &pair.remote_candidate_id];
         let is_relay = |entry: &RTCStatsReportEntry| match entry {
             RTCStatsReportEntry::LocalCandidate(end) | RTCStatsReportEntry::RemoteCandidate(end) => {
-                end.candidate_type == RTCIceCandidateType::Relay && ends.contains(&&end.stats.id)
+                // The engine puts a word before the name that the pair has for it.
+                let is_end = ends.iter().any(|name| !name.is_empty() && end.stats.id.ends_with(name.as_str()));
+                is_end && end.candidate_type == RTCIceCandidateType::Relay
             }
             _ => false,
         };

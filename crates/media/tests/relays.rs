@@ -36,6 +36,7 @@ fn they_hear_each_other(anas: &str, bens: &str) -> Vec<String> {
         // Four seconds of it, of which a machine that is busy plays less.
         ana.until_received(200).await;
         ben.until_received(200).await;
+        assert_eq!((ana.media.stats().relayed, ben.media.stats().relayed), (Some(true), Some(true)));
         // Whoever looks for another path shows no more of themselves than before.
         assert!(!ana.media.restart().await.unwrap().contains("a=candidate"));
         ana.media.close().await;

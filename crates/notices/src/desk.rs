@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use contract::{
-    AppState, CallOutcome, CallStage, CallView, ChatMessage, ChatSummary, ContactState, Content, News, NoticeDetail,
-    NoticeSettings, PastCall, Question, RequestNotices, Settings, Stage,
+    AppState, CallOutcome, CallStage, CallView, ChatMessage, ChatSummary, ContactState, GroupInvite, News,
+    NoticeDetail, NoticeSettings, PastCall, Question, RequestNotices, Settings, Stage,
 };
 
+use crate::chat::{Chat, tells};
+use crate::doors::Doors;
 use crate::notice::{Action, Answer, Badge, Button, CallSign, Deed, Key, Notice};
 use crate::render;
 use crate::words::{Language, Words};
@@ -24,28 +26,6 @@ const SHOWN_LIMIT: usize = 6;
 /// Conversations that are remembered; far more than a list holds that a person reads.
 const CHATS_LIMIT: usize = 10_000;
 
-/// What the desk knows of a conversation.
-pub(crate) struct Chat {
-    pub(crate) name: String,
-    pub(crate) contact: ContactState,
-    pub(crate) unread: u32,
-    pub(crate) names: Option<BTreeMap<String, String>>,
-    muted_until: Option<i64>,
-    /// Something unread names us.
-    names_us: bool,
-    /// The place of the newest message that was heard of.
-    heard: i32,
-    /// The newest message of somebody else that is still there.
-    pub(crate) newest: Option<ChatMessage>,
-}
-
-impl Chat {
-    /// Who is named in a quiet conversation is told until it is read.
-    fn is_muted(&self, now: i64) -> bool {
-        !self.names_us && self.muted_until.is_some_and(|until| until > now)
-    }
-}
-
 /// What is on the desktop.
 struct Shown {
     notice: Notice,
@@ -62,6 +42,7 @@ pub struct Desk {
     ready: bool,
     focused: bool,
     chats: BTreeMap<String, Chat>,
+    doors: Doors,
     missed: BTreeMap<String, PastCall>,
     missed_count: u32,
     calls: BTreeMap<String, CallSign>,
@@ -83,6 +64,7 @@ impl Desk {
             ready: false,
             focused: false,
             chats: BTreeMap::new(),
+            doors: Doors::default(),
             missed: BTreeMap::new(),
             missed_count: 0,
             calls: BTreeMap::new(),
@@ -113,6 +95,7 @@ impl Desk {
             News::Chat(summary) => self.chat_is(now, summary),
             News::Message(message) => self.message_is(now, message),
             News::MessageGone { chat, id } => self.message_gone(now, chat, id),
+            News::GroupInvite(invite) => self.door_is(now, invite),
             News::PastCall(call) => self.past_call_is(now, call),
             News::PastCallGone { id } => self.missed_no_more(id),
             News::CallsMissed { count } => {
@@ -137,6 +120,7 @@ impl Desk {
         settings: &Settings,
         chats: &[ChatSummary],
         missed: &[PastCall],
+        invites: &[GroupInvite],
     ) -> Vec<Action> {
         let first = !self.ready;
         self.ready = true;
@@ -152,6 +136,16 @@ impl Desk {
                 self.keep(summary);
             } else {
                 actions.extend(self.chat_is(now, summary));
+            }
+        }
+        for chat in self.doors.keep_only(invites) {
+            actions.extend(self.show_again(now, &Key::Door(chat)));
+        }
+        for invite in invites {
+            if first {
+                self.doors.take(invite);
+            } else {
+                actions.extend(self.door_is(now, invite));
             }
         }
         let seen: Vec<String> =
@@ -215,7 +209,7 @@ impl Desk {
                 vec![ask(Question::ChatSend { chat: chat.clone(), text, preview: None }), read]
             }
             (Key::Chat(chat), Answer::Pressed(Button::Read)) => vec![ask(Question::ChatRead { chat: chat.clone() })],
-            (Key::Chat(chat) | Key::Request(chat), _) => vec![Deed::Go(place("chats", chat))],
+            (Key::Chat(chat) | Key::Request(chat) | Key::Door(chat), _) => vec![Deed::Go(place("chats", chat))],
             (Key::Missed(id), Answer::Pressed(Button::CallBack)) => {
                 let Some(call) = self.missed.get(id) else { return Vec::new() };
                 let start = ask(Question::CallStart { user: call.user.clone() });
@@ -232,6 +226,7 @@ impl Desk {
         }
         self.ready = false;
         self.chats.clear();
+        self.doors.clear();
         self.missed.clear();
         self.missed_count = 0;
         self.calls.clear();
@@ -298,7 +293,11 @@ impl Desk {
             }
             return Vec::new();
         }
+        let muted = chat.is_quiet(now);
         let mut actions = self.withdraw(&Key::Request(url.clone()));
+        if muted {
+            actions.extend(self.withdraw(&Key::Door(url.clone())));
+        }
         if silent {
             actions.extend(self.drop_chat(now, url));
             return actions;
@@ -311,6 +310,19 @@ impl Desk {
             actions.extend(self.show_again(now, &key));
         }
         actions
+    }
+
+    /// Somebody came by a link of this device, or was answered. A stranger at the door is as quiet as one who asks
+    /// for contact.
+    fn door_is(&mut self, now: i64, invite: &GroupInvite) -> Vec<Action> {
+        let is_new = self.doors.take(invite);
+        let quiet = self.chats.get(&invite.chat).is_some_and(|chat| chat.is_quiet(now));
+        let key = Key::Door(invite.chat.clone());
+        if is_new && !quiet && self.settings.requests == RequestNotices::Gentle {
+            self.wait(now, key);
+            return Vec::new();
+        }
+        self.show_again(now, &key)
     }
 
     /// A message that is told of was edited or taken back.
@@ -397,6 +409,7 @@ impl Desk {
             Key::Anything => Some(render::anything(words, self.untold(now))),
             Key::Chat(url) => render::chat(words, detail, url, self.chats.get(url)?),
             Key::Request(url) => Some(render::request(words, detail, url, self.chats.get(url)?)),
+            Key::Door(url) => render::door(words, detail, url, &self.chats.get(url)?.name, &self.doors.waiting(url)),
             Key::Missed(id) => Some(render::missed(words, detail, self.missed.get(id)?)),
         }
     }
@@ -404,7 +417,7 @@ impl Desk {
     fn show(&mut self, now: i64, key: &Key, is_new: bool) -> Vec<Action> {
         let Some(notice) = self.render(now, key) else { return Vec::new() };
         let rested = self.sounded_at.is_none_or(|at| now - at >= SOUND_REST_MS || now < at);
-        let sounds = is_new && self.settings.sound && rested && !matches!(key, Key::Request(_));
+        let sounds = is_new && self.settings.sound && rested && !matches!(key, Key::Request(_) | Key::Door(_));
         if sounds {
             self.sounded_at = Some(now);
         }
@@ -452,11 +465,6 @@ impl Desk {
     }
 }
 
-/// Whether a message is one that somebody is told of.
-fn tells(message: &ChatMessage) -> bool {
-    !message.mine && !matches!(message.content, Content::System { .. })
-}
-
 fn is_missed(call: &PastCall) -> bool {
     call.outcome == CallOutcome::Missed && !call.seen
 }
@@ -464,7 +472,7 @@ fn is_missed(call: &PastCall) -> bool {
 fn chat_of(key: &Key) -> Option<String> {
     match key {
         Key::Chat(url) | Key::Request(url) => Some(url.clone()),
-        Key::Anything | Key::Missed(_) => None,
+        Key::Anything | Key::Missed(_) | Key::Door(_) => None,
     }
 }
 

@@ -4,7 +4,9 @@
 //! notices to show and to withdraw, and with the numbers of badge and tray. It never shows anything itself, and the
 //! time is an argument.
 
+mod chat;
 mod desk;
+mod doors;
 mod notice;
 mod plain;
 mod render;

@@ -13,6 +13,8 @@ pub enum Key {
     Request(String),
     /// A missed call.
     Missed(String),
+    /// Somebody came by a link into a group and waits for a yes.
+    Door(String),
 }
 
 /// How much a notice presses.

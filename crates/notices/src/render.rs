@@ -2,7 +2,7 @@
 
 use contract::{ChatMessage, Content, FileKind, NoticeDetail, PastCall};
 
-use crate::desk::Chat;
+use crate::chat::Chat;
 use crate::notice::{Button, Key, Notice, Urgency};
 use crate::plain::line;
 use crate::words::Words;
@@ -40,6 +40,19 @@ pub(crate) fn request(words: Words, detail: NoticeDetail, url: &str, chat: &Chat
     let body = if detail == NoticeDetail::Nothing { String::new() } else { line(&chat.name, TITLE_LIMIT) };
     let notice = quiet(words, Key::Request(url.to_owned()), words.request().to_owned(), body);
     Notice { urgency: Urgency::Low, ..notice }
+}
+
+/// People wait for a yes to come into a group. What they call themselves is vouched for.
+pub(crate) fn door(words: Words, detail: NoticeDetail, url: &str, group: &str, waiting: &[String]) -> Option<Notice> {
+    let newest = waiting.first()?;
+    let key = Key::Door(url.to_owned());
+    let notice = if detail == NoticeDetail::Nothing {
+        quiet(words, key, words.app().to_owned(), words.waits().to_owned())
+    } else {
+        let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+        quiet(words, key, line(group, TITLE_LIMIT), words.waiting(count, &line(newest, TITLE_LIMIT)))
+    };
+    Some(Notice { urgency: Urgency::Low, ..notice })
 }
 
 /// A missed call.

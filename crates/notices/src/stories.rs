@@ -1,5 +1,7 @@
 //! What a person sees of their messages on the desktop, told without one.
 
+mod doors;
+
 use std::collections::BTreeMap;
 
 use contract::{
@@ -112,7 +114,7 @@ impl Evening {
         let mut evening =
             Self { desk: Desk::new("en"), now: 1_000_000, shown: BTreeMap::new(), sounds: 0, badge: Badge::default() };
         let settings = Settings { notices, ..Settings::default() };
-        let actions = evening.desk.catch_up(evening.now, &settings, chats, &[]);
+        let actions = evening.desk.catch_up(evening.now, &settings, chats, &[], &[]);
         evening.follow(actions);
         evening
     }
@@ -466,7 +468,7 @@ fn after_missed_news_the_desktop_is_brought_to_what_is_so() {
     evening.gets(ben(1, 5, "Dinner?"));
     evening.gets(chat(CLEO, "Cleo", 1, Some(said(CLEO, 1, "hello"))));
     let now = evening.now;
-    let actions = evening.desk.catch_up(now, &Settings::default(), &[ben(0, 5, "Dinner?")], &[]);
+    let actions = evening.desk.catch_up(now, &Settings::default(), &[ben(0, 5, "Dinner?")], &[], &[]);
     evening.follow(actions);
     assert!(evening.shown.is_empty(), "one was read, the other is gone");
     assert_eq!(evening.badge.unread, 0);

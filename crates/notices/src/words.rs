@@ -69,6 +69,8 @@ words! {
     request: "Contact request", "طلب تواصل";
     /// Somebody called in vain.
     missed_call: "Missed call", "مكالمة فائتة";
+    /// Somebody waits at a group's door, of whom no more is told.
+    waits: "Somebody waits to come into a group", "هناك من ينتظر الدخول إلى مجموعة";
     /// Answers in words.
     reply: "Reply", "رد";
     /// Counts as read.
@@ -100,6 +102,18 @@ impl Words {
             (Language::Arabic, Count::Two) => "رسالتان جديدتان".to_owned(),
             (Language::Arabic, Count::Few) => format!("{n} رسائل جديدة"),
             (Language::Arabic, _) => format!("{n} رسالة جديدة"),
+        }
+    }
+
+    /// Who waits to come into a group, of so many.
+    pub fn waiting(self, n: u32, name: &str) -> String {
+        match (self.0, count(n)) {
+            (Language::English, Count::One) => format!("{name} waits for your yes"),
+            (Language::Arabic, Count::One) => format!("ينتظر {name} موافقتك"),
+            (Language::English, _) => format!("{n} people wait for your yes"),
+            (Language::Arabic, Count::Two) => "ينتظر شخصان موافقتك".to_owned(),
+            (Language::Arabic, Count::Few) => format!("ينتظر {n} أشخاص موافقتك"),
+            (Language::Arabic, _) => format!("ينتظر {n} شخصًا موافقتك"),
         }
     }
 
@@ -135,5 +149,7 @@ mod tests {
         assert_eq!(arabic.new_messages(3), "3 رسائل جديدة");
         assert_eq!(arabic.new_messages(11), "11 رسالة جديدة");
         assert_eq!(Words(Language::English).new_messages(2), "2 new messages");
+        assert_eq!(arabic.waiting(1, "إيفا"), "ينتظر إيفا موافقتك");
+        assert_eq!(arabic.waiting(4, "إيفا"), "ينتظر 4 أشخاص موافقتك");
     }
 }

@@ -16,7 +16,7 @@ use crate::calls::Call;
 use crate::home::{Home, State, now_ms, now_u64};
 use crate::objects::Follow;
 use crate::own::OwnStep;
-use crate::persons::{get_or_new, name_of};
+use crate::persons::{CALL_MISSED, get_or_new, name_of};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
 
@@ -58,6 +58,28 @@ pub(crate) struct Kept {
     relayed: Option<bool>,
     picture_codecs: BTreeSet<String>,
     verdict: CallVerdict,
+}
+
+/// Why somebody's call did not ring here, of which they heard no more than that it is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InVain {
+    /// There were as many calls as there can be.
+    AllLinesTaken,
+    /// They had just called as often as one may.
+    TooOften,
+    /// We called each other at the same moment, and nothing came of it.
+    Crossed,
+}
+
+impl InVain {
+    /// The stable code.
+    fn code(self) -> &'static str {
+        match self {
+            Self::AllLinesTaken => "lines-taken",
+            Self::TooOften => "too-often",
+            Self::Crossed => "crossed",
+        }
+    }
 }
 
 /// What another device of ours says.
@@ -221,11 +243,37 @@ impl Home {
             picture_codecs: gathered.as_ref().map(|gathered| gathered.picture_codecs.clone()).unwrap_or_default(),
             verdict: verdict(&samples),
         };
+        self.write_down(state, &kept, &samples);
+    }
+
+    /// Somebody called and it did not ring: they are missed all the same, but who calls again and again stands in
+    /// the book once a minute.
+    pub(crate) fn note_call_in_vain(&self, state: &mut State, user: &UserAddress, why: InVain) {
+        if !state.calls.attempts.may_be_noted(user.address().as_str(), now_u64()) {
+            return;
+        }
+        let kept = Kept {
+            user: user.clone(),
+            incoming: true,
+            begun_at: now_ms(),
+            seconds: 0,
+            outcome: CallOutcome::Missed,
+            reason: why.code().to_owned(),
+            seen: false,
+            relayed: None,
+            picture_codecs: BTreeSet::new(),
+            verdict: CallVerdict::default(),
+        };
+        self.write_down(state, &kept, &[]);
+        self.call_line(state, user, CALL_MISSED, 0);
+    }
+
+    fn write_down(&self, state: &mut State, kept: &Kept, samples: &[Sample]) {
         // Two calls may end in the same millisecond.
-        let id = format!("{now}-{}", state.take_id());
+        let id = format!("{}-{}", now_ms(), state.take_id());
         let Ok(store) = state.store() else { return };
         let noted = store.write(|tx| {
-            let missed = keep(tx, &id, &kept, &samples)?;
+            let missed = keep(tx, &id, kept, samples)?;
             Ok::<_, Failure>((kept.told(tx, &id)?, missed))
         });
         match noted {

@@ -48,7 +48,10 @@ impl Home {
             let mut state = self.state();
             let me = state.me()?.record.user.clone();
             match state.calls.outgoing_to(user) {
-                Some(_) => standing(&me, user),
+                Some(call) => {
+                    call.crossed = true;
+                    standing(&me, user)
+                }
                 None => Crossing::None,
             }
         };

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use contract::ContactState;
 use message::{Address, Code, Message, MessageType, Response};
 use policy::Contact;
+use seal::parcel;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ChildRow, ChildState, Tx};
+use sync::bundle;
 
 use crate::circle::{self, Circle};
 use crate::commits::After;
@@ -24,9 +26,7 @@ use crate::sending::{
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{
-    behind, brought, bundles, chat, commits, comparing, doors, gate, histories, leases, linking, own, parcel, persons,
-};
+use crate::{behind, brought, chat, commits, comparing, doors, gate, histories, leases, linking, own, persons};
 
 /// Sealed messages of one object that may wait for the check of their sender.
 const HELD_LIMIT: usize = 256;
@@ -301,20 +301,21 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         }
         seal::What::Proposal => return Ok(vec![Follow::Reconcile(url)]),
     };
-    let inner = bundles::read(&plaintext, &url)?;
-    let hands_over = matches!(&inner, bundles::Sealed::One(one) if leases::is_hand_over(one));
+    let inner = bundle::read(&plaintext, &url)?;
+    let hands_over = matches!(&inner, bundle::Sealed::One(one) if leases::is_hand_over(one));
     let mut follow = match (known, inner) {
-        (Some(object), bundles::Sealed::One(one))
+        (Some(object), bundle::Sealed::One(one))
             if matches!(object.standing, Standing::Copied) || gate::may_be_judged_again(&object, &one) =>
         {
             first_word(tx, me, policy, Some(object), &url, &author, &one, now)?
         }
-        (Some(_), bundles::Sealed::One(one)) => on_inner(tx, me, &url, &author, one, now)?,
-        (None, bundles::Sealed::One(one)) => first_word(tx, me, policy, None, &url, &author, &one, now)?,
-        (Some(object), bundles::Sealed::Many(children, refused)) if !matches!(object.standing, Standing::Copied) => {
+        (Some(_), bundle::Sealed::One(one)) => on_inner(tx, me, &url, &author, one, now)?,
+        (None, bundle::Sealed::One(one)) => first_word(tx, me, policy, None, &url, &author, &one, now)?,
+        (Some(object), bundle::Sealed::Many(children, refused)) if !matches!(object.standing, Standing::Copied) => {
+            let refused = refused.into_iter().map(Failure::from).collect();
             on_bundle(tx, me, &url, &author, &children, refused, now)?
         }
-        (_, bundles::Sealed::Many(..)) => {
+        (_, bundle::Sealed::Many(..)) => {
             return Err(Failure::new("unknown-object", "a message before its introduction"));
         }
     };

@@ -11,12 +11,12 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use message::{Address, Code, Domain, MessageType};
+use seal::parcel;
 use serde_json::json;
 use store::{ChildState, OutboxRow, Tx};
 
 use crate::home::{Home, State, body, now_ms};
 use crate::objects::Follow;
-use crate::parcel;
 use crate::trouble::{Failure, Outcome};
 
 /// Rows that are looked at in one go.

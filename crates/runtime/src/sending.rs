@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use message::{Address, Message, MessageType, UserAddress};
+use seal::parcel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{OutboxRow, Tx};
+use sync::bundle::{self, BUNDLE_BYTES, BUNDLE_LIMIT};
 
-use crate::bundles::{self, BUNDLE_BYTES, BUNDLE_LIMIT};
 use crate::home::{Ready, body};
 use crate::members::{Named, tag_of};
 use crate::objects::Follow;
+use crate::persons;
 use crate::records::{ChildValue, Member, Object, Person, Side, kind};
 use crate::trouble::{Failure, Outcome};
-use crate::{parcel, persons};
 use contract::TrustMark;
 
 /// What stands in [`OutboxRow::kind`] of what goes to the other side; the rest goes to our own devices.
@@ -161,7 +162,7 @@ pub(crate) fn seal_children(
         };
         let fitting = inner[begin..].iter().take(BUNDLE_LIMIT).take_while(fits).count().max(1);
         let end = begin + fitting;
-        seal_for(tx, me, object, &bundles::write(&inner[begin..end]), &children[begin..end], &|_| true)?;
+        seal_for(tx, me, object, &bundle::write(&inner[begin..end]), &children[begin..end], &|_| true)?;
         begin = end;
     }
     Ok(())

@@ -10,17 +10,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use message::{Address, Code, Message, MessageType, Response};
+use seal::parcel;
 use serde_json::Value;
 use store::Tx;
+use sync::bundle::BUNDLE_LIMIT;
 
-use crate::bundles::BUNDLE_LIMIT;
 use crate::commits::After;
 use crate::home::{Home, Ready, State, now_ms};
 use crate::inbox::{self, Taken};
+use crate::linking;
 use crate::objects::{Follow, Written, child_of, refusal, write_children, written};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
-use crate::{linking, parcel};
 
 #[cfg(test)]
 mod tests;
@@ -193,7 +194,7 @@ impl Home {
         for (request, (_, bytes)) in sealed.iter().enumerate() {
             match parcel::split(bytes) {
                 Ok(parts) => parcels.extend(parts.into_iter().map(|bytes| Parcel { request, bytes })),
-                Err(failure) => answers.sealed[request] = inbox::acknowledged(&failure),
+                Err(error) => answers.sealed[request] = inbox::acknowledged(&error.into()),
             }
         }
         self.take_and_write(state, &parcels, &wishes(&children), &mut answers);

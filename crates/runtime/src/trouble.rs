@@ -40,6 +40,18 @@ impl From<store::StoreError> for Failure {
     }
 }
 
+impl From<seal::parcel::NoParcels> for Failure {
+    fn from(error: seal::parcel::NoParcels) -> Self {
+        Self::new("malformed", error)
+    }
+}
+
+impl From<sync::bundle::BundleError> for Failure {
+    fn from(error: sync::bundle::BundleError) -> Self {
+        Self::new("malformed", error)
+    }
+}
+
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         ApiError { code: failure.code, detail: failure.detail }

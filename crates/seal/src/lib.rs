@@ -34,6 +34,7 @@ mod member;
 mod membership;
 mod note;
 mod open;
+pub mod parcel;
 mod peek;
 mod provider;
 mod rejoin;

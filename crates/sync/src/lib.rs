@@ -11,6 +11,7 @@
 
 mod attribute;
 mod author;
+pub mod bundle;
 mod change;
 mod children;
 mod document;

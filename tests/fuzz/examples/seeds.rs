@@ -250,7 +250,17 @@ fn groups() {
     seed("mls", "peek-welcome", [kind(0), invitation.welcome.clone()].concat());
     seed("mls", "key-package", [kind(1), package].concat());
     seed("mls", "welcome", [kind(2), invitation.welcome].concat());
-    seed("mls", "open", [kind(3), text].concat());
+    seed("mls", "open", [kind(3), text.clone()].concat());
+    let parcels = [seal::parcel::pack(&text, Some(b"here")), text.clone(), text];
+    let inner = |number: u8| {
+        let place = r#""from":"user://a.localhost/ana","to":"comm://a.localhost/one/children/""#;
+        format!(r#"{{"id":0,"type":"create",{place},"body":{number}}}"#)
+    };
+    // Of four kinds of input the first and the last.
+    seed("parcels", "together", [vec![0; 4], seal::parcel::join(&parcels)].concat());
+    seed("parcels", "changed", [vec![0, 0, 0, 0xA0], vec![1, 40, 0, 3, 1, 90, 0, 255]].concat());
+    seed("parcels", "one", [vec![0xFF; 4], inner(1).into_bytes()].concat());
+    seed("parcels", "bundle", [vec![0xFF; 4], format!("[{},{}]", inner(1), inner(2)).into_bytes()].concat());
     for number in 4..7 {
         seed("mls", &format!("changed-{number}"), [kind(number), vec![1, 40, 0, 3, 1, 90, 0, 255]].concat());
     }
@@ -272,6 +282,8 @@ fn calls() {
     let parameters = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
     let h264 = format!("m=video 9 UDP/TLS/RTP/SAVPF 102\r\na=rtpmap:102 H264/90000\r\na=fmtp:102 {parameters}\r\n");
     seed("sdp", "h264", format!("{sdp}{h264}"));
+    seed("sdp", "screen", format!("{sdp}{video}{h264}a=ssrc:7 cname:x\r\n"));
+    seed("screen", "bytes", [[2, 9, 0].as_slice(), &[1, 96, 1, 102, 0], &[255; 24], sdp.as_bytes()].concat());
     h264_packets();
     seed("candidate", "line", candidate);
     let json = json!({ "candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "abcd" });

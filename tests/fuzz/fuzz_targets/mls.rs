@@ -48,7 +48,7 @@ impl World {
             let invitation = invite(&ana.vault, &ana.device, &group, &package, &mut |_| Ok(())).expect("an invitation");
             invitation.welcome
         };
-        create(&ana.vault, &ana.device, &group).expect("a group");
+        create(&ana.vault, &ana.device, &group, 0).expect("a group");
         let welcome = invited(&ben);
         let pending = inspect_welcome(&ben.vault, &ben.device, &welcome).expect("a welcome");
         pending.join(&ben.vault, &mut |_| Ok(())).expect("a member");

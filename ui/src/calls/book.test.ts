@@ -61,6 +61,15 @@ describe('the history of calls', () => {
     expect(await shown('past-call-code')).toBeVisible();
   });
 
+  it('says why a missed call did not ring', async () => {
+    const { shell, user } = await show();
+    shell.world.book[0]!.call.reason = 'lines-taken';
+    await user.click(await shown('nav-calls'));
+    await shown('call-book');
+    await user.click(screen.getAllByTestId('past-call')[0]!);
+    expect(await shown('past-call-why')).toHaveTextContent('you were in as many calls as there can be');
+  });
+
   it('forgets a call', async () => {
     const { user } = await show();
     await user.click(await shown('nav-calls'));

@@ -14,6 +14,20 @@ async function inTheCall() {
 const muted = async (shell: { asked: unknown[] }) => shell.asked.filter((one) => (one as { ask: string }).ask === 'call.mute').map((one) => (one as { input: { muted: boolean } }).input.muted);
 
 describe('the small window', () => {
+  it('can be switched off for good, and the choice is taken back if it could not be kept', async () => {
+    const { shell, user } = await show('', '#/settings/sound');
+    const box = await shown('sound-small-window');
+    expect(box).toBeChecked();
+    await user.click(box);
+    await waitFor(() => expect(shell.asked).toContainEqual(expect.objectContaining({ ask: 'settings.set', input: expect.objectContaining({ smallWindow: false, theme: 'system' }) })));
+    expect(shell.world.settings.smallWindow).toBe(false);
+    expect(box).not.toBeChecked();
+    shell.world.refuse['settings.set'] = { code: 'store', detail: '' };
+    await user.click(box);
+    expect(await shown('settings-trouble')).toBeInTheDocument();
+    expect(box).not.toBeChecked();
+  });
+
   it('shows who one speaks with, mutes, and leads back to the call', async () => {
     const { shell, user } = await show('seen', '#/small');
     const front = vi.fn();

@@ -7,7 +7,7 @@ export type Theme = 'light' | 'dark' | 'contrast';
 export const THEMES = ['system', 'light', 'dark', 'contrast'] as const;
 export const TEXT_SIZES = { least: 100, most: 200, step: 10 } as const;
 
-const DEFAULTS: Values = { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true, linkPreviews: 'ask', notices: { on: true, detail: 'name-and-text', sound: true, requests: 'gentle', missedCalls: true } };
+const DEFAULTS: Values = { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true, linkPreviews: 'ask', smallWindow: true, notices: { on: true, detail: 'name-and-text', sound: true, requests: 'gentle', missedCalls: true } };
 
 export class Settings {
   values = $state<Values>(DEFAULTS);

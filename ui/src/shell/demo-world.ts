@@ -140,7 +140,7 @@ export function sampleWorld(now: number = Date.now()): DemoWorld {
       turn: 0, stage: 'ready', protection: 'keyring', keyringTrouble: null, suggestedDomain: 'a.localhost', version: '0.1.0', online: true, passphraseRequired: false,
       profile: { user: 'ana@a.localhost', name: 'Ana Silva', vouchedBy: 'a.localhost' },
     },
-    settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true, linkPreviews: 'ask', notices: { on: true, detail: 'name-and-text', sound: true, requests: 'gentle', missedCalls: true } },
+    settings: { theme: 'system', language: 'system', textPercent: 100, readReceipts: true, typing: true, linkPreviews: 'ask', smallWindow: true, notices: { on: true, detail: 'name-and-text', sound: true, requests: 'gentle', missedCalls: true } },
     chats, messages, people,
     modules: [
       moduleOf('a.localhost', 'protocolstub', 'running'),

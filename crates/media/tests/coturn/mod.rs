@@ -15,7 +15,8 @@ use sha1::Sha1;
 use tempfile::TempDir;
 use transport::{Net, NetConfig};
 
-const SECRET: &str = "a secret of the node and its relay";
+/// What it shares with Nodes.
+pub const SECRET: &str = "a secret of the node and its relay";
 /// What its certificate names.
 pub const NAME: &str = "relay.localhost";
 pub const PORT: u16 = 3478;

@@ -31,6 +31,7 @@ pub const CREDENTIAL_LIFE_S: i64 = 12 * 3_600;
 pub struct Relays {
     uris: Vec<String>,
     secret: hmac::Key,
+    life_s: i64,
 }
 
 /// Why a domain cannot have such relays.
@@ -57,7 +58,13 @@ impl Relays {
         if secret.len() < SECRET_BYTES {
             return Err(RelaysError::Secret);
         }
-        Ok(Self { uris, secret: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret) })
+        let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
+        Ok(Self { uris, secret, life_s: CREDENTIAL_LIFE_S })
+    }
+
+    /// The same with credentials that are good for so many seconds, and never longer than usual.
+    pub fn good_for(self, seconds: u32) -> Self {
+        Self { life_s: i64::from(seconds).min(CREDENTIAL_LIFE_S), ..self }
     }
 
     /// A user name and its password, good until `until_s` (Unix seconds).
@@ -102,9 +109,9 @@ impl Exchange {
             return Ok(());
         }
         let word: String = word.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (username, credential) = relays.credential(now_ms / 1_000 + CREDENTIAL_LIFE_S, &word);
+        let (username, credential) = relays.credential(now_ms / 1_000 + relays.life_s, &word);
         let given = serde_json::json!({
-            "uris": relays.uris, "username": username, "credential": credential, "ttl": CREDENTIAL_LIFE_S,
+            "uris": relays.uris, "username": username, "credential": credential, "ttl": relays.life_s,
         });
         self.answer(id, message, &Response::ok(given));
         Ok(())

@@ -145,7 +145,7 @@ impl Party {
         }
         let sealed = |row: &store::OutboxRow| {
             let bytes = keys::from_b64url(&row.message).unwrap();
-            crate::parcel::unpack(&bytes).0.to_vec()
+            seal::parcel::unpack(&bytes).0.to_vec()
         };
         rows.iter().map(sealed).collect()
     }

@@ -7,6 +7,7 @@ use contract::{CallStage, News};
 use media::{DeviceState, Direction};
 use message::{Address, UserAddress};
 
+use crate::call_book::InVain;
 use crate::calls::word::CallWord;
 use crate::calls::{Call, close, percent};
 use crate::home::{Home, State, now_ms, now_u64};
@@ -113,6 +114,10 @@ impl Home {
         self.rooms.tasks.start("media close", close(call.media.take()));
         let CallState::Ended(ended) = call.machine.state() else { return };
         self.note_past_call(state, &call, ended);
+        if call.crossed && ended.spoke_ms.is_none() {
+            // Nothing came of either call, and they did call.
+            self.note_call_in_vain(state, &call.user, InVain::Crossed);
+        }
         let spoke = ended.spoke_ms.map(|ms| ms / 1000);
         let seconds = i32::try_from(spoke.unwrap_or(0)).unwrap_or(i32::MAX);
         call.view.stage = CallStage::Ended { reason: ended.code.clone(), seconds };
@@ -123,14 +128,18 @@ impl Home {
             (None, true) => CALL_MISSED,
             (None, false) => "call-unanswered",
         };
-        if let Some(chat) = self.chat_with(state, &call.user) {
-            let (home, seconds) = (self.clone(), seconds.to_string());
-            self.rooms.tasks.start("call line", async move {
-                if let Err(failure) = home.system_line(&chat, line, &[("detail", &seconds)]) {
-                    tracing::info!(code = failure.code, "the call was not noted");
-                }
-            });
-        }
+        self.call_line(state, &call.user, line, seconds);
+    }
+
+    /// Says in the conversation with somebody that there was a call.
+    pub(crate) fn call_line(&self, state: &mut State, user: &UserAddress, line: &'static str, seconds: i32) {
+        let Some(chat) = self.chat_with(state, user) else { return };
+        let (home, seconds) = (self.clone(), seconds.to_string());
+        self.rooms.tasks.start("call line", async move {
+            if let Err(failure) = home.system_line(&chat, line, &[("detail", &seconds)]) {
+                tracing::info!(code = failure.code, "the call was not noted");
+            }
+        });
     }
 
     pub(super) fn show_device(&self, url: &Address, direction: Direction, device: DeviceState) {

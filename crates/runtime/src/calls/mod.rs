@@ -34,7 +34,7 @@ const TALKS_LIMIT: usize = 2;
 pub(crate) struct Calls {
     pub(crate) list: Vec<Call>,
     made: u64,
-    attempts: Attempts,
+    pub(crate) attempts: Attempts,
     joints: joint::Joints,
     /// What of our screen can be shown.
     pub(crate) sharing: crate::sharing::Sharing,
@@ -56,6 +56,8 @@ pub(crate) struct Call {
     tone: Option<TonePlayer>,
     /// Both called at once and the other side's offer stands.
     pub(crate) gave_way: bool,
+    /// The other side called as well, and one of the two offers was given up.
+    pub(crate) crossed: bool,
     /// Counts the media of this call; what an earlier one says is past.
     pub(crate) round: u32,
     /// What the two read to each other, as it comes about.
@@ -94,6 +96,7 @@ impl Call {
             media: None,
             tone: None,
             gave_way: false,
+            crossed: false,
             round: 0,
             spoken: Default::default(),
             echo: false,

@@ -9,6 +9,7 @@ use message::{Address, Message, MessageType};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::call_book::InVain;
 use crate::calls::joint::Coming;
 use crate::calls::{Call, new_view};
 use crate::glare::GLARE;
@@ -143,19 +144,20 @@ impl Home {
         self.end_echo(state);
         self.end_sound_test(state);
         let contact = state.policy.rules().contacts.get(&user) == Some(&policy::Contact::Accepted);
-        let refused = if answered {
-            false
+        let in_vain = if answered {
+            None
         } else if state.calls.is_full() {
-            true
+            Some(InVain::AllLinesTaken)
         } else if !state.calls.attempts.may_ring(user.address().as_str(), contact, now_u64()) {
             tracing::info!("somebody calls again and again; it does not ring");
-            true
+            Some(InVain::TooOften)
         } else {
-            false
+            None
         };
-        if refused {
+        if let Some(why) = in_vain {
             self.forget_joint(state, joint.as_ref());
             self.say_bye(url.clone(), ByeReason::Busy);
+            self.note_call_in_vain(state, &user, why);
             return;
         }
         self.use_sound_soon();

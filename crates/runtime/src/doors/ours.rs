@@ -273,6 +273,7 @@ impl Home {
             Ok::<_, Failure>((link.view(tx, now)?, follow))
         })?;
         self.follow_up(state, follow);
+        self.tell(News::GroupInvite(view.clone()));
         Ok(view)
     }
 

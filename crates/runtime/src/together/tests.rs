@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use store::ChildState;
+use sync::bundle;
 
 use super::*;
 use crate::behind::tests::{Party, ana_and_ben, chat, commits};
-use crate::bundles;
 use crate::sending::{child_message, get_object, own_tag, sealing};
 
 /// Writes in one moment; what became of each.
@@ -140,7 +140,7 @@ fn a_bad_child_in_a_bundle_is_refused_alone_and_counted() {
             let id = |seq: u64| format!("{}/children/{tag}-{seq}", chat());
             let child = |id: String, seq: u64| child_message(&ana.me, &object, &id, seq, now_ms(), &text("words"));
             let inner = [child(id(1), 1)?, child(id(7), 2)?, child(id(2), 2)?, child(id(0), 0)?, child(id(3), 3)?];
-            let bundle = bundles::write(&inner);
+            let bundle = bundle::write(&inner);
             let sealed = seal::seal(tx, &ana.me.device, &object.group()?, bundle.as_bytes()).map_err(sealing)?;
             crate::sending::queue_to_all(tx, &object, &sealed)
         })

@@ -11,22 +11,22 @@ use tokio::sync::broadcast;
 use crate::common::Stage;
 
 /// The desktop of one device, with nobody looking at the window.
-struct Desktop {
+pub(crate) struct Desktop {
     desk: Desk,
     news: broadcast::Receiver<News>,
-    shown: BTreeSet<Key>,
+    pub(crate) shown: BTreeSet<Key>,
     words: String,
     /// What was told of, shown or not.
     heard: Vec<String>,
 }
 
 impl Desktop {
-    async fn of(person: &Person) -> Self {
+    pub(crate) async fn of(person: &Person) -> Self {
         let news = person.app().hear();
         let mut desk = Desk::new("en");
         let settings: Settings = person.ask(Question::SettingsGet).await.unwrap();
         let chats: Vec<ChatSummary> = person.ask(Question::ChatList).await.unwrap();
-        desk.catch_up(clock::now_ms(), &settings, &chats, &[]);
+        desk.catch_up(clock::now_ms(), &settings, &chats, &[], &[]);
         Self { desk, news, shown: BTreeSet::new(), words: String::new(), heard: Vec::new() }
     }
 
@@ -53,7 +53,7 @@ impl Desktop {
     }
 
     /// Goes on until the desktop is as wanted.
-    async fn becomes(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) {
+    pub(crate) async fn becomes(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) {
         let come = async {
             while !wanted(self) {
                 let wake = tokio::time::sleep(std::time::Duration::from_millis(50));

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::common::Stage;
 use crate::voices;
-use contract::{CallFigures, CallStage, CallView, ChatSummary, News, Question, SoundChoice, SoundView, VoiceSwitches};
+use contract::{
+    CallFigures, CallStage, CallView, ChatSummary, News, PastCalls, Question, Settings, SoundChoice, SoundView,
+    VoiceSwitches,
+};
 use lab::Person;
 use lab::person::Setup;
 use media::{Microphone, Speaker};
@@ -111,10 +114,17 @@ async fn whoever_calls_again_and_again_soon_hears_that_it_is_busy() {
         assert_eq!(why_it_ended(&mut stage.ana).await, "hung-up");
         stage.ben.is_in_no_call().await;
     }
-    let _: CallView = stage.ana.ask(start()).await.unwrap();
-    assert_eq!(why_it_ended(&mut stage.ana).await, "busy");
-    let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
-    assert!(calls.is_empty(), "it did not ring");
+    for _ in 0..2 {
+        let _: CallView = stage.ana.ask(start()).await.unwrap();
+        assert_eq!(why_it_ended(&mut stage.ana).await, "busy");
+        let calls: Vec<CallView> = stage.ben.ask(Question::CallList).await.unwrap();
+        assert!(calls.is_empty(), "it did not ring");
+    }
+    // Those that did not ring are one missed call in his history.
+    let book: PastCalls = stage.ben.ask(Question::CallBook { missed: true, before: None }).await.unwrap();
+    let often: Vec<bool> = book.calls.iter().map(|call| call.reason == "too-often").collect();
+    assert_eq!(often, [true, false, false, false], "the newest, beside the three that rang");
+    assert_eq!(book.missed, 4);
     stage.close().await;
 }
 
@@ -148,6 +158,8 @@ async fn two_who_call_each_other_at_once_are_in_one_call() {
     stage.ben.ask::<Value>(Question::CallHangup { call: from_ben.call }).await.unwrap();
     for person in [&stage.ana, &stage.ben] {
         person.is_in_no_call().await;
+        let book: PastCalls = person.ask(Question::CallBook { missed: false, before: None }).await.unwrap();
+        assert_eq!((book.calls.len(), book.missed), (1, 0), "the offer that was given up is nobody's missed call");
     }
     stage.close().await;
 }
@@ -203,17 +215,22 @@ async fn who_tries_the_echo_is_not_busy_for_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_to_the_voice_is_as_it_was_set_after_a_restart() {
+async fn what_was_set_for_calls_is_so_after_a_restart() {
     let mut stage = Stage::strangers().await;
     let before: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
     assert!(before.switches.echo_cancellation && before.switches.noise_suppression && before.switches.gain_control);
     assert!(before.fixed, "the story says what her microphone is");
     let wanted = VoiceSwitches { noise_suppression: false, ..before.switches };
     stage.ana.ask::<SoundView>(Question::SoundSwitch(wanted)).await.unwrap();
+    let settings: Settings = stage.ana.ask(Question::SettingsGet).await.unwrap();
+    assert!(settings.small_window, "there is one at first");
+    let settings = Settings { small_window: false, ..settings };
+    let _: Settings = stage.ana.ask(Question::SettingsSet(settings.clone())).await.unwrap();
     stage.ana.close().await;
     stage.ana.open().await;
     let after: SoundView = stage.ana.ask(Question::SoundGet).await.unwrap();
     assert_eq!(after.switches, wanted);
+    assert_eq!(stage.ana.ask::<Settings>(Question::SettingsGet).await.unwrap(), settings);
     let nowhere = SoundChoice { microphone: Some("pulseaudio:taken-out".into()), ..after.choice };
     let refused = stage.ana.ask::<SoundView>(Question::SoundChoose(nowhere)).await.unwrap_err();
     assert_eq!(refused.code, "no-such-device");

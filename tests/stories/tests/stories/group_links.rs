@@ -1,15 +1,20 @@
 //! Somebody nobody in a group knows comes in by a link, at once or after a yes, and only while the link holds.
 
+use std::time::Duration;
+
 use contract::{
     GroupDone, GroupGuestState, GroupInvite, GroupInviteState, GroupJoining, GroupJoiningState, GroupOffer, GroupRole,
     Question,
 };
 use lab::Person;
+use notices::Key;
 use serde_json::Value;
 
+use crate::desktops::Desktop;
 use crate::group_chat::{ANA, BEN, CLEO, DAN, Stage, allows_all, group, reads_all, sees, sees_group, sees_people};
 
 const EVA: &str = "eva@c.localhost";
+const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn makes(person: &Person, chat: &str, uses: Option<u32>, approval: bool) -> GroupInvite {
     person.ask(Question::GroupInviteMake { chat: chat.into(), hours: 24, uses, approval }).await.unwrap()
@@ -115,6 +120,7 @@ async fn an_admin_says_yes_or_no_to_each_who_comes_and_a_link_that_is_over_says_
 
     // Ben's device does not write the group; it asks the one that does.
     let link = makes(&stage.ben, &chat, None, true).await;
+    let mut desktop = Desktop::of(&stage.ben).await;
     let mut eva = eva(&stage).await;
     asks(&eva, &link.link).await;
     sees_joining(&eva, GroupJoiningState::Waits).await;
@@ -133,10 +139,13 @@ async fn an_admin_says_yes_or_no_to_each_who_comes_and_a_link_that_is_over_says_
                 .then_some(())
         })
         .await;
+    let door = Key::Door(chat.clone());
+    desktop.becomes("Ben's desktop tells of her", |desktop| desktop.shown.contains(&door)).await;
     assert_eq!(group(&stage.ben, &chat).await.people.len(), 3, "nobody is in before the yes");
     let answer = |user: &str, yes| Question::GroupInviteAnswer { id: id.clone(), user: user.into(), yes };
     let seen: GroupInvite = stage.ben.ask(answer(EVA, true)).await.unwrap();
     assert_eq!((seen.used, seen.came[0].state), (1, GroupGuestState::In));
+    desktop.becomes("who was answered goes from it", |desktop| !desktop.shown.contains(&door)).await;
     assert_eq!(stage.ben.ask::<Value>(answer(EVA, true)).await.unwrap_err().code, "no-request");
     for person in [&stage.ana, &stage.ben, &eva] {
         sees_people(person, &chat, &[ANA, BEN, CLEO, EVA]).await;
@@ -158,6 +167,34 @@ async fn an_admin_says_yes_or_no_to_each_who_comes_and_a_link_that_is_over_says_
     let told = sees_joining(&stage.dan, GroupJoiningState::Refused).await;
     assert_eq!(told.code.as_deref(), Some("invite-revoked"));
     assert_eq!(group(&stage.ana, &chat).await.people.len(), 4);
+    eva.close().await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_whose_time_is_over_lets_nobody_in_and_says_so() {
+    let mut stage = Stage::friends_of_ana().await;
+    let _agreeing = stage.agree();
+    tokio::spawn(allows_all(stage.ana.app()));
+    let chat = stage.choir().await;
+    sees_people(&stage.ana, &chat, &[ANA, BEN, CLEO]).await;
+    let link = makes(&stage.ana, &chat, None, false).await;
+    let mut eva = eva(&stage).await;
+    let offer: GroupOffer = eva.ask(Question::GroupOffer { link: link.link.clone() }).await.unwrap();
+    assert_eq!((offer.name.as_str(), offer.until), ("Choir", link.until));
+
+    lab::later(HOUR * 23);
+    assert!(eva.ask::<GroupOffer>(Question::GroupOffer { link: link.link.clone() }).await.is_ok(), "an hour is left");
+    lab::later(HOUR * 24 + Duration::from_secs(60));
+
+    // Whoever comes now reads it in the link itself, and asks nobody.
+    for question in [Question::GroupOffer { link: link.link.clone() }, Question::GroupAsk { link: link.link.clone() }] {
+        assert_eq!(eva.ask::<Value>(question).await.unwrap_err().code, "invite-expired");
+    }
+    assert_eq!(eva.ask::<Vec<GroupJoining>>(Question::GroupJoining).await.unwrap(), []);
+    let seen = &invites(&stage.ana, &chat).await[0];
+    assert_eq!((seen.state, seen.used, seen.link.as_str()), (GroupInviteState::Expired, 0, ""));
+    assert_eq!(group(&stage.ana, &chat).await.people.len(), 3);
     eva.close().await;
     stage.close().await;
 }

@@ -7,6 +7,8 @@ mod blocked;
 mod chatting;
 mod common;
 mod comparing;
+#[path = "../../../../crates/media/tests/coturn/mod.rs"]
+mod coturn;
 mod desktops;
 mod devices;
 #[cfg(unix)]
@@ -32,6 +34,7 @@ mod processes;
 mod protocol_on_the_fly;
 mod quiet_logs;
 mod recovery;
+mod relayed;
 mod resetting;
 mod seeing;
 mod several_calls;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use contract::{CallHold, CallStage, CallView, ChatSummary, ContactState, JointPlace, Question};
+use contract::{
+    CallDetails, CallHold, CallOutcome, CallStage, CallView, ChatSummary, ContactState, Content, JointPlace, PastCall,
+    PastCalls, Question,
+};
 use lab::person::Setup;
 use lab::{Domain, Person};
 use node::Wire;
@@ -183,6 +186,33 @@ async fn one_may_call_somebody_else_while_a_call_rests_and_a_third_caller_hears_
     dan.sees_contact(ANA, ContactState::Accepted).await;
     calls(&dan, ANA).await;
     assert_eq!(dan.hears_end_of_call().await, "busy");
+
+    // Ana saw nothing of it meanwhile; it stands in her history as a missed call, and in their conversation.
+    let missed = async || {
+        let book: PastCalls = stage.ana.ask(Question::CallBook { missed: true, before: None }).await.unwrap();
+        assert_eq!(book.missed as usize, book.calls.len());
+        book.calls
+    };
+    let [call] = <[PastCall; 1]>::try_from(missed().await).unwrap();
+    assert_eq!((call.user.as_str(), call.outcome, call.incoming), ("dan@a.localhost", CallOutcome::Missed, true));
+    assert_eq!((call.reason.as_str(), call.name.as_str()), ("lines-taken", "Dan"));
+    let details: CallDetails = stage.ana.ask(Question::CallLook { id: call.id.clone() }).await.unwrap();
+    assert_eq!(details.call, call);
+    let is_missed =
+        |one: &contract::ChatMessage| matches!(&one.content, Content::System { code, .. } if code == "call-missed");
+    stage
+        .ana
+        .until("a line about it", async |ana| {
+            let chats: Vec<ChatSummary> = ana.ask(Question::ChatList).await.unwrap();
+            let chat = chats.into_iter().find(|chat| chat.user == "dan@a.localhost")?.chat;
+            let view: contract::ChatView = ana.ask(Question::ChatOpen { chat }).await.unwrap();
+            view.messages.iter().any(is_missed).then_some(())
+        })
+        .await;
+    // However often he tries now, it is one missed call.
+    calls(&dan, ANA).await;
+    assert_eq!(dan.hears_end_of_call().await, "busy");
+    assert_eq!(missed().await, [call]);
     dan.close().await;
     stage.close().await;
 }

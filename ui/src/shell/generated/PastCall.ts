@@ -35,7 +35,8 @@ seconds: number,
  */
 outcome: CallOutcome, 
 /**
- * Why it ended, as the stable code: `hung-up`, `failed-securing-timed-out` ….
+ * Why it ended, as the stable code: `hung-up`, `failed-securing-timed-out` …; of a missed call that did not ring,
+ * why: `lines-taken`, `too-often`, `crossed`.
  */
 reason: string, 
 /**

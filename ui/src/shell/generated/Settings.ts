@@ -31,6 +31,10 @@ typing: boolean,
  */
 linkPreviews: LinkPreviews, 
 /**
+ * Whether a call has a small window above all others while one works elsewhere.
+ */
+smallWindow: boolean, 
+/**
  * What this device's desktop is shown.
  */
 notices: NoticeSettings, };

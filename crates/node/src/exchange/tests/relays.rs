@@ -21,6 +21,11 @@ fn the_relays_are_for_the_people_of_the_domain_alone() {
     let again = world.ask(ana.session, MessageType::Read, &ana.address, RELAY, &json!({}));
     assert_ne!(given["value"]["username"], again["value"]["username"]);
 
+    let short = Relays::new(vec!["turns:turn.a.localhost".into()], b"a secret of sixteen").unwrap().good_for(20);
+    world.exchange.relays = Some(short);
+    let given = world.ask(ana.session, MessageType::Read, &ana.address, RELAY, &json!({}));
+    assert_eq!(given["value"]["ttl"], 20);
+
     let visitor = world.visitor();
     let refused = world.ask(visitor.0, MessageType::Read, &visitor.1.clone(), RELAY, &json!({}));
     assert_eq!(refused["code"], 403);

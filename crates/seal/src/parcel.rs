@@ -3,8 +3,6 @@
 //!
 //! A Node takes a body with nothing beside `sealed`, and sees one piece of bytes.
 
-use crate::trouble::{Failure, Outcome};
-
 /// Begins a parcel; an MLS message begins with its version, 0 and 1 (RFC 9420, section 6).
 const MARK: u8 = 0xF7;
 
@@ -12,10 +10,15 @@ const MARK: u8 = 0xF7;
 const MANY: u8 = 0xF8;
 
 /// Parcels that travel together.
-pub(crate) const TOGETHER_LIMIT: usize = 64;
+pub const TOGETHER_LIMIT: usize = 64;
+
+/// Why bytes that begin like several parcels are none: a length that is wrong, an empty one, or too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these are no parcels")]
+pub struct NoParcels;
 
 /// Several parcels as one piece; one alone is left as it is.
-pub(crate) fn join(parcels: &[Vec<u8>]) -> Vec<u8> {
+pub fn join(parcels: &[Vec<u8>]) -> Vec<u8> {
     if let [one] = parcels {
         return one.clone();
     }
@@ -29,24 +32,23 @@ pub(crate) fn join(parcels: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// The parcels in what arrived.
-pub(crate) fn split(bytes: &[u8]) -> Outcome<Vec<&[u8]>> {
+pub fn split(bytes: &[u8]) -> Result<Vec<&[u8]>, NoParcels> {
     let Some(mut rest) = bytes.strip_prefix(&[MANY]) else { return Ok(vec![bytes]) };
-    let malformed = || Failure::new("malformed", "these are no parcels");
     let mut parcels = Vec::new();
     while !rest.is_empty() {
-        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
-        let (parcel, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or_else(malformed)?;
+        let (length, after) = rest.split_first_chunk::<4>().ok_or(NoParcels)?;
+        let (parcel, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or(NoParcels)?;
         if parcel.is_empty() || parcels.len() == TOGETHER_LIMIT {
-            return Err(malformed());
+            return Err(NoParcels);
         }
         parcels.push(parcel);
         rest = after;
     }
-    if parcels.is_empty() { Err(malformed()) } else { Ok(parcels) }
+    if parcels.is_empty() { Err(NoParcels) } else { Ok(parcels) }
 }
 
 /// The bytes that travel.
-pub(crate) fn pack(sealed: &[u8], said: Option<&[u8]>) -> Vec<u8> {
+pub fn pack(sealed: &[u8], said: Option<&[u8]>) -> Vec<u8> {
     match said.and_then(|said| Some((said, u16::try_from(said.len()).ok()?))) {
         Some((said, length)) => [&[MARK], length.to_be_bytes().as_slice(), said, sealed].concat(),
         None => sealed.to_vec(),
@@ -54,7 +56,7 @@ pub(crate) fn pack(sealed: &[u8], said: Option<&[u8]>) -> Vec<u8> {
 }
 
 /// The MLS message, and what was said before it. What is no parcel is taken for a message.
-pub(crate) fn unpack(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub fn unpack(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     let parts = || {
         let (length, rest) = bytes.strip_prefix(&[MARK])?.split_first_chunk::<2>()?;
         let (said, sealed) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
@@ -89,7 +91,7 @@ mod tests {
         many.push(vec![1]);
         let short = [MANY, 0, 0, 0, 9, 1];
         for bad in [join(&many).as_slice(), &[MANY], &[MANY, 0, 0], &[MANY, 0, 0, 0, 0], &short] {
-            assert_eq!(split(bad).unwrap_err().code, "malformed");
+            assert_eq!(split(bad), Err(NoParcels));
         }
     }
 }
