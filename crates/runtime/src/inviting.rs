@@ -75,7 +75,7 @@ impl Home {
                 if is_shown {
                     home.tell_hyperty(&mut state, kind, from, to, body);
                 } else if let Some(child) = told_child(&body) {
-                    home.show_children(&mut state, &[child]);
+                    home.show_children(&state, &[child]);
                 }
             }
         });

@@ -92,7 +92,7 @@ fn message_with(tx: &Tx<'_>, row: &ChildRow, known: &mut Known) -> Outcome<ChatM
             ChildState::Received => DeliveryState::Received,
         },
         mark: child.as_ref().map_or(TrustMark::Introduced, |child| child.mark),
-        reply: reply.map(|id| quote(tx, &row.object, id)).transpose()?,
+        reply: reply.map(|id| quote(tx, &row.object, id).map(Box::new)).transpose()?,
         edited: after.words().is_some(),
         forwarded,
         pinned: after.is_pinned(),
