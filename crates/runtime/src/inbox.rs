@@ -421,7 +421,8 @@ pub(crate) fn on_inner(
         return circle::hear_person(tx, &mut object, author, &inner);
     }
     let of_ours = author.is_of(&object, &me.record.user);
-    if !object.is_open() && !of_ours && (inner.kind, part.as_str()) != (MessageType::Event, "subscription") {
+    let is_end = (inner.kind, part.as_str()) == (MessageType::Event, "subscription");
+    if !object.is_open() && !of_ours && (!is_end || end_waits(&object)) {
         // Nothing of a person is shown or acted upon before they are verified.
         if object.held.len() >= HELD_LIMIT {
             return Err(Failure::new("too-many", "too much before the introduction was checked"));
@@ -441,6 +442,15 @@ pub(crate) fn on_inner(
     }
     follow.extend(on_word(tx, me, object, author, &part, &inner, now)?);
     Ok(follow)
+}
+
+/// Whether the end waits: who answered our invitation is being checked, and said things before they left, such as why.
+fn end_waits(object: &Object) -> bool {
+    matches!(object.standing, Standing::Verifying { .. })
+        && matches!(object.side, Side::Reporter(_))
+        && object.circle.is_none()
+        && object.purpose != ObjectUse::Door
+        && object.held.len() < HELD_LIMIT
 }
 
 /// Takes what is said in an object that is open, or by a device of our own.

@@ -28,6 +28,9 @@ const SCREEN_QUANTISERS: (u8, u8) = (10, 40);
 const PICTURES: (f32, f32) = (1.0, 60.0);
 /// The encoder is told of another number of pictures only if it is another by this part.
 const OTHER_PICTURES: f32 = 0.2;
+/// What a second may have at most when pictures change much, in percent of the rate. As much as the rate itself would make
+/// the library send less.
+const MOST_PERCENT: u64 = 150;
 /// Files of a folder that are looked at.
 const FILES: usize = 64;
 /// A file that is longer is none of Cisco's, which have about 1 MiB.
@@ -126,6 +129,8 @@ pub(crate) struct Encoder {
 struct Running {
     encoder: openh264::encoder::Encoder,
     bits_per_second: u32,
+    /// Above the rate, but for the first picture: the library begins with the rate itself.
+    most: u32,
     pictures: f32,
 }
 
@@ -203,10 +208,12 @@ impl Encoder {
             // Neither is made for screens.
             .adaptive_quantization(self.content == Content::Camera)
             .background_detection(self.content == Content::Camera)
+            // A key frame costs many times what another does: it comes when it is asked for, and not at each movement.
+            .scene_change_detect(false)
             .num_threads(1);
         let encoder = openh264::encoder::Encoder::with_api_config(self.library.api()?, config);
         let encoder = encoder.map_err(|_| CodecError::Open)?;
-        Ok(Running { encoder, bits_per_second: self.bits_per_second, pictures })
+        Ok(Running { encoder, bits_per_second: self.bits_per_second, most: self.bits_per_second, pictures })
     }
 }
 
@@ -217,17 +224,22 @@ impl Running {
             self.pictures = pictures;
             self.set(sys::ENCODER_OPTION_FRAME_RATE, pictures)?;
         }
-        if bits_per_second != self.bits_per_second {
-            let rate = i32::try_from(bits_per_second).map_err(|_| CodecError::Encode)?;
-            let mut options = [sys::ENCODER_OPTION_BITRATE, sys::ENCODER_OPTION_MAX_BITRATE];
+        let most = u32::try_from(u64::from(bits_per_second) * MOST_PERCENT / 100).map_err(|_| CodecError::Encode)?;
+        if (bits_per_second, most) != (self.bits_per_second, self.most) {
+            // The most of all layers together is not that of the one there is, which alone is looked at.
+            let mut options = [
+                (sys::ENCODER_OPTION_BITRATE, sys::SPATIAL_LAYER_ALL, bits_per_second),
+                (sys::ENCODER_OPTION_MAX_BITRATE, sys::SPATIAL_LAYER_0, most),
+            ];
             // At no moment may the rate be above the most.
-            if bits_per_second > self.bits_per_second {
+            if most > self.most {
                 options.reverse();
             }
-            for option in options {
-                self.set(option, sys::SBitrateInfo { iLayer: sys::SPATIAL_LAYER_ALL, iBitrate: rate })?;
+            for (option, layer, rate) in options {
+                let rate = i32::try_from(rate).map_err(|_| CodecError::Encode)?;
+                self.set(option, sys::SBitrateInfo { iLayer: layer, iBitrate: rate })?;
             }
-            self.bits_per_second = bits_per_second;
+            (self.bits_per_second, self.most) = (bits_per_second, most);
         }
         Ok(self)
     }

@@ -112,6 +112,23 @@ mod running {
         }
     }
 
+    #[test]
+    fn the_rate_grows_beyond_what_it_began_with_and_no_key_frame_comes_of_it() {
+        let size = (320, 180);
+        let mut encoder = encoder(size, 300_000);
+        let mut keys = 0;
+        let mut bytes = 0;
+        // Step by step, as an estimate does; then three seconds at the highest.
+        for number in 0..300 {
+            encoder.set_rate(300_000 + 5_000 * number.min(180)).unwrap();
+            let frame = encoder.encode(&noise(size, number), SHOWN_US, false).unwrap();
+            keys += u32::from(frame.as_ref().is_some_and(|frame| frame.key));
+            bytes += frame.filter(|_| number >= 210).map_or(0, |frame| frame.data.len());
+        }
+        assert_eq!(keys, 1, "only the first");
+        assert!((720_000..1_560_000).contains(&(bytes * 8 / 3)), "{bytes} bytes in three seconds");
+    }
+
     /// A picture without any order, of which no byte can be spared.
     fn noise((width, height): (u32, u32), seed: u32) -> Picture {
         let mut picture = Picture::black(width, height).unwrap();

@@ -173,3 +173,28 @@ fn what_waits_for_who_is_being_checked_waits_one_by_one() {
         .unwrap();
     assert_eq!(reads(&ben), ["one", "two"]);
 }
+
+#[test]
+fn whoever_leaves_while_they_are_checked_is_heard_to_the_end() {
+    let (mut ana, mut ben) = ana_and_ben();
+    let standing = |party: &mut Party, standing: crate::records::Standing| {
+        let mut object = party.object();
+        object.standing = standing;
+        party.store.write(|tx| crate::sending::put_object(tx, &object)).unwrap();
+    };
+    standing(&mut ana, crate::records::Standing::Verifying { evidence: String::new() });
+    say(&mut ben, &["this is why"]);
+    let over = json!({ "code": 410, "reason": "left" });
+    ben.store
+        .write(|tx| {
+            let inner = crate::sending::inner_message(MessageType::Event, &chat(), "subscription", &over)?;
+            crate::sending::seal_and_queue(tx, &ben.me, &get_object(tx, &chat())?, &inner, None)
+        })
+        .unwrap();
+    take(&mut ana, &ben.sends());
+    assert!(matches!(ana.object().standing, crate::records::Standing::Verifying { .. }), "they did not leave yet");
+    standing(&mut ana, crate::records::Standing::Open);
+    ana.store.write(|tx| inbox::release_held(tx, &ana.me, &chat(), now_ms()).map(drop)).unwrap();
+    assert_eq!(reads(&ana), ["this is why"]);
+    assert!(matches!(ana.object().standing, crate::records::Standing::Closed { reason } if reason == "left"));
+}
