@@ -21,8 +21,8 @@ fn a_path_is_not_believed_to_carry_what_was_never_sent() {
     for tenth in 300..600 {
         estimate.observe(tenth * 100, arrived(800_000, 0, 0));
     }
-    assert_eq!(estimate.now(), 1_200_000);
-    assert_eq!(estimate.observe(60_000, arrived(100_000, 0, 0)), 1_200_000, "a still picture takes nothing back");
+    assert_eq!(estimate.now(), 1_504_000);
+    assert_eq!(estimate.observe(60_000, arrived(100_000, 0, 0)), 1_504_000, "a still picture takes nothing back");
 }
 
 #[test]
@@ -126,6 +126,17 @@ impl Road {
 
 /// Runs so long over a road; gives the heights of each second.
 fn drive(road: &mut Road, loop_: &mut (Arrivals, Estimate, Ladder, f64), from_s: u64, to_s: u64) -> Vec<u32> {
+    drive_thriftily(road, loop_, from_s, to_s, 1.0)
+}
+
+/// The same with an encoder that spends this part of what it may.
+fn drive_thriftily(
+    road: &mut Road,
+    loop_: &mut (Arrivals, Estimate, Ladder, f64),
+    from_s: u64,
+    to_s: u64,
+    spends: f64,
+) -> Vec<u32> {
     let (arrivals, estimate, ladder, owed) = loop_;
     let (mut rate, mut heights, mut height) = (0, Vec::new(), 0);
     for ms in from_s * 1_000..to_s * 1_000 {
@@ -144,7 +155,7 @@ fn drive(road: &mut Road, loop_: &mut (Arrivals, Estimate, Ladder, f64), from_s:
             };
         }
         // Packets leave as they are due.
-        *owed += f64::from(rate) / 8_000.0;
+        *owed += f64::from(rate) * spends / 8_000.0;
         while *owed >= 1_100.0 {
             *owed -= 1_148.0;
             road.send(ms * 1_000, 1_100);
@@ -176,4 +187,13 @@ fn on_a_road_that_is_narrow_for_a_while_the_picture_becomes_small_and_comes_back
     let back = wider.iter().position(|height| *height >= 360);
     assert!(back.is_some_and(|seconds| seconds <= 15), "{wider:?}");
     assert_eq!(*wider.last().unwrap(), 720, "{wider:?}");
+}
+
+#[test]
+fn an_encoder_that_spends_less_than_it_may_comes_to_the_large_picture_all_the_same() {
+    let mut road =
+        Road { bits_per_second: 8_000_000, free_us: 0, reports: VecDeque::new(), longest_wait_ms: 0, lost: 0 };
+    let mut parts = (Arrivals::default(), Estimate::default(), Ladder::new(1_280, 720), 0.0);
+    let heights = drive_thriftily(&mut road, &mut parts, 0, 60, 0.75);
+    assert_eq!(*heights.last().unwrap(), 720, "{heights:?}");
 }
