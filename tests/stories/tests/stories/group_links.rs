@@ -198,3 +198,22 @@ async fn a_link_whose_time_is_over_lets_nobody_in_and_says_so() {
     eva.close().await;
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_while_the_maker_was_away_hears_that_the_link_is_over_by_now() {
+    let mut stage = Stage::friends_of_ana().await;
+    let _agreeing = stage.agree();
+    let chat = stage.choir().await;
+    sees_people(&stage.ana, &chat, &[ANA, BEN, CLEO]).await;
+    let link = makes(&stage.ana, &chat, None, false).await;
+    let mut eva = eva(&stage).await;
+    stage.ana.close().await;
+    assert_eq!(asks(&eva, &link.link).await.state, GroupJoiningState::Asked);
+    lab::later(HOUR * 24 + Duration::from_secs(60));
+    stage.ana.open().await;
+    stage.ana.waits_until_online().await;
+    let told = sees_joining(&eva, GroupJoiningState::Refused).await;
+    assert_eq!(told.code.as_deref(), Some("invite-expired"));
+    eva.close().await;
+    stage.close().await;
+}
