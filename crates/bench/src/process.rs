@@ -1,4 +1,4 @@
-//! What this process holds, as the system counts it.
+//! What this process holds, and what another one used, as the system counts it.
 
 use std::fs;
 
@@ -12,8 +12,13 @@ pub(crate) fn memory_mb() -> f64 {
 
 /// Seconds of a core that were used so far.
 pub(crate) fn cpu_seconds() -> f64 {
+    cpu_seconds_of("self")
+}
+
+/// The same of a process, by its number.
+pub(crate) fn cpu_seconds_of(process: &str) -> f64 {
     // Field 14 and 15 after the name in brackets: ticks in user and in system mode, a hundred a second.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
     (ticks(11) + ticks(12)) / 100.0

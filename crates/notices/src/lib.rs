@@ -8,7 +8,6 @@ mod chat;
 mod desk;
 mod doors;
 mod notice;
-mod plain;
 mod render;
 mod words;
 

@@ -4,8 +4,8 @@ use contract::{ChatMessage, Content, FileKind, NoticeDetail, PastCall};
 
 use crate::chat::Chat;
 use crate::notice::{Button, Key, Notice, Urgency};
-use crate::plain::line;
 use crate::words::Words;
+use plain::line;
 
 /// Characters of a title.
 const TITLE_LIMIT: usize = 80;

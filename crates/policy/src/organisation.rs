@@ -215,8 +215,5 @@ impl OrgPolicy {
 
 /// Something to show: not empty, not long, no control or direction characters.
 fn is_plain(text: &str, limit: usize) -> bool {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    (1..=limit).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(hidden)
+    (1..=limit).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(plain::hides)
 }

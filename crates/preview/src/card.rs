@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::limits::{DESCRIPTION_LIMIT, PICTURE_LIMIT, PICTURE_SIDE, TITLE_LIMIT, URL_LIMIT};
 use crate::link::Link;
-use crate::words::line;
+use plain::line;
 
 /// What is shown of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]

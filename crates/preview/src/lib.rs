@@ -7,12 +7,13 @@
 
 mod card;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limits;
 mod link;
 mod near;
 mod page;
 mod visit;
-mod words;
 
 pub use card::Card;
 pub use error::{LinkError, PreviewError};

@@ -11,7 +11,7 @@ use html5ever::tokenizer::{
 };
 
 use crate::limits::{ATTRIBUTES_LIMIT, DESCRIPTION_LIMIT, PAGE_BYTES, TITLE_LIMIT, UNFINISHED_LIMIT, URL_LIMIT};
-use crate::words::line;
+use plain::line;
 
 /// Bytes of a page that are given to the reader in one piece.
 const PIECE: usize = 1024;

@@ -478,10 +478,7 @@ impl Home {
 
     /// Question `profile.create`.
     pub(crate) async fn profile_create(&self, name: &str, user: &str) -> Outcome<Profile> {
-        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
-        if name.is_empty() {
-            return Err(Failure::new("no-name", "a name is needed"));
-        }
+        let name = plain::name(name, NAME_LIMIT).ok_or_else(|| Failure::new("no-name", "a name is needed"))?;
         let user = UserAddress::parse(user).map_err(|e| Failure::new("bad-address", e))?;
         let domain = user.domain();
         {

@@ -362,9 +362,7 @@ impl Home {
 
 /// The name of a device without tricks.
 fn clean_name(said: &str) -> String {
-    let clean: String = said.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
-    let clean = clean.trim().to_owned();
-    if clean.is_empty() { "A new device".into() } else { clean }
+    plain::name(said, NAME_LIMIT).unwrap_or_else(|| "A new device".into())
 }
 
 impl Home {

@@ -600,12 +600,5 @@ pub(crate) fn host_of(issuer: &str) -> String {
 
 /// The name a person gave themselves, bounded and without tricks of direction or lines.
 fn display_name(said: &str, verified: &identity::VerifiedIdentity) -> String {
-    let clean: String = said.chars().filter(|c| !c.is_control() && !is_invisible(*c)).take(64).collect();
-    let clean = clean.trim().to_owned();
-    if clean.is_empty() { verified.display().name.clone().unwrap_or_default() } else { clean }
-}
-
-/// Characters that change the direction of text or take no room, used to imitate other names.
-pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    plain::name(said, 64).or_else(|| verified.display().name.clone()).unwrap_or_default()
 }

@@ -19,6 +19,7 @@ fn main() {
     identities();
     catalogues();
     objects();
+    pages();
     calls();
     sign_in();
     nodes();
@@ -264,6 +265,15 @@ fn groups() {
     for number in 4..7 {
         seed("mls", &format!("changed-{number}"), [kind(number), vec![1, 40, 0, 3, 1, 90, 0, 255]].concat());
     }
+}
+
+fn pages() {
+    let head = r#"<!doctype html><meta charset=utf-8><title>Tea &amp; time</title><meta property="og:title" content="Tea">"#;
+    let more = r#"<meta name=description content='How long?'><meta property=og:image content="/tea.png"></head><body>"#;
+    seed("page", "page", format!("utf-8\n{head}{more}"));
+    seed("page", "latin", b"iso-8859-1\n<title>Th\xe9</title>");
+    seed("page", "card", r#"{"url":"https://b.org/tea","title":"Tea","description":"How long?","picture":""}"#);
+    seed("page", "text", "text\nsee https://b.org/tea, (HTTPS://a.org) or http://c.org/");
 }
 
 fn calls() {

@@ -68,6 +68,10 @@ macro_rules! server {
 server!(Node, "Ours.");
 server!(Mosquitto, "An MQTT broker.");
 server!(Prosody, "An XMPP server.");
+server!(Synapse, "A Matrix homeserver.");
+
+/// The version that is measured, from PyPI.
+const SYNAPSE: &str = "matrix-synapse==1.163.2";
 
 impl Node {
     pub(crate) fn start() -> Result<Self, Failed> {
@@ -133,5 +137,66 @@ impl Prosody {
         }
         let running = start("prosody", &["--config", &config.to_string_lossy()], folder, port)?;
         Ok(Self { running, port })
+    }
+}
+
+impl Synapse {
+    /// With no limit on how much may be written, and accounts for whoever knows the secret.
+    pub(crate) fn start() -> Result<Self, Failed> {
+        let python = Self::installed()?.to_string_lossy().into_owned();
+        let port = free_port()?;
+        let folder = folder("synapse", port)?;
+        let at = folder.display();
+        let log = folder.join("log.yaml");
+        fs::write(
+            &log,
+            format!(
+                "version: 1\nhandlers: {{f: {{class: logging.FileHandler, filename: {at}/synapse.log}}}}\n\
+                 root: {{level: ERROR, handlers: [f]}}\ndisable_existing_loggers: false\n"
+            ),
+        )?;
+        let free = "{per_second: 100000, burst_count: 100000}";
+        let secret = super::matrix::SECRET;
+        let text = format!(
+            "server_name: matrix.localhost\npublic_baseurl: http://127.0.0.1:{port}/\npid_file: {at}/pid\n\
+             listeners:\n- {{bind_addresses: [127.0.0.1], port: {port}, tls: false, type: http, \
+             resources: [{{names: [client], compress: false}}]}}\n\
+             database: {{name: sqlite3, args: {{database: {at}/homeserver.db}}}}\n\
+             log_config: {at}/log.yaml\nmedia_store_path: {at}/media\nsigning_key_path: {at}/signing.key\n\
+             registration_shared_secret: {secret}\nmacaroon_secret_key: {secret}\nform_secret: {secret}\n\
+             bcrypt_rounds: 4\nreport_stats: false\ntrusted_key_servers: []\nsuppress_key_server_warning: true\n\
+             presence: {{enabled: false}}\nrc_message: {free}\nrc_registration: {free}\n\
+             rc_login: {{address: {free}, account: {free}, failed_attempts: {free}}}\n\
+             rc_joins: {{local: {free}, remote: {free}}}\nrc_joins_per_room: {free}\n\
+             rc_room_creation: {free}\nenable_registration: false\n"
+        );
+        let config = folder.join("homeserver.yaml");
+        fs::write(&config, text)?;
+        let config = config.to_string_lossy().into_owned();
+        let module = ["-m", "synapse.app.homeserver", "-c", &config];
+        let keys = Command::new(&python).args(module).arg("--generate-keys").stdout(Stdio::null()).status()?;
+        if !keys.success() {
+            return Err("synapse could not make its key".into());
+        }
+        let running = start(&python, &module, folder, port)?;
+        Ok(Self { running, port })
+    }
+
+    /// Its Python, in a folder of its own below `target`; made at the first run, which takes minutes.
+    fn installed() -> Result<PathBuf, Failed> {
+        let folder = lab::root().join("target/tools/synapse");
+        let (python, whole) = (folder.join("bin/python"), folder.join(SYNAPSE));
+        if !whole.exists() {
+            let venv = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
+            if !venv.is_ok_and(|status| status.success()) {
+                return Err("no Python environment could be made; the package python3-venv is needed".into());
+            }
+            let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", SYNAPSE]).status()?;
+            if !pip.success() {
+                return Err(format!("{SYNAPSE} could not be installed").into());
+            }
+            fs::write(whole, "")?;
+        }
+        Ok(python)
     }
 }

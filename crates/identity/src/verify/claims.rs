@@ -46,7 +46,7 @@ pub(super) fn entra(one: &Admitted<'_>) -> Option<(String, String)> {
 
 /// Step 11.
 pub(super) fn display(evidence: &Evidence, one: &Admitted<'_>) -> Result<Display, VerifyError> {
-    let name = text(one, "name", NAME_LIMIT)?.map(plain).filter(|name| !name.is_empty());
+    let name = text(one, "name", NAME_LIMIT)?.and_then(|name| plain::name(name, NAME_LIMIT));
     let picture = text(one, "picture", PICTURE_LIMIT)?.filter(|url| url.starts_with("https://")).map(str::to_owned);
     let email = match text(one, "email", EMAIL_LIMIT)? {
         Some(address) => Some(email(evidence, one, address)?),
@@ -80,14 +80,4 @@ fn text<'a>(one: &'a Admitted<'_>, name: &'static str, limit: usize) -> Result<O
         Some(Value::String(text)) if text.len() <= limit => Ok(Some(text)),
         Some(_) => Err(VerifyError::BadDisplayClaim(name)),
     }
-}
-
-/// Without characters that hide, reorder or break the line.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect::<String>().trim().to_owned()
-}
-
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

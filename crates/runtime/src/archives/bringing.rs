@@ -221,7 +221,7 @@ fn archive_of(
     let made_at = known.as_ref().map_or(i64::MIN, |known| known.made_at).max(manifest.made_at.clamp(0, now_ms()));
     let archive = Archive {
         url,
-        name: plain(&chat.name),
+        name: plain::name(&chat.name, 128).unwrap_or_default(),
         user: person(&chat.user)?.handle(),
         group: chat.group,
         from: from.handle(),
@@ -230,12 +230,4 @@ fn archive_of(
         next: known.map_or(0, |known| known.next),
     };
     Ok((archive, last))
-}
-
-/// A name as one line, without anything that turns or hides letters.
-fn plain(name: &str) -> String {
-    let hides = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    name.chars().filter(|c| !hides(*c)).take(128).collect()
 }

@@ -179,10 +179,7 @@ impl Said {
 
 /// A name as it is kept: bounded, on one line, without tricks of direction.
 pub(crate) fn clean_name(name: &str) -> Option<String> {
-    let clean: String =
-        name.chars().filter(|c| !c.is_control() && !crate::persons::is_invisible(*c)).take(NAME_LIMIT).collect();
-    let clean = clean.trim();
-    (!clean.is_empty()).then(|| clean.to_owned())
+    plain::name(name, NAME_LIMIT)
 }
 
 #[cfg(test)]
@@ -283,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_name_is_short_and_on_one_line() {
-        assert_eq!(clean_name("  Choir\n\u{202e}2026 "), Some("Choir2026".into()));
+        assert_eq!(clean_name("  Choir\n\u{202e}2026 "), Some("Choir 2026".into()));
         assert_eq!(clean_name(&"x".repeat(500)).unwrap().len(), NAME_LIMIT);
         assert_eq!(clean_name("\u{200b}\n"), None);
     }

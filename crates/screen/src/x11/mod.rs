@@ -113,7 +113,7 @@ impl Display {
             let area = Area { x: monitor.x, y: monitor.y, width: monitor.width, height: monitor.height };
             let name = asked(self.connection.get_atom_name(monitor.name), |cookie| cookie.reply())?.name;
             if let Some(area) = area.within(self.whole) {
-                named.push((number, plain(&name), area));
+                named.push((number, title(&name), area));
             }
         }
         if named.is_empty() {
@@ -143,7 +143,7 @@ fn is_bgrx(setup: &Setup, depth: u8) -> bool {
 }
 
 /// A name that somebody else wrote, as one short line.
-fn plain(name: &[u8]) -> String {
+fn title(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(&name[..name.len().min(NAME * 4)]);
-    text.chars().filter(|char| !char.is_control()).take(NAME).collect::<String>().trim().to_owned()
+    plain::name(&text, NAME).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use x11rb::protocol::xproto::{Atom, AtomEnum, ConnectionExt as _, MapState, Window, WindowClass};
 
-use super::{Display, asked, plain};
+use super::{Display, asked, title};
 use crate::error::ScreenError;
 use crate::source::{Source, SourceKind};
 
@@ -77,7 +77,7 @@ impl Display {
                 asked(self.connection.get_property(false, window, property, AtomEnum::ANY, 0, NAME_WORDS), |cookie| {
                     cookie.reply()
                 })?;
-            let name = plain(&reply.value);
+            let name = title(&reply.value);
             if !name.is_empty() {
                 return Ok(name);
             }
