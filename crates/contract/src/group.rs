@@ -47,7 +47,9 @@ pub struct GroupLine {
     pub role: GroupRole,
     /// How we stand in it.
     pub standing: GroupStanding,
-    /// How everybody is called who is or was in it, by address.
+    /// Whether it is so large that nobody is told who has, or has read, a message, and who is writing one.
+    pub large: bool,
+    /// How everybody is called who is or was in it, by address; of a large one who wrote in it.
     pub names: BTreeMap<String, String>,
 }
 

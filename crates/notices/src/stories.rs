@@ -397,6 +397,7 @@ fn a_group_tells_who_of_it_spoke() {
         people: 3,
         role: GroupRole::Member,
         standing: GroupStanding::Open,
+        large: false,
         names: BTreeMap::from([("ben@b.localhost".to_owned(), "Ben".to_owned())]),
     };
     let mut evening = Evening::begins();

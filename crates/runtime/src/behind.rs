@@ -20,10 +20,10 @@ use crate::registry::{Packages, RegistryDevice};
 use crate::resync::ask_for_missing;
 use crate::sending::{
     child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, queue_sealed,
-    seal_and_queue, sealing,
+    seal_and_queue, seal_to, sealing,
 };
 use crate::trouble::{Failure, Outcome};
-use crate::{histories, members};
+use crate::{circle, histories, members};
 
 /// A member that lost the group is brought back at most this often, in milliseconds.
 const AGAIN_MS: i64 = 60_000;
@@ -34,11 +34,11 @@ const SILENT_FOR: std::time::Duration = std::time::Duration::from_secs(10);
 /// Own children that are said again at once; who misses more asks.
 const SAY_AGAIN: usize = 100;
 
-/// Devices of which it is remembered when they were heard.
-const DEVICES_LIMIT: usize = 256;
+/// Devices of which it is remembered when they were heard: those of a group of a thousand.
+const DEVICES_LIMIT: usize = 1024;
 
 /// Authors of which a holder may say how far they came.
-const AUTHORS_TOLD: usize = 64;
+pub(crate) const AUTHORS_TOLD: usize = 1024;
 
 /// What is remembered of the members of one object's group.
 #[derive(Default, Serialize, Deserialize)]
@@ -87,6 +87,11 @@ impl Heard {
         Some(self.devices.entry(device.to_owned()).or_default())
     }
 
+    fn guesses(&self, object: &Object, devices: &[String]) -> Vec<String> {
+        let last = |device: &String| self.devices.get(device).map_or(0, |known| known.epoch);
+        circle::guesses(object, devices.iter().map(|one| (last(one), one.clone())).collect())
+    }
+
     /// Who said nothing since `epoch` and was not brought back a moment ago; from now on they were.
     fn lost_since(&mut self, members: &[String], epoch: u64, now: i64) -> Vec<String> {
         let mut lost = Vec::new();
@@ -99,6 +104,11 @@ impl Heard {
         }
         lost
     }
+}
+
+/// Of devices that may be behind those that are helped.
+pub(crate) fn guesses(tx: &Tx<'_>, object: &Object, devices: &[String]) -> Outcome<Vec<String>> {
+    Ok(heard_of(tx, &object.url)?.guesses(object, devices))
 }
 
 /// A device said something in this epoch, or was let in with it.
@@ -161,7 +171,8 @@ pub(crate) fn lost_since(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     let mut heard = heard_of(tx, &object.url)?;
-    let lost = heard.lost_since(members, epoch, now);
+    let members = heard.guesses(object, members);
+    let lost = heard.lost_since(&members, epoch, now);
     if lost.is_empty() {
         return Ok(Vec::new());
     }
@@ -489,12 +500,19 @@ fn readmit(
     for inbox in named.iter().filter_map(|one| one.inbox.as_ref()) {
         queue_sealed(tx, inbox, &invitation.welcome, object.is_with(user), None)?;
     }
-    for user in object.with() {
-        histories::relay_chain(tx, me, &object, &user)?;
-    }
-    histories::relay_chain(tx, me, &object, &me.record.user)?;
     let introduction = introduction_message(tx, me, &object)?;
-    seal_and_queue(tx, me, &object, &introduction, None)?;
+    if object.is_large() {
+        // The others know it all, and who comes back hears of everybody in few pieces.
+        let devices: Vec<String> = named.iter().map(|one| one.device.clone()).collect();
+        seal_to(tx, me, &object, &introduction, &|member| returns(&member.device))?;
+        circle::after_invitation(tx, me, &object, &devices)?;
+    } else {
+        for user in object.with() {
+            histories::relay_chain(tx, me, &object, &user)?;
+        }
+        histories::relay_chain(tx, me, &object, &me.record.user)?;
+        seal_and_queue(tx, me, &object, &introduction, None)?;
+    }
     ask_for_missing(tx, me, &mut object)?;
     put_object(tx, &object)?;
     let mut follow: Vec<Follow> = pumps(&object).collect();
@@ -512,10 +530,18 @@ pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow
     if !object.is_open() || !is_member || object.purpose.is_brief() {
         return Ok(Vec::new());
     }
-    let said = Echo { said: object.children.have_of(&own_tag(me)) };
-    let inner = inner_message(MessageType::Event, url, "epoch", &said)?;
-    seal_and_queue(tx, me, &object, &inner, None)?;
+    seal_to(tx, me, &object, &echo_message(me, &object)?, &object.hears_echo())?;
     Ok(pumps(&object).collect())
+}
+
+fn echo_message(me: &Ready, object: &Object) -> Outcome<message::Message> {
+    let said = Echo { said: object.children.have_of(&own_tag(me)) };
+    inner_message(MessageType::Event, &object.url, "epoch", &said)
+}
+
+/// Much of ours went to some only: a word to everybody lets all of them follow our ratchet.
+pub(crate) fn take_along(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<()> {
+    seal_and_queue(tx, me, object, &echo_message(me, object)?, None)
 }
 
 /// What a member says after a change of members.

@@ -7,7 +7,7 @@ use message::{Address, MessageType};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
-use crate::home::{Home, Ready, State, now_ms};
+use crate::home::{Home, Ready, State};
 use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::records::{CommitLog, Object, ObjectUse, Refused, Side, Standing, kind};
@@ -101,12 +101,18 @@ pub(crate) fn merged(
         object.set_members(tx, me, &chains, &done.named, now / 1000)?;
         behind::let_in(tx, &object, done.named.iter().map(|one| one.device.clone()))?;
         object.greet(me, &before);
+    } else if done.added > 0 && object.circle.is_some() {
+        crate::circle::named_meanwhile(tx, &mut object, done.named)?;
     }
     let gone: Vec<String> = done.removed.iter().map(|leaf| leaf.dsk.to_string()).collect();
     object.members.retain(|member| !gone.contains(&member.device));
     put_object(tx, &object)?;
     refreshing::renewed(tx, me, &object, &done.renewed, now)?;
-    let mut follow = vec![Follow::RetryEarly(url.clone()), Follow::Echo(url.clone())];
+    let mut follow = vec![Follow::RetryEarly(url.clone())];
+    if !object.is_large() {
+        // Of a thousand who say that they are there nobody could say anything else.
+        follow.push(Follow::Echo(url.clone()));
+    }
     if object.purpose == ObjectUse::Chat {
         follow.push(Follow::ChatShown(url.clone()));
     }
@@ -122,7 +128,7 @@ pub(crate) fn keep_early(tx: &Tx<'_>, me: &Ready, url: &Address, bytes: &[u8]) -
     ask_for_missing(tx, me, &mut object)?;
     put_object(tx, &object)?;
     let mut follow: Vec<Follow> = pumps(&object).collect();
-    follow.push(Follow::RefreshChain { users: object.with(), url: url.clone() });
+    follow.push(Follow::RefreshChain { users: object.whose_history(), url: url.clone() });
     Ok(follow)
 }
 
@@ -251,8 +257,16 @@ fn help(tx: &Tx<'_>, object: &Object, devices: &[String], epoch: u64, now: i64) 
         return behind::lost_since(tx, object, devices, epoch, now);
     }
     let Some(due) = due(tx, &object.url, epoch, now)? else { return Ok(Vec::new()) };
+    let whom = if object.is_large() { behind::guesses(tx, object, devices)? } else { Vec::new() };
     for commit in &due {
-        queue_to_all(tx, object, commit)?;
+        if whom.is_empty() {
+            queue_to_all(tx, object, commit)?;
+        }
+        for member in object.members.iter().filter(|member| whom.contains(&member.device)) {
+            if let Some(inbox) = &member.inbox {
+                queue_sealed(tx, inbox, commit, object.is_with(&member.user), None)?;
+            }
+        }
     }
     Ok(pumps(object).collect())
 }
@@ -349,124 +363,4 @@ impl Home {
             }
         }
     }
-
-    /// Compares the group's leaves with the devices that both sides have now, and invites or removes.
-    pub(crate) fn reconcile_later(&self, url: Address) {
-        let home = self.clone();
-        self.rooms.tasks.start("members", async move {
-            for attempt in 1..=ATTEMPTS {
-                match home.reconcile(&url).await {
-                    Ok(()) => return,
-                    Err(failure)
-                        if matches!(failure.code.as_str(), "domain-unreachable" | "offline" | NOT_THERE_YET) =>
-                    {
-                        tracing::info!(code = failure.code, "devices are compared later");
-                        tokio::time::sleep(PAUSE * attempt).await;
-                    }
-                    Err(failure) => {
-                        tracing::info!(code = failure.code, "the members of an object were not changed");
-                        return;
-                    }
-                }
-            }
-        });
-    }
-
-    async fn reconcile(&self, url: &Address) -> Outcome<()> {
-        let lacking = {
-            let mut state = self.state();
-            let state = &mut *state;
-            let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
-            let (lacking, mut follow) = store.write(|tx| drop_dead_and_find_lacking(tx, me, url, now_ms()))?;
-            follow.extend(store.write(|tx| refreshing::keep_fresh(tx, me, url, now_ms()))?);
-            self.follow_up(state, follow);
-            lacking
-        };
-        let mut awaited = false;
-        for (user, devices) in lacking {
-            let entry = self.look_up(&user, &crate::registry::Packages::Of(devices.clone())).await?;
-            // An inbox is registered a moment before the first key packages. Who is there does not wait for who is not.
-            let is_there =
-                |device: &String| entry.devices.iter().any(|one| one.device == *device && one.key_package.is_some());
-            awaited |= !devices.iter().all(is_there);
-            if !devices.iter().any(is_there) {
-                continue;
-            }
-            let mut state = self.state();
-            let state = &mut *state;
-            let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
-            let follow = store.write(|tx| {
-                let mut object = get_object(tx, url)?;
-                let wanted = entry.devices.iter().filter(|one| {
-                    devices.contains(&one.device) && object.members.iter().all(|member| member.device != one.device)
-                });
-                let wanted: Vec<&crate::registry::RegistryDevice> = wanted.collect();
-                crate::histories::relay_chain(tx, me, &object, &user)?;
-                crate::circle::before_invitation(tx, me, &object, &user)?;
-                crate::objects::invite_devices(tx, me, &mut object, wanted.into_iter(), now_ms())?;
-                put_object(tx, &object)?;
-                let mut follow: Vec<Follow> = pumps(&object).collect();
-                if object.purpose == ObjectUse::Own {
-                    follow.push(Follow::Own(crate::own::OwnStep::Joined));
-                }
-                Ok::<_, Failure>(follow)
-            })?;
-            self.follow_up(state, follow);
-        }
-        if awaited {
-            return Err(Failure::new(NOT_THERE_YET, "a new device has no place to receive yet"));
-        }
-        Ok(())
-    }
-}
-
-/// How often the registry of somebody is tried before a device is left for the next occasion.
-const ATTEMPTS: u32 = 15;
-
-/// The pause after the first attempt; each is longer than the one before by as much.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
-
-/// A device that its chain names and its registry does not know yet.
-const NOT_THERE_YET: &str = "device-not-there";
-
-type Lacking = Vec<(message::UserAddress, Vec<String>)>;
-
-/// Removes the leaves of devices that no chain allows any more, and says which devices have no leaf.
-fn drop_dead_and_find_lacking(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<(Lacking, Vec<Follow>)> {
-    let mut object = get_object(tx, url)?;
-    let (group, now_s) = (object.group()?, now / 1000);
-    let failed = |e: seal::GroupError| Failure::new(e.code(), e);
-    let closed = matches!(object.standing, Standing::Closed { .. } | Standing::Verifying { .. } | Standing::Copied);
-    if closed || !seal::holds_lease(tx, &me.device, &group).map_err(failed)? {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let mut follow = crate::circle::settle_left(tx, me, &mut object, now)?;
-    let chains = Chains::of(tx, me, &object)?;
-    let own = me.dsk.verifying_key();
-    let leaves = seal::members(tx, &group).map_err(failed)?;
-    let dead: Vec<u32> =
-        leaves.iter().filter(|leaf| leaf.dsk != own && chains.is_dead(leaf, now_s)).map(|leaf| leaf.leaf).collect();
-    if !dead.is_empty() {
-        let ended = seal::epoch(tx, &group).map_err(failed)?;
-        let commit = seal::remove(tx, &me.device, &group, &dead, &[]).map_err(|e| Failure::new(e.code(), e))?;
-        log_commit(tx, url, ended, &commit)?;
-        queue_to_all(tx, &object, &commit)?;
-        follow.extend(pumps(&object));
-        let gone: Vec<String> =
-            leaves.iter().filter(|leaf| dead.contains(&leaf.leaf)).map(|leaf| leaf.dsk.to_string()).collect();
-        object.members.retain(|member| !gone.contains(&member.device));
-        put_object(tx, &object)?;
-        follow.push(Follow::ChatShown(url.clone()));
-    }
-    if object.purpose.is_brief() {
-        // A call is over before a new device could be of use in it.
-        return Ok((Vec::new(), follow));
-    }
-    follow.extend(behind::unheard(tx, &object)?);
-    let lacking = chains.live_devices(now_s).into_iter().filter_map(|(user, devices)| {
-        let lacks = |device: &String| leaves.iter().all(|leaf| leaf.dsk.to_string() != *device);
-        let devices: Vec<String> = devices.into_iter().filter(lacks).collect();
-        (!devices.is_empty()).then_some((user, devices))
-    });
-    Ok((lacking.collect(), follow))
 }

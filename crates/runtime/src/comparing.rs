@@ -36,8 +36,46 @@ pub(crate) fn mark_of(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
     Ok(mark)
 }
 
-/// Green in a group only when everybody in it was compared.
+/// What waits for a decision, or is to be seen, by person: of a thousand people, only those are looked at.
+pub(crate) type Changed = std::collections::BTreeMap<UserAddress, Change>;
+
+/// What a change of somebody's keys comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Change {
+    /// It is shown.
+    marks: bool,
+    /// Nothing goes to them.
+    stops: bool,
+}
+
+/// The one record of them.
+const CHANGED: &str = "all";
+
+/// Keeps whose keys changed.
+pub(crate) fn note_change(tx: &Tx<'_>, person: &Person) -> Outcome<()> {
+    let change = person.change.as_ref();
+    let change = change.map(|change| Change { marks: change.kind != KeyChangeKind::Rotated, stops: change.stops });
+    let mut all = changed(tx)?;
+    if all.get(&person.user) == change.as_ref() {
+        return Ok(());
+    }
+    match change {
+        Some(change) => all.insert(person.user.clone(), change),
+        None => all.remove(&person.user),
+    };
+    tx.put(kind::CHANGED, CHANGED, &all).map_err(Failure::store)
+}
+
+fn changed(tx: &Tx<'_>) -> Outcome<Changed> {
+    Ok(tx.get(kind::CHANGED, CHANGED).map_err(Failure::store)?.unwrap_or_default())
+}
+
+/// Green in a group only when everybody in it was compared; a large one, of which nobody looks at all, is never.
 fn mark_of_group(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
+    if object.is_large() {
+        let any = changed(tx)?.iter().any(|(user, change)| change.marks && object.is_with(user));
+        return Ok(if any { TrustMark::Changed } else { TrustMark::Introduced });
+    }
     let mut worst = TrustMark::Verified;
     for user in object.with() {
         let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
@@ -91,14 +129,22 @@ pub(crate) fn restate(person: &mut Person) {
 
 /// Whether words may leave for this person: not while a change of keys waits for a decision.
 pub(crate) fn may_send(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
-    object.with().iter().try_for_each(|user| may_send_to(tx, user))
+    if object.circle.is_none() {
+        return may_send_to(tx, &object.peer);
+    }
+    let stops = changed(tx)?.iter().any(|(user, change)| change.stops && object.is_with(user));
+    if stops { Err(needs_decision()) } else { Ok(()) }
+}
+
+fn needs_decision() -> Failure {
+    Failure::new("needs-decision", "the keys of this person changed; decide first")
 }
 
 /// The same, by the person.
 pub(crate) fn may_send_to(tx: &Tx<'_>, user: &UserAddress) -> Outcome<()> {
     let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     if person.and_then(|person| person.change).is_some_and(|change| change.stops) {
-        return Err(Failure::new("needs-decision", "the keys of this person changed; decide first"));
+        return Err(needs_decision());
     }
     Ok(())
 }

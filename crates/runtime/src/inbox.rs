@@ -20,9 +20,12 @@ use crate::home::{Home, Ready, State, body, now_ms, now_u64};
 use crate::members::{Author, Chains, check_alone, row_author, said, tag_of};
 use crate::objects::Follow;
 use crate::records::{Held, Object, ObjectUse, Person, Side, Standing, kind};
-use crate::resync::{Resent, ask_for_missing, ask_where_they_are, is_gone, on_resent, on_resync};
+use crate::resync::{
+    Resent, ask_author_for_missing, ask_for_missing, ask_where_they_are, hear_of_more, is_gone, on_resent, on_resync,
+};
 use crate::sending::{
-    Introduced, below, child_json, get_object, get_person, inner_message, pumps, put_object, put_person, seal_and_queue,
+    Introduced, below, child_json, get_object, get_person, inner_message, pumps, put_object, put_person,
+    seal_and_queue, seal_to,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
@@ -60,6 +63,9 @@ struct Receipt {
     /// How far a page of the other side's own children went.
     #[serde(default)]
     resent: BTreeMap<sync::Author, Resent>,
+    /// Of who writes a large group: how far it has the children of others, where the one who asked has fewer.
+    #[serde(default)]
+    have: BTreeMap<sync::Author, u64>,
 }
 
 #[derive(Deserialize)]
@@ -418,7 +424,7 @@ pub(crate) fn on_inner(
         return Ok(Vec::new());
     }
     if (inner.kind, part.as_str()) == (MessageType::Update, "people") {
-        return circle::hear_person(tx, &mut object, author, &inner);
+        return circle::hear_people(tx, me, &mut object, author, &inner, now);
     }
     let of_ours = author.is_of(&object, &me.record.user);
     let is_end = (inner.kind, part.as_str()) == (MessageType::Event, "subscription");
@@ -570,7 +576,7 @@ fn first_word(
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
     if let Some(circle) = &mut circle {
-        circle::hear_reporter(circle, &said.introduction)?;
+        circle::hear_reporter(tx, url, circle, &said.introduction)?;
     }
     let waiting = WaitingEvidence {
         name: said.introduction.name,
@@ -649,7 +655,7 @@ fn our_group_elsewhere(
     now: i64,
 ) -> Outcome<Vec<Follow>> {
     author.own(me, now / 1000)?;
-    circle::hear_reporter(&mut circle, &said.introduction)?;
+    circle::hear_reporter(tx, url, &mut circle, &said.introduction)?;
     let snapshot = sync::Snapshot { version: said.version, value: said.value };
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
@@ -799,10 +805,10 @@ fn on_children(
         }
     }
     if let Some(last) = last.filter(|_| object.purpose == ObjectUse::Chat && by_peer) {
-        receipt(tx, me, object, &tag, last)?;
+        receipt(tx, me, object, author, last)?;
     }
     if is_missing {
-        ask_for_missing(tx, me, object)?;
+        ask_author_for_missing(tx, me, object, &tag)?;
     }
     object.at = now;
     put_object(tx, object)?;
@@ -898,11 +904,18 @@ pub(crate) fn hyperty_of(me: &Ready, purpose: ObjectUse) -> Address {
     }
 }
 
-/// Tells all that the children of this author up to `seq` are kept here.
-fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, author: &sync::Author, seq: u64) -> Outcome<()> {
-    let value = json!({ "delivered": { author.as_str(): seq } });
+/// Tells all that the children of this author up to `seq` are kept here; in a large group some tell the author alone.
+fn receipt(tx: &Tx<'_>, me: &Ready, object: &Object, author: &Author, seq: u64) -> Outcome<()> {
+    let value = json!({ "delivered": { tag_of(&author.device).as_str(): seq } });
     let inner = inner_message(MessageType::Event, &object.url, "children/", &value)?;
-    seal_and_queue(tx, me, object, &inner, None)
+    let Some(circle) = object.circle.as_ref().filter(|_| object.is_large()) else {
+        return seal_and_queue(tx, me, object, &inner, None);
+    };
+    let user = &author.member(object)?.user;
+    if !circle.said.is_witness(&me.record.user, user) {
+        return Ok(());
+    }
+    seal_to(tx, me, object, &inner, &|member| member.user == *user)
 }
 
 fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inner: &Message) -> Outcome<Vec<Follow>> {
@@ -912,6 +925,9 @@ fn on_receipt(tx: &Tx<'_>, me: &Ready, object: &mut Object, author: &Author, inn
         let mut follow = behind::tell_unreadable(tx, object, now_ms())?;
         follow.extend(on_resent(tx, me, object, &tag, resent)?);
         return Ok(follow);
+    }
+    if !receipt.have.is_empty() && author.is_holder {
+        return hear_of_more(tx, me, object, &receipt.have);
     }
     if object.circle.is_some() {
         let user = author.member(object)?.user.clone();

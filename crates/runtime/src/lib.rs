@@ -10,6 +10,7 @@ use contract::{News, PictureWish, Question};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+mod apart;
 mod archives;
 mod ask;
 mod asking;
@@ -21,6 +22,7 @@ mod calls;
 mod chat;
 mod chats;
 mod circle;
+mod comings;
 mod commits;
 mod comparing;
 mod config;

@@ -260,7 +260,7 @@ impl Home {
             self.put_me(state, record)?;
         }
         let url = self.make_own_object()?;
-        self.reconcile_later(url);
+        self.reconcile_later(&mut self.state(), url);
         Ok(())
     }
 

@@ -1,5 +1,8 @@
 //! The devices in an object's group: whose they are, where they receive, and whose words count.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use message::{Address, Message, UserAddress};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -67,25 +70,73 @@ pub(crate) fn author_user(author: &str) -> &str {
 }
 
 /// The sigchains by which leaves of an object's group are judged.
-pub(crate) struct Chains {
-    known: Vec<(UserAddress, identity::Sigchain)>,
+///
+/// Each is read when it is first asked for: of a thousand people, one wrote the message.
+pub(crate) struct Chains<'t> {
+    /// From where they are read.
+    from: Option<Shelves<'t>>,
+    people: Vec<Known>,
+    /// Whose a device is as far as is known, to look there first.
+    hints: HashMap<String, usize>,
 }
 
-impl Chains {
+/// Where histories are kept.
+struct Shelves<'t> {
+    tx: &'t Tx<'t>,
+    me: &'t Ready,
+    is_known: fn(&Person) -> bool,
+    pins: OnceCell<identity::PinBook>,
+    now_s: i64,
+}
+
+/// Somebody, and their history once it was asked for; nothing if they are not known well enough.
+struct Known {
+    user: UserAddress,
+    chain: OnceCell<Option<identity::Sigchain>>,
+}
+
+impl Known {
+    fn with(user: &UserAddress, chain: identity::Sigchain) -> Self {
+        Self { user: user.clone(), chain: OnceCell::from(Some(chain)) }
+    }
+}
+
+impl Shelves<'_> {
+    fn chain(&self, user: &UserAddress) -> Outcome<Option<identity::Sigchain>> {
+        let person: Option<Person> = self.tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let chain = person.filter(self.is_known).and_then(|person| self.me.parsed.chain(&person.chain).ok());
+        let Some(mut chain) = chain else { return Ok(None) };
+        let pins = match self.pins.get() {
+            Some(pins) => pins,
+            None => {
+                let pins = settling::pins(self.tx)?;
+                self.pins.get_or_init(|| pins)
+            }
+        };
+        settling::settle(&mut chain, pins, self.now_s);
+        Ok(Some(chain))
+    }
+}
+
+impl<'t> Chains<'t> {
     /// Ours, and those of everybody else in an object.
     ///
     /// Of a conversation of two it is the other side's as far as it was seen; in a group only who is verified here
     /// vouches for devices, and only while they are in it.
-    pub(crate) fn of(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Self> {
+    pub(crate) fn of(tx: &'t Tx<'t>, me: &'t Ready, object: &Object) -> Outcome<Self> {
         let now_s = now_ms() / 1000;
         let Some(circle) = &object.circle else { return Self::at(tx, me, &object.peer, now_s) };
-        let people = circle.said.people.keys();
-        Self::ours(me, now_s).with(tx, me, people, is_met, now_s)
+        let mut chains = Self::ours(me, now_s).with(tx, me, circle.said.people.keys(), is_met, now_s);
+        let places: HashMap<&UserAddress, usize> =
+            chains.people.iter().enumerate().map(|(at, known)| (&known.user, at)).collect();
+        let hint = |member: &Member| Some((member.device.clone(), *places.get(&member.user)?));
+        chains.hints = object.members.iter().filter_map(hint).collect();
+        Ok(chains)
     }
 
     /// Ours, and one other person's, as they stand at a time.
-    pub(crate) fn at(tx: &Tx<'_>, me: &Ready, peer: &UserAddress, now_s: i64) -> Outcome<Self> {
-        Self::ours(me, now_s).with(tx, me, std::iter::once(peer), |person| !person.chain.is_empty(), now_s)
+    pub(crate) fn at(tx: &'t Tx<'t>, me: &'t Ready, peer: &UserAddress, now_s: i64) -> Outcome<Self> {
+        Ok(Self::ours(me, now_s).with(tx, me, std::iter::once(peer), |person| !person.chain.is_empty(), now_s))
     }
 
     /// Our own only.
@@ -98,31 +149,21 @@ impl Chains {
     /// Adds those of other people who are known well enough, as far as they were seen.
     fn with<'u>(
         mut self,
-        tx: &Tx<'_>,
-        me: &Ready,
+        tx: &'t Tx<'t>,
+        me: &'t Ready,
         people: impl Iterator<Item = &'u UserAddress>,
         is_known: fn(&Person) -> bool,
         now_s: i64,
-    ) -> Outcome<Self> {
-        let mut others = people.filter(|user| **user != me.record.user).peekable();
-        if others.peek().is_none() {
-            return Ok(self);
-        }
-        let pins = settling::pins(tx)?;
-        for user in others {
-            let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
-            let chain = person.filter(is_known).and_then(|person| me.parsed.chain(&person.chain).ok());
-            if let Some(mut chain) = chain {
-                settling::settle(&mut chain, &pins, now_s);
-                self.known.push((user.clone(), chain));
-            }
-        }
-        Ok(self)
+    ) -> Self {
+        let others = people.filter(|user| **user != me.record.user);
+        self.people.extend(others.map(|user| Known { user: user.clone(), chain: OnceCell::new() }));
+        self.from = Some(Shelves { tx, me, is_known, pins: OnceCell::new(), now_s });
+        self
     }
 
     /// One person's only.
     pub(crate) fn one(user: &UserAddress, chain: identity::Sigchain) -> Self {
-        Self { known: vec![(user.clone(), chain)] }
+        Self { from: None, people: vec![Known::with(user, chain)], hints: HashMap::new() }
     }
 
     /// Whether a leaf is of a device of this person that may speak.
@@ -132,14 +173,38 @@ impl Chains {
 
     /// Adds a person's.
     pub(crate) fn and(mut self, user: &UserAddress, chain: &identity::Sigchain) -> Self {
-        self.known.push((user.clone(), chain.clone()));
+        self.people.push(Known::with(user, chain.clone()));
         self
+    }
+
+    /// Somebody's history, read now if it was not before.
+    fn chain<'c>(&'c self, known: &'c Known) -> Option<&'c identity::Sigchain> {
+        let read = || {
+            let chain = self.from.as_ref().map(|from| from.chain(&known.user));
+            chain.and_then(|chain| {
+                // Nobody is believed for want of a store; what is kept meanwhile fails with it.
+                chain.inspect_err(|failure| tracing::warn!(code = failure.code, "a history cannot be read")).ok()
+            })
+        };
+        known.chain.get_or_init(|| read().flatten()).as_ref()
+    }
+
+    /// The one whose persona this is; looked for first where the device was seen before.
+    fn of_persona(
+        &self,
+        persona: identity::PersonaId,
+        device: &keys::VerifyingKey,
+    ) -> Option<(&UserAddress, &identity::Sigchain)> {
+        let hint = self.hints.get(&device.to_string()).and_then(|at| self.people.get(*at));
+        let theirs = |known| self.chain(known).filter(|chain| chain.persona() == persona).map(|chain| (known, chain));
+        let found = hint.and_then(theirs).or_else(|| self.people.iter().find_map(theirs));
+        found.map(|(known, chain)| (&known.user, chain))
     }
 
     /// Whose device a leaf is, if one of the chains says so and its credential holds.
     pub(crate) fn owner_of(&self, leaf: &seal::Member, now_s: i64) -> Result<&UserAddress, String> {
         let credential = identity::DeviceCredential::decode(&leaf.credential).map_err(|error| error.to_string())?;
-        let owner = self.known.iter().find(|(_, chain)| chain.persona() == credential.persona());
+        let owner = self.of_persona(credential.persona(), &leaf.dsk);
         let (user, chain) = owner.ok_or("nobody here vouches for that device")?;
         credential.check(chain, &leaf.dsk, now_s).map_err(|error| error.to_string())?;
         Ok(user)
@@ -151,7 +216,8 @@ impl Chains {
             let devices = chain.devices().filter(|device| chain.device(&device.dsk, now_s).is_ok());
             devices.map(|device| device.dsk.to_string()).collect()
         };
-        self.known.iter().map(|(user, chain)| (user.clone(), live(chain))).collect()
+        let people = self.people.iter();
+        people.filter_map(|known| Some((known.user.clone(), live(self.chain(known)?)))).collect()
     }
 
     /// Whether a leaf's device may no longer speak: revoked, expired, or of nobody we know.
@@ -167,8 +233,7 @@ impl Chains {
     }
 
     fn own_chain_of(&self, leaf: &seal::Member) -> Option<&identity::Sigchain> {
-        let persona = persona_of(leaf)?;
-        self.known.iter().find(|(_, chain)| chain.persona() == persona).map(|(_, chain)| chain)
+        self.of_persona(persona_of(leaf)?, &leaf.dsk).map(|(_, chain)| chain)
     }
 }
 
@@ -220,23 +285,30 @@ impl Object {
         &mut self,
         tx: &Tx<'_>,
         me: &Ready,
-        chains: &Chains,
+        chains: &Chains<'_>,
         named: &[Named],
         now_s: i64,
     ) -> Outcome<()> {
         let own = me.dsk.verifying_key();
         let leaves = seal::members(tx, &self.group()?).map_err(|e| Failure::new("sealing-failed", e))?;
-        let mut members = Vec::with_capacity(leaves.len());
+        let said: HashMap<(&str, &UserAddress), &Named> =
+            named.iter().rev().map(|one| ((one.device.as_str(), &one.user), one)).collect();
+        let before: HashMap<&str, &Member> = self.members.iter().map(|one| (one.device.as_str(), one)).collect();
+        let (mut members, large) = (Vec::with_capacity(leaves.len()), self.is_large());
         for leaf in leaves.iter().filter(|leaf| leaf.dsk != own) {
             let device = leaf.dsk.to_string();
-            let user = chains.owner_of(leaf, now_s).map_err(|why| Failure::new("unverified-leaf", why))?.clone();
-            let said = named.iter().find(|one| one.device == device && one.user == user);
+            let user = match before.get(device.as_str()).filter(|_| large) {
+                // It was judged when it came in, and is again with each of its words.
+                Some(known) => known.user.clone(),
+                None => chains.owner_of(leaf, now_s).map_err(|why| Failure::new("unverified-leaf", why))?.clone(),
+            };
+            let said = said.get(&(device.as_str(), &user));
             let inbox = said.and_then(|one| one.inbox.clone()).filter(|inbox| inbox.domain() == user.domain());
             if self.circle.as_ref().is_some_and(|circle| user != me.record.user && !circle.has(&user)) {
                 // They said that they leave: nothing goes there any more.
                 continue;
             }
-            let before = self.member(&device).and_then(|member| member.inbox.clone());
+            let before = before.get(device.as_str()).and_then(|member| member.inbox.clone());
             members.push(Member { device, user, inbox: inbox.or(before) });
         }
         self.members = members;

@@ -10,11 +10,11 @@ use store::{ChildRow, ChildState, Tx};
 use crate::home::{Home, Ready, State, now_ms, now_u64};
 use crate::inviting::Told;
 use crate::members::{self, Chains, row_author};
-use crate::records::{Object, ObjectUse, Side, Standing, kind};
+use crate::records::{Member, Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
 use crate::sending::{
     child_json, child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, put_person,
-    queue_sealed, queue_to_all, seal_and_queue, seal_children, sealing,
+    queue_sealed, queue_to_all, seal_and_queue, seal_children, seal_to, sealing,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::{behind, brought, chat, circle, commits, comparing, gate, histories, persons};
@@ -359,7 +359,7 @@ impl Home {
                     pumped.push(domain);
                 }
                 Follow::Tell { to, kind, from, body } => self.tell_hyperty(state, kind, from, to, body),
-                Follow::Verify(url) => self.verify_later(url),
+                Follow::Verify(url) => self.verify_later(state, url),
                 Follow::ChildShown(id) => shown.push(id),
                 Follow::ChatShown(url) => self.show_chat(state, &url),
                 Follow::PersonShown(user) => {
@@ -369,7 +369,7 @@ impl Home {
                 Follow::Listen(url) => {
                     state.hear(&Place::Below(url));
                 }
-                Follow::Reconcile(url) => self.reconcile_later(url),
+                Follow::Reconcile(url) => self.reconcile_later(state, url),
                 Follow::BringBack { url, devices } => self.bring_back_later(url, devices),
                 Follow::Await { url, devices } => self.await_later(url, devices),
                 Follow::Echo(url) => state.upkeep.echo_later(url, now_ms()),
@@ -604,8 +604,10 @@ pub(crate) fn invite_devices<'a>(
         queue_sealed(tx, &one.inbox, &invitation.welcome, to_peer, None)?;
     }
     let introduction = introduction_message(tx, me, object)?;
-    seal_and_queue(tx, me, object, &introduction, None)?;
     let devices: Vec<String> = invited.iter().map(|one| one.device.clone()).collect();
+    // Who was there before knows the rest from the commit; in a large group all of it once more would be too much.
+    let is_for = |member: &Member| !object.is_large() || devices.contains(&member.device);
+    seal_to(tx, me, object, &introduction, &is_for)?;
     circle::after_invitation(tx, me, object, &devices)
 }
 

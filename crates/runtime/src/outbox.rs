@@ -13,7 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use message::{Address, Code, Domain, MessageType};
 use seal::parcel;
 use serde_json::json;
-use store::{ChildState, OutboxRow, Tx};
+use store::{ChildState, OnTheWay, OutboxRow, Tx};
 
 use crate::home::{Home, State, body, now_ms};
 use crate::objects::Follow;
@@ -29,6 +29,10 @@ const WINDOW: usize = 4;
 /// Rows to one inbox that are under way at the same time: as many as may be late at the other end (`seal`), so that what
 /// was overtaken can still be opened.
 const ROWS_UNDER_WAY: usize = 64;
+
+/// Loads to all inboxes of one domain whose answers are waited for at the same time: a message for a thousand people of
+/// one domain is not asked a thousand times at once.
+const LOADS_UNDER_WAY: usize = 128;
 
 /// Text of one load, unless a single parcel is larger: far less than a node takes in one request.
 const LOAD_BYTES: usize = 256 * 1024;
@@ -69,6 +73,7 @@ impl Load {
 /// The loads that may leave now, in the order of their rows: of each inbox as many as its window has room for.
 fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, Lane>) -> Vec<Load> {
     let mut loads: Vec<Load> = Vec::new();
+    let mut room = LOADS_UNDER_WAY.saturating_sub(under_way.values().map(|lane| lane.loads).sum());
     // The newest load of each inbox, if that inbox takes more.
     let mut newest: HashMap<String, Option<usize>> = HashMap::new();
     let mut begun = under_way.clone();
@@ -88,10 +93,11 @@ fn loads_of(rows: Vec<OutboxRow>, under_way: &HashMap<String, Lane>) -> Vec<Load
             _ => {}
         }
         let lane = begun.entry(row.to.clone()).or_default();
-        if lane.loads >= WINDOW || lane.is_apart {
+        if room == 0 || lane.is_full() {
             newest.insert(row.to, None);
             continue;
         }
+        room -= 1;
         lane.loads += 1;
         lane.rows += 1;
         newest.insert(row.to.clone(), Some(loads.len()));
@@ -110,12 +116,19 @@ struct Lane {
     is_apart: bool,
 }
 
+impl Lane {
+    /// Whether nothing more may follow now.
+    fn is_full(&self) -> bool {
+        self.loads >= WINDOW || self.rows >= ROWS_UNDER_WAY || self.is_apart
+    }
+}
+
 /// What is on its way to a domain's node.
 struct UnderWay {
     /// Of all domains.
     all: Arc<AtomicUsize>,
     answers: FuturesUnordered<BoxFuture<'static, Answered>>,
-    rows: HashSet<i64>,
+    known: OnTheWay,
     lanes: HashMap<String, Lane>,
 }
 
@@ -129,26 +142,38 @@ enum Answered {
 
 impl UnderWay {
     fn new(all: Arc<AtomicUsize>) -> Self {
-        Self { all, answers: FuturesUnordered::new(), rows: HashSet::new(), lanes: HashMap::new() }
+        Self { all, answers: FuturesUnordered::new(), known: OnTheWay::default(), lanes: HashMap::new() }
     }
 
     fn begin(&mut self, load: &Load) {
         self.all.fetch_add(1, Ordering::Relaxed);
-        self.rows.extend(load.rows.iter().map(|row| row.id));
+        self.known.rows.extend(load.rows.iter().map(|row| row.id));
         let lane = self.lanes.entry(load.to.clone()).or_default();
         lane.loads += 1;
         lane.rows += load.rows.len();
+        if lane.is_full() {
+            self.known.full.insert(load.to.clone());
+        }
+    }
+
+    /// What is left of a load is brought one by one.
+    fn set_apart(&mut self, to: &str) {
+        self.lanes.entry(to.to_owned()).or_default().is_apart = true;
+        self.known.full.insert(to.to_owned());
     }
 
     fn end(&mut self, done: &[(Load, Delivery)]) {
         for row in done.iter().flat_map(|(load, _)| &load.rows) {
-            self.rows.remove(&row.id);
+            self.known.rows.remove(&row.id);
         }
         let Some((load, _)) = done.first() else { return };
         self.all.fetch_sub(1, Ordering::Relaxed);
         if let Some(lane) = self.lanes.get_mut(&load.to) {
             lane.loads -= 1;
             lane.rows -= done.iter().map(|(load, _)| load.rows.len()).sum::<usize>();
+            if lane.loads == 0 || !lane.is_full() {
+                self.known.full.remove(&load.to);
+            }
             if lane.loads == 0 {
                 self.lanes.remove(&load.to);
             }
@@ -203,7 +228,7 @@ impl Home {
         let wake = self.state().links.get_or_add(domain).wake.clone();
         let mut under_way = UnderWay::new(self.rooms.under_way.clone());
         loop {
-            let Ok(due) = self.due(domain, &under_way.rows) else {
+            let Ok(due) = self.due(domain, &under_way.known) else {
                 tracing::warn!("the outbox could not be read");
                 return Some(Duration::from_secs(1));
             };
@@ -244,7 +269,7 @@ impl Home {
                         done.extend(parts);
                     }
                     Answered::Refused(load) => {
-                        under_way.lanes.entry(load.to.clone()).or_default().is_apart = true;
+                        under_way.set_apart(&load.to);
                         under_way.answers.push(self.clone().deliver_apart(load, domain.clone()).boxed());
                     }
                 }
@@ -258,7 +283,7 @@ impl Home {
         }
     }
 
-    fn due(&self, domain: &Domain, under_way: &HashSet<i64>) -> Outcome<Vec<OutboxRow>> {
+    fn due(&self, domain: &Domain, under_way: &OnTheWay) -> Outcome<Vec<OutboxRow>> {
         let state = self.state();
         state
             .store()?
@@ -410,6 +435,15 @@ mod tests {
         assert_eq!(ids(&many), [(0..64).collect::<Vec<_>>()], "and no more than may be late is under way");
         let large = loads(vec![row(1, "ben", 9), row(2, "ben", LOAD_BYTES), row(3, "ben", 9), row(4, "ben", 9)]);
         assert_eq!(ids(&large), [vec![1], vec![2], vec![3, 4]], "nothing goes before what is older");
+    }
+
+    #[test]
+    fn what_goes_to_a_thousand_inboxes_of_a_domain_leaves_some_at_a_time() {
+        let rows = || (0..1000).map(|id| row(id, &format!("p{id}"), 9)).collect::<Vec<_>>();
+        assert_eq!(loads(rows()).len(), LOADS_UNDER_WAY);
+        let busy = |count: usize| (0..count).map(|n| (format!("q{n}"), Lane { loads: 1, rows: 1, is_apart: false }));
+        assert_eq!(loads_of(rows(), &busy(LOADS_UNDER_WAY - 3).collect()).len(), 3);
+        assert!(loads_of(rows(), &busy(LOADS_UNDER_WAY).collect()).is_empty());
     }
 
     #[test]

@@ -250,7 +250,7 @@ pub(crate) fn on_own(
 
 /// Our history as a device of ours introduces itself with it: one that came with the object is in the speaker's before
 /// it is in ours.
-fn hear_speaker(tx: &Tx<'_>, me: &Ready, said: &Introduced, now: i64) -> Outcome<(Me, Chains, Vec<Follow>)> {
+fn hear_speaker(tx: &Tx<'_>, me: &Ready, said: &Introduced, now: i64) -> Outcome<(Me, Chains<'static>, Vec<Follow>)> {
     let follow = crate::histories::on_own_chain(tx, me, &said.introduction.evidence.chain)?;
     let record: Me = tx.get(kind::ME, "me")?.ok_or_else(Failure::not_ready)?;
     let own = settling::own(&record, now / 1000).map_err(|e| Failure::new("database-damaged", e))?;

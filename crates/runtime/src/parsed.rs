@@ -1,30 +1,42 @@
 //! Histories that were read and verified once: every message is judged by one, and most by the same.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use identity::{ChainError, Sigchain};
 
-/// Histories that are kept; of the people one talks to now, there are fewer.
-const LIMIT: usize = 64;
+/// Histories that are kept: those of the people of a large group.
+const LIMIT: usize = 2048;
 
-/// Chains by the hash of their entries, the last one used at the end. None of them is settled.
+/// Chains by the hash of their entries. None of them is settled.
 #[derive(Default)]
-pub(crate) struct Parsed(Mutex<Vec<([u8; 32], Sigchain)>>);
+pub(crate) struct Parsed(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    /// Each with the time it was used last, in uses.
+    chains: HashMap<[u8; 32], (u64, Sigchain)>,
+    uses: u64,
+}
 
 impl Parsed {
     /// As [`Sigchain::parse`], whose signatures are verified the first time only.
     pub(crate) fn chain(&self, texts: &[String]) -> Result<Sigchain, ChainError> {
         let name = name_of(texts);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = match kept.iter().position(|(known, _)| *known == name) {
-            Some(at) => kept.remove(at),
-            None => (name, Sigchain::parse(texts)?),
-        };
-        let chain = one.1.clone();
-        if kept.len() >= LIMIT {
-            kept.remove(0);
+        kept.uses += 1;
+        let now = kept.uses;
+        if let Some((used, chain)) = kept.chains.get_mut(&name) {
+            *used = now;
+            return Ok(chain.clone());
         }
-        kept.push(one);
+        let chain = Sigchain::parse(texts)?;
+        if kept.chains.len() >= LIMIT {
+            // Half of them go at once, so that it is seldom looked which were not used for long.
+            let oldest = now.saturating_sub(LIMIT as u64 / 2);
+            kept.chains.retain(|_, (used, _)| *used > oldest);
+        }
+        kept.chains.insert(name, (now, chain.clone()));
         Ok(chain)
     }
 }
@@ -54,7 +66,7 @@ mod tests {
     }
 
     fn kept(parsed: &Parsed) -> usize {
-        parsed.0.lock().unwrap().len()
+        parsed.0.lock().unwrap().chains.len()
     }
 
     #[test]
@@ -78,12 +90,19 @@ mod tests {
         texts.swap(0, 1);
         assert!(parsed.chain(&texts).is_err());
         assert_eq!(kept(&parsed), 0);
-        let first = chain(1);
-        parsed.chain(&first.texts()).unwrap();
-        for _ in 0..LIMIT {
-            parsed.chain(&chain(1).texts()).unwrap();
+        let one = chain(1);
+        let other = |n: usize| vec![one.texts()[0].clone(); 1].into_iter().chain([format!("{n}")]).collect::<Vec<_>>();
+        let mut many = parsed.0.lock().unwrap();
+        for n in 0..LIMIT {
+            many.uses += 1;
+            let used = many.uses;
+            many.chains.insert(name_of(&other(n)), (used, one.clone()));
         }
-        assert_eq!(kept(&parsed), LIMIT);
-        assert!(parsed.0.lock().unwrap().iter().all(|(_, kept)| kept.head() != first.head()), "the oldest went");
+        drop(many);
+        parsed.chain(&one.texts()).unwrap();
+        let kept = parsed.0.lock().unwrap();
+        assert!(kept.chains.len() <= LIMIT && kept.chains.contains_key(&name_of(&one.texts())));
+        assert!(!kept.chains.contains_key(&name_of(&other(0))), "the oldest went");
+        assert!(kept.chains.contains_key(&name_of(&other(LIMIT - 1))), "and the newest did not");
     }
 }

@@ -71,6 +71,13 @@ pub mod kind {
     pub const GROUP_JOINING: &str = "group-joining/1";
     /// A conversation that was read from a file ([`crate::archives::Archive`]), by its address.
     pub const ARCHIVE: &str = "archive/1";
+    /// What the Reporter of a group showed of somebody who is not verified here yet ([`crate::sending::Introduction`]),
+    /// by the group and the person.
+    pub const UNMET: &str = "unmet/1";
+    /// People whose keys changed ([`crate::comparing::Changed`]), in one record.
+    pub const CHANGED: &str = "changed/1";
+    /// How many messages of a group went to some of it only ([`crate::apart`]), by object address.
+    pub const APART: &str = "apart/1";
     /// How often strangers were told that a link is none ([`crate::doors`]).
     pub const KNOCKS: &str = "knocks/1";
 }
@@ -333,6 +340,9 @@ pub struct Asked {
     pub version: u64,
     /// The last child of the other side without a gap before it.
     pub have: BTreeMap<sync::Author, u64>,
+    /// In a large group: whose children were asked for besides.
+    #[serde(default)]
+    pub of: std::collections::BTreeSet<sync::Author>,
     /// Unix milliseconds.
     pub at: i64,
 }

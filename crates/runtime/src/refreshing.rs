@@ -11,7 +11,7 @@ use crate::home::Ready;
 use crate::members::Chains;
 use crate::objects::Follow;
 use crate::records::{Object, ObjectUse, Standing, kind};
-use crate::sending::{get_object, own_tag, pumps, queue_to_all};
+use crate::sending::{get_object, own_tag, pumps, queue_sealed, queue_to_all};
 use crate::trouble::{Failure, Outcome};
 
 /// A leaf is renewed after this time, in milliseconds: a week.
@@ -22,6 +22,24 @@ const LIFE_MESSAGES: u64 = 1000;
 
 /// Wishes of members are granted at most this often, in milliseconds.
 const GRANT_MS: i64 = 300_000;
+
+/// How often leaves of one group are renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    life_ms: i64,
+    grant_ms: i64,
+}
+
+impl Pace {
+    /// In a large group each renewal costs everybody what a message does, and each commit of them a hundred times that.
+    fn of(object: &Object) -> Self {
+        if object.is_large() {
+            Self { life_ms: 4 * LIFE_MS, grant_ms: 86_400_000 }
+        } else {
+            Self { life_ms: LIFE_MS, grant_ms: GRANT_MS }
+        }
+    }
+}
 
 /// When this device's leaf in one group was renewed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +65,9 @@ enum Due {
 }
 
 impl Fresh {
-    fn due(&self, leads: bool, wished: bool, epoch: u64, said: u64, now: i64) -> Due {
-        let old = now - self.at >= LIFE_MS || said.saturating_sub(self.said) >= LIFE_MESSAGES;
-        let may_grant = !(0..GRANT_MS).contains(&(now - self.granted_at));
+    fn due(&self, pace: Pace, (leads, wished): (bool, bool), epoch: u64, said: u64, now: i64) -> Due {
+        let old = now - self.at >= pace.life_ms || said.saturating_sub(self.said) >= LIFE_MESSAGES;
+        let may_grant = !(0..pace.grant_ms).contains(&(now - self.granted_at));
         match (leads, old) {
             (true, true) => Due::Commit,
             (true, false) if wished && may_grant => Due::Commit,
@@ -77,11 +95,17 @@ pub(crate) fn keep_fresh(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Ou
     let leads = seal::holds_lease(tx, &me.device, &group).map_err(failed)?;
     let (wished, epoch) =
         (seal::has_wishes(tx, &group).map_err(Failure::store)?, seal::epoch(tx, &group).map_err(failed)?);
-    match fresh.due(leads, wished, epoch, said, now) {
+    match fresh.due(Pace::of(&object), (leads, wished), epoch, said, now) {
         Due::Nothing => return Ok(Vec::new()),
         Due::Ask => {
             let wish = seal::propose_refresh(tx, &me.device, &group).map_err(|e| Failure::new(e.code(), e))?;
-            queue_to_all(tx, &object, &wish)?;
+            // Whoever grants it passes it on to all with the commit; in a large group that is enough.
+            let hears = object.hears_echo();
+            for member in object.members.iter().filter(|member| hears(member)) {
+                if let Some(inbox) = &member.inbox {
+                    queue_sealed(tx, inbox, &wish, object.is_with(&member.user), None)?;
+                }
+            }
             fresh.asked = Some(epoch);
         }
         Due::Commit => {
@@ -116,6 +140,7 @@ mod tests {
     use super::*;
 
     const BEGUN: i64 = 1_800_000_000_000;
+    const PACE: Pace = Pace { life_ms: LIFE_MS, grant_ms: GRANT_MS };
 
     fn fresh() -> Fresh {
         Fresh { at: BEGUN, said: 10, ..Fresh::default() }
@@ -124,22 +149,22 @@ mod tests {
     #[test]
     fn an_observer_asks_after_a_week_or_a_thousand_messages_and_once_in_an_epoch() {
         let mut one = fresh();
-        assert_eq!(one.due(false, false, 5, 1009, BEGUN + LIFE_MS - 1), Due::Nothing);
-        assert_eq!(one.due(false, false, 5, 1010, BEGUN), Due::Ask);
-        assert_eq!(one.due(false, false, 5, 10, BEGUN + LIFE_MS), Due::Ask);
+        assert_eq!(one.due(PACE, (false, false), 5, 1009, BEGUN + LIFE_MS - 1), Due::Nothing);
+        assert_eq!(one.due(PACE, (false, false), 5, 1010, BEGUN), Due::Ask);
+        assert_eq!(one.due(PACE, (false, false), 5, 10, BEGUN + LIFE_MS), Due::Ask);
         one.asked = Some(5);
-        assert_eq!(one.due(false, false, 5, 10, BEGUN + LIFE_MS), Due::Nothing);
-        assert_eq!(one.due(false, false, 6, 10, BEGUN + LIFE_MS), Due::Ask, "its wish ended with the epoch");
+        assert_eq!(one.due(PACE, (false, false), 5, 10, BEGUN + LIFE_MS), Due::Nothing);
+        assert_eq!(one.due(PACE, (false, false), 6, 10, BEGUN + LIFE_MS), Due::Ask, "its wish ended with the epoch");
     }
 
     #[test]
     fn the_holder_renews_itself_and_grants_what_others_wish_but_not_at_every_word() {
         let mut one = fresh();
-        assert_eq!(one.due(true, false, 5, 10, BEGUN), Due::Nothing);
-        assert_eq!(one.due(true, false, 5, 10, BEGUN + LIFE_MS), Due::Commit);
-        assert_eq!(one.due(true, true, 5, 10, BEGUN + 1), Due::Commit);
+        assert_eq!(one.due(PACE, (true, false), 5, 10, BEGUN), Due::Nothing);
+        assert_eq!(one.due(PACE, (true, false), 5, 10, BEGUN + LIFE_MS), Due::Commit);
+        assert_eq!(one.due(PACE, (true, true), 5, 10, BEGUN + 1), Due::Commit);
         one.granted_at = BEGUN;
-        assert_eq!(one.due(true, true, 6, 10, BEGUN + GRANT_MS - 1), Due::Nothing);
-        assert_eq!(one.due(true, true, 6, 10, BEGUN + GRANT_MS), Due::Commit);
+        assert_eq!(one.due(PACE, (true, true), 6, 10, BEGUN + GRANT_MS - 1), Due::Nothing);
+        assert_eq!(one.due(PACE, (true, true), 6, 10, BEGUN + GRANT_MS), Due::Commit);
     }
 }

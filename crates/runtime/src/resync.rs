@@ -5,17 +5,18 @@
 //! next page, and nobody sends more than a page unasked. A child whose words are gone here is sent
 //! as `gone`: its number is answered for, so the other side waits for nothing that never comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use message::{Address, Message, MessageType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ChildRow, Tx};
 
+use crate::behind::AUTHORS_TOLD;
 use crate::chat;
 use crate::circle;
 use crate::home::{Ready, now_ms};
-use crate::members::{Author, row_author, said};
+use crate::members::{Author, row_author, said, tag_of};
 use crate::objects::Follow;
 use crate::records::{Asked, ChildValue, Member, Object, Side};
 use crate::sending::{
@@ -131,7 +132,16 @@ pub(crate) fn on_resync(
     }
     if let Side::Reporter(reporter) = &object.side {
         if wanted.inboxes {
-            seal_and_queue(tx, me, object, &introduction_message(tx, me, object)?, None)?;
+            let introduction = introduction_message(tx, me, object)?;
+            if object.is_large() {
+                say(&introduction)?;
+                circle::tell_places(tx, me, object, &is_for)?;
+            } else {
+                seal_and_queue(tx, me, object, &introduction, None)?;
+            }
+        }
+        if object.is_large() {
+            tell_of_more(object, &ask, &tag, &say)?;
         }
         match reporter.since(ask.version) {
             sync::Since::Nothing => {}
@@ -145,6 +155,39 @@ pub(crate) fn on_resync(
             }
         }
     }
+    Ok(pumps(object).collect())
+}
+
+/// Whoever writes a large group is asked by all; it says whose words there are more of, and those people have them.
+fn tell_of_more(
+    object: &Object,
+    ask: &sync::Resync,
+    own: &sync::Author,
+    say: &dyn Fn(&Message) -> Outcome<()>,
+) -> Outcome<()> {
+    let more = object.children.missing_at(&ask.have).into_iter().filter(|gap| gap.author != *own);
+    let have: BTreeMap<sync::Author, u64> = more.map(|gap| (gap.author, gap.last)).take(AUTHORS_TOLD).collect();
+    if have.is_empty() {
+        return Ok(());
+    }
+    say(&inner_message(MessageType::Event, &object.url, "children/", &json!({ "have": have }))?)
+}
+
+/// Whoever writes a large group says whose words there are more of: those people are asked, and nobody else.
+pub(crate) fn hear_of_more(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    have: &BTreeMap<sync::Author, u64>,
+) -> Outcome<Vec<Follow>> {
+    let more = have.iter().filter(|(author, last)| object.children.have_of(author) < **last);
+    let of: BTreeSet<sync::Author> = more.map(|(author, _)| author.clone()).take(AUTHORS_TOLD).collect();
+    if of.is_empty() || !object.is_large() {
+        return Ok(Vec::new());
+    }
+    let of_these = of.clone();
+    ask(tx, me, object, of, &move |member: &Member| of_these.contains(&tag_of(&member.device)))?;
+    put_object(tx, object)?;
     Ok(pumps(object).collect())
 }
 
@@ -167,11 +210,37 @@ pub(crate) fn on_resent(
 
 /// Says what we have, so that the other side sends what we miss; once for each gap.
 pub(crate) fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> Outcome<()> {
+    let whom = object.knows_missing();
+    ask(tx, me, object, BTreeSet::new(), &whom)
+}
+
+/// The same for one author of whom something is missing.
+pub(crate) fn ask_author_for_missing(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    author: &sync::Author,
+) -> Outcome<()> {
+    if !object.is_large() {
+        return ask_for_missing(tx, me, object);
+    }
+    let known = object.knows_missing();
+    let whom = |member: &Member| known(member) || tag_of(&member.device) == *author;
+    ask(tx, me, object, BTreeSet::from([author.clone()]), &whom)
+}
+
+fn ask(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    of: BTreeSet<sync::Author>,
+    whom: &dyn Fn(&Member) -> bool,
+) -> Outcome<()> {
     let version = match &object.side {
         Side::Observer(observer) | Side::Standby(observer) => observer.version(),
         Side::Reporter(reporter) => reporter.version(),
     };
-    let ask = Asked { version, have: object.children.have(), at: now_ms() };
+    let ask = Asked { version, have: object.children.have(), of, at: now_ms() };
     if object.asked.as_ref().is_some_and(|before| before.answers_soon(&ask)) {
         return Ok(());
     }
@@ -182,7 +251,7 @@ pub(crate) fn ask_for_missing(tx: &Tx<'_>, me: &Ready, object: &mut Object) -> O
     }
     let message = inner_message(MessageType::Read, &object.url, "", &have)?;
     object.asked = Some(ask);
-    seal_and_queue(tx, me, object, &message, None)
+    seal_to(tx, me, object, &message, whom)
 }
 
 /// Members whose place is not known get nothing of ours; whoever holds the object is asked where they are.
@@ -200,7 +269,8 @@ pub(crate) fn ask_where_they_are(tx: &Tx<'_>, me: &Ready, object: &mut Object, n
 impl Asked {
     /// Whether the same was asked a moment ago.
     fn answers_soon(&self, now: &Self) -> bool {
-        (self.version, &self.have) == (now.version, &now.have) && (0..ASK_AGAIN_MS).contains(&(now.at - self.at))
+        (self.version, &self.have, &self.of) == (now.version, &now.have, &now.of)
+            && (0..ASK_AGAIN_MS).contains(&(now.at - self.at))
     }
 }
 
@@ -290,7 +360,12 @@ mod tests {
 
     #[test]
     fn one_gap_is_asked_about_once_in_a_while_and_a_new_one_at_once() {
-        let asked = |version, have, at| Asked { version, have: BTreeMap::from([(author("tag"), have)]), at };
+        let asked = |version, have, at| Asked {
+            version,
+            have: BTreeMap::from([(author("tag"), have)]),
+            of: BTreeSet::new(),
+            at,
+        };
         let first = asked(3, 10, 1_000);
         assert!(first.answers_soon(&asked(3, 10, 2_000)));
         assert!(!first.answers_soon(&asked(3, 10, 1_000 + ASK_AGAIN_MS)));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::{OutboxRow, Tx};
 use sync::bundle::{self, BUNDLE_BYTES, BUNDLE_LIMIT};
 
+use crate::apart;
 use crate::home::{Ready, body};
 use crate::members::{Named, tag_of};
 use crate::objects::Follow;
@@ -115,7 +116,8 @@ pub(crate) fn introduction_message(tx: &Tx<'_>, me: &Ready, object: &Object) -> 
         version,
         value,
         with: Some(object.peer.clone()),
-        members: object.named_members(me),
+        // Of a thousand people it is told in pieces of their own.
+        members: if object.is_large() { Vec::new() } else { object.named_members(me) },
         lease: Some(LeaseWords { holder: lease.holder, seq: lease.seq, until: lease.until }),
         have: crate::behind::told_have(object),
         brought: object.brought.clone(),
@@ -194,14 +196,22 @@ fn seal_for(
     let sealed = seal::seal(tx, &me.device, &group, inner.as_bytes()).map_err(sealing)?;
     // Before what is sealed: who was given another epoch than we can read this, and nothing else.
     let said = seal::testify(tx, &me.device, &group).map_err(sealing)?;
+    let mut to = 0;
     for member in object.members.iter().filter(|member| whom(member)) {
+        to += 1;
         if let Some(inbox) = &member.inbox {
             // Whether a message arrived is told by the other side's devices, not by our own.
             let to_peer = object.is_with(&member.user);
             queue(tx, inbox, &sealed, said.as_deref(), to_peer, if to_peer { children } else { &[] })?;
         }
     }
-    Ok(())
+    if object.circle.is_none() {
+        return Ok(());
+    }
+    if to == object.members.len() {
+        return apart::for_all(tx, &object.url);
+    }
+    if apart::for_some(tx, &object.url, &group)? { crate::behind::take_along(tx, me, object) } else { Ok(()) }
 }
 
 /// Queues sealed bytes for an inbox.
@@ -268,5 +278,6 @@ pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
 }
 
 pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {
+    crate::comparing::note_change(tx, person)?;
     tx.put(kind::PERSON, person.user.address().as_str(), person).map_err(Failure::store)
 }

@@ -1,8 +1,10 @@
 //! What is looked after from time to time: the trail, the organisation's word, renewals, the lock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use message::Address;
+use tokio::sync::Notify;
 
 use crate::behind;
 use crate::home::Home;
@@ -33,8 +35,53 @@ pub(crate) struct Upkeep {
     pub(crate) indexing: bool,
     /// Whether issuers are being asked for a later word.
     pub(crate) renewing: bool,
+    /// Objects whose members are being compared.
+    pub(crate) reconciling: Busy,
+    /// Objects whose people are being checked.
+    pub(crate) checking: Busy,
     /// Groups whose epoch changed, and when we say that we are there: not before all that waits was read.
     echoes: BTreeMap<Address, i64>,
+}
+
+/// Work that is done for one object at a time: what is asked for meanwhile is done after it, once.
+#[derive(Default)]
+pub(crate) struct Busy(BTreeMap<Address, Asked>);
+
+/// Work that is going on.
+#[derive(Default)]
+struct Asked {
+    /// It was asked for once more.
+    again: bool,
+    /// Wakes it if it pauses.
+    wake: Arc<Notify>,
+}
+
+impl Busy {
+    /// What wakes the work if it is to be begun now; else it is woken, and done once more when it ends.
+    pub(crate) fn begin(&mut self, url: &Address) -> Option<Arc<Notify>> {
+        match self.0.get_mut(url) {
+            Some(asked) => {
+                asked.again = true;
+                asked.wake.notify_one();
+                None
+            }
+            None => Some(self.0.entry(url.clone()).or_default().wake.clone()),
+        }
+    }
+
+    /// Whether it is over; else it is to be done once more.
+    pub(crate) fn end(&mut self, url: &Address) -> bool {
+        match self.0.get_mut(url) {
+            Some(asked) if asked.again => {
+                asked.again = false;
+                false
+            }
+            _ => {
+                self.0.remove(url);
+                true
+            }
+        }
+    }
 }
 
 impl Upkeep {
@@ -116,5 +163,19 @@ impl Home {
             }
         }
         self.follow_up(state, follow);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_while_it_is_done_is_done_once_more() {
+        let url = Address::parse("comm://a.localhost/one").unwrap();
+        let mut busy = Busy::default();
+        assert!(busy.begin(&url).is_some() && busy.begin(&url).is_none() && busy.begin(&url).is_none());
+        assert!(!busy.end(&url), "once more");
+        assert!(busy.end(&url) && busy.begin(&url).is_some());
     }
 }

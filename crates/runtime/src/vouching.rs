@@ -2,11 +2,12 @@
 
 use contract::News;
 use message::Address;
+use tokio::sync::Notify;
 
 use crate::asking;
 use crate::config::IssuerLanguage;
 use crate::gate;
-use crate::home::{Home, Ready, now_ms, now_u64};
+use crate::home::{Home, Ready, State, now_ms, now_u64};
 use crate::inbox::WaitingEvidence;
 use crate::objects::Follow;
 use crate::patience::{dice, pause_after, pause_when_back};
@@ -29,37 +30,50 @@ const SHOWN_AFTER: u32 = 2;
 
 impl Home {
     /// Checks the evidence of an object's other side in a task of its own, for as long as it takes.
-    pub(crate) fn verify_later(&self, url: Address) {
+    pub(crate) fn verify_later(&self, state: &mut State, url: Address) {
+        // Of a thousand people some are shown again and again while the first are being checked.
+        let Some(wake) = state.upkeep.checking.begin(&url) else { return };
         let home = self.clone();
         self.rooms.tasks.start("verify", async move {
-            let mut failures = 0;
             loop {
-                let back = home.rooms.network.notified();
-                tokio::pin!(back);
-                back.as_mut().enable();
-                match home.verify(&url).await {
-                    Ok(()) => return,
-                    Err(failure) if is_temporary(&failure) => {
-                        failures += 1;
-                        tracing::info!(code = failure.code, failures, "an identity is not checked yet");
-                        if failures == SHOWN_AFTER || failure.code == "issuer-not-asked" {
-                            home.show_unchecked(&url, &failure);
-                        }
-                    }
-                    // Known by name, with other keys: a person decides, and nothing is lost meanwhile.
-                    Err(failure) if failure.code == "key-change" && home.hold_other_keys(&url) => return,
-                    Err(failure) => {
-                        tracing::info!(code = failure.code, "an identity was refused");
-                        home.refuse(&url, &failure);
-                        return;
-                    }
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(pause_after(failures, dice())) => {}
-                    () = back => tokio::time::sleep(pause_when_back(dice())).await,
+                home.verify_until_known(&url, &wake).await;
+                if home.state().upkeep.checking.end(&url) {
+                    return;
                 }
             }
         });
+    }
+
+    async fn verify_until_known(&self, url: &Address, wake: &Notify) {
+        let mut failures = 0;
+        loop {
+            let back = self.rooms.network.notified();
+            tokio::pin!(back);
+            back.as_mut().enable();
+            match self.verify(url).await {
+                Ok(()) => return,
+                Err(failure) if is_temporary(&failure) => {
+                    failures += 1;
+                    tracing::info!(code = failure.code, failures, "an identity is not checked yet");
+                    if failures == SHOWN_AFTER || failure.code == "issuer-not-asked" {
+                        self.show_unchecked(url, &failure);
+                    }
+                }
+                // Known by name, with other keys: a person decides, and nothing is lost meanwhile.
+                Err(failure) if failure.code == "key-change" && self.hold_other_keys(url) => return,
+                Err(failure) => {
+                    tracing::info!(code = failure.code, "an identity was refused");
+                    self.refuse(url, &failure);
+                    return;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause_after(failures, dice())) => {}
+                () = back => tokio::time::sleep(pause_when_back(dice())).await,
+                // More was shown.
+                () = wake.notified() => {}
+            }
+        }
     }
 
     /// The check takes longer than a moment: the person sees that, and why.
@@ -281,6 +295,6 @@ fn tell_not_permitted(tx: &store::Tx<'_>, me: &Ready, object: &Object, evidence:
 }
 
 /// Whether trying again later may help. A reset has its time.
-fn is_temporary(failure: &Failure) -> bool {
+pub(crate) fn is_temporary(failure: &Failure) -> bool {
     matches!(failure.code.as_str(), "issuer-unreachable" | "issuer-not-asked" | "reset-pending")
 }

@@ -52,7 +52,7 @@ pub use error::StoreError;
 pub use file::{Flusher, Store};
 pub use keyring::{KeyringPlace, KeyringTrouble};
 pub use master::{KeyError, KeySource, MasterKey, PASSPHRASE_MINIMUM, Protection};
-pub use outbox::OutboxRow;
+pub use outbox::{OnTheWay, OutboxRow};
 pub use process::{Hardening, harden_process};
 pub use profile::{HOME_VARIABLE, ProfileError, create_private_dir, profile_dir};
 pub use tx::Tx;

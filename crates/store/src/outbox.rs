@@ -10,6 +10,18 @@ use crate::{StoreError, Tx};
 /// Most rows one question is answered with.
 const PAGE_LIMIT: usize = 1000;
 
+/// Bytes of them, unless the first alone has more.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is on its way already, and where nothing more can go now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnTheWay {
+    /// Rows that left, and whose answer has not come.
+    pub rows: HashSet<i64>,
+    /// Addresses to which as much is under way as may be: what waits for them holds up no other.
+    pub full: HashSet<String>,
+}
+
 /// One message that waits to be sent.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct OutboxRow {
@@ -49,16 +61,26 @@ struct Kept {
 
 /// A row is due if its time has come and nothing older for the same recipient still waits. Zero is said apart, so
 /// that the index of the few that were put off is used, and not that of all that wait.
-const DUE: &str = "SELECT id, not_before, attempts, sealed FROM outbox AS row
+///
+/// Of each only its place is read; of a few of them, then, the rest.
+const DUE: &str = "SELECT id, lane, length(sealed) FROM outbox AS row
      WHERE (?1 IS NULL OR domain = ?1) AND not_before <= ?2
        AND NOT EXISTS (SELECT 1 FROM outbox AS older
                        WHERE older.lane = row.lane AND older.id < row.id
                              AND older.not_before > 0 AND older.not_before > ?2)
-     ORDER BY id LIMIT ?3";
+     ORDER BY id";
+
+/// The same for one domain, by the index of domains.
+const DUE_THERE: &str = "SELECT id, lane, length(sealed) FROM outbox AS row
+     WHERE domain = ?1 AND not_before <= ?2
+       AND NOT EXISTS (SELECT 1 FROM outbox AS older
+                       WHERE older.lane = row.lane AND older.id < row.id
+                             AND older.not_before > 0 AND older.not_before > ?2)
+     ORDER BY id";
 
 /// The oldest row of each recipient decides when the recipient is served next.
 const NEXT: &str = "SELECT min(not_before) FROM outbox AS row
-     WHERE (?1 IS NULL OR domain = ?1)
+     WHERE domain = ?1
        AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.lane = row.lane AND older.id < row.id)";
 
 impl Tx<'_> {
@@ -74,7 +96,7 @@ impl Tx<'_> {
         };
         let id = self.next_outbox_id()?;
         let sealed = self.cipher.outbox.seal_value("sealed", &id.to_be_bytes(), &kept)?;
-        let lane = self.cipher.outbox.blind("lane", &[row.to.as_bytes()]);
+        let lane = self.outbox_lane(&row.to);
         self.db
             .prepare_cached(
                 "INSERT INTO outbox (id, domain, lane, not_before, attempts, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -86,30 +108,49 @@ impl Tx<'_> {
     /// What may be sent now, the oldest first, to one domain or to all. A message never overtakes
     /// an older one to the same address.
     pub fn outbox_due(&self, domain: Option<&str>, now_ms: i64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
-        self.outbox_due_but(domain, now_ms, limit, &HashSet::new())
+        self.outbox_due_but(domain, now_ms, limit, &OnTheWay::default())
     }
 
-    /// The same without rows that are under way.
+    /// The same without rows that are under way, and without those for addresses that take no more now.
     pub fn outbox_due_but(
         &self,
         domain: Option<&str>,
         now_ms: i64,
         limit: usize,
-        under_way: &HashSet<i64>,
+        on_the_way: &OnTheWay,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        let domain = domain.map(|domain| self.outbox_domain(domain));
-        let limit = limit.min(PAGE_LIMIT);
-        let looked_at = i64::try_from(limit + under_way.len()).unwrap_or(0);
-        let mut query = self.db.prepare_cached(DUE)?;
-        let rows = query.query_map(params![domain, now_ms, looked_at], Raw::read)?;
-        let due = rows.filter(|raw| raw.as_ref().map_or(true, |raw| !under_way.contains(&raw.id)));
-        due.take(limit).map(|raw| self.open_outbox(raw?)).collect()
+        let full: HashSet<[u8; 32]> = on_the_way.full.iter().map(|to| self.outbox_lane(to)).collect();
+        let (mut due, mut bytes) = (Vec::new(), 0);
+        let mut query = self.db.prepare_cached(if domain.is_some() { DUE_THERE } else { DUE })?;
+        let mut rows = query.query(params![domain.map(|domain| self.outbox_domain(domain)), now_ms])?;
+        while let Some(row) = rows.next()? {
+            let (id, lane, size): (i64, [u8; 32], usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if on_the_way.rows.contains(&id) || full.contains(&lane) {
+                continue;
+            }
+            bytes += size;
+            if due.len() >= limit.min(PAGE_LIMIT) || (bytes > PAGE_BYTES && !due.is_empty()) {
+                break;
+            }
+            due.push(id);
+        }
+        let mut query = self.db.prepare_cached("SELECT id, not_before, attempts, sealed FROM outbox WHERE id = ?1")?;
+        due.into_iter().map(|id| self.open_outbox(query.query_row([id], Raw::read)?)).collect()
     }
 
     /// When something for this domain is due next, Unix milliseconds; `None` if nothing waits.
     pub fn outbox_next(&self, domain: &str) -> Result<Option<i64>, StoreError> {
         let at = self.db.prepare_cached(NEXT)?.query_row([self.outbox_domain(domain)], |row| row.get(0));
         Ok(at.optional()?.flatten())
+    }
+
+    /// Bytes of all that waits.
+    pub fn outbox_bytes(&self) -> Result<u64, StoreError> {
+        let bytes: i64 = self
+            .db
+            .prepare_cached("SELECT coalesce(sum(length(sealed)), 0) FROM outbox")?
+            .query_row([], |row| row.get(0))?;
+        Ok(bytes.unsigned_abs())
     }
 
     /// The domains for which something waits.
@@ -160,6 +201,10 @@ impl Tx<'_> {
 
     fn outbox_domain(&self, domain: &str) -> [u8; 32] {
         self.cipher.outbox.blind("domain", &[domain.as_bytes()])
+    }
+
+    fn outbox_lane(&self, to: &str) -> [u8; 32] {
+        self.cipher.outbox.blind("lane", &[to.as_bytes()])
     }
 
     fn open_outbox(&self, raw: Raw) -> Result<OutboxRow, StoreError> {

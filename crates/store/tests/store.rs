@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keys::SigningKey;
 use seal::{Device, GroupId, MemoryVault, Vault, What};
-use store::{ChildRow, ChildState, KeySource, MasterKey, OutboxRow, Store, StoreError};
+use store::{ChildRow, ChildState, KeySource, MasterKey, OnTheWay, OutboxRow, Store, StoreError};
 
 struct Profile {
     _dir: tempfile::TempDir,
@@ -235,6 +235,46 @@ fn the_outbox_keeps_the_order_for_each_recipient() {
             assert_eq!(tx.outbox_next("b.localhost")?, Some(0));
             assert_eq!(tx.outbox_next("nobody.localhost")?, None);
             assert_eq!(tx.outbox_retry(bea, 1, 1), Err(StoreError::NoSuchRow));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_waits_for_an_address_that_takes_no_more_holds_up_no_other() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let (ben, bea) = ("hyperty://b.localhost/ben", "hyperty://b.localhost/bea");
+    store
+        .write(|tx| {
+            for n in 0..300 {
+                tx.outbox_push(&message(ben, &n.to_string()))?;
+            }
+            let last = tx.outbox_push(&message(bea, "for Bea"))?;
+            let due =
+                |on: &OnTheWay| Ok::<_, StoreError>(texts(&tx.outbox_due_but(Some("b.localhost"), 0, 256, on)?));
+            assert_eq!(due(&OnTheWay::default())?.len(), 256);
+            let mut on = OnTheWay { full: [ben.to_owned()].into(), ..OnTheWay::default() };
+            assert_eq!(due(&on)?, ["for Bea"]);
+            on.rows.insert(last);
+            assert_eq!(due(&on)?, [""; 0]);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn much_that_waits_is_read_in_parts() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let large = "A".repeat(3 * 1024 * 1024);
+    store
+        .write(|tx| {
+            for _ in 0..4 {
+                tx.outbox_push(&message("hyperty://b.localhost/ben", &large))?;
+            }
+            assert_eq!(tx.outbox_due(None, 0, 10)?.len(), 2);
+            assert!((4 * large.len() as u64..5 * large.len() as u64).contains(&tx.outbox_bytes()?));
             Ok::<_, StoreError>(())
         })
         .unwrap();

@@ -9,6 +9,9 @@ import { say } from '../words/words.svelte';
 /** The longest name a group may have. */
 export const LONGEST_NAME = 64;
 
+/** A large group that did not change is asked for again only after this. */
+const LARGE_RESTS_MS = 30_000;
+
 /** What the dialog for choosing people is open for. */
 export type Choosing = { for: 'new' } | { for: 'more'; chat: string; there: string[] };
 
@@ -39,6 +42,9 @@ export class Groups {
   creating = new Waiting();
   acting = new Waiting();
 
+  /** When the open group was asked for last. */
+  #lookedAt = 0;
+
   constructor(
     private readonly shell: Shell,
     private readonly toasts: Toasts,
@@ -48,9 +54,9 @@ export class Groups {
 
   /** Who can be chosen: contacts who are not in it yet. */
   candidates = $derived.by(() => {
-    const there = this.choosing?.for === 'more' ? this.choosing.there : [];
+    const there = new Set(this.choosing?.for === 'more' ? this.choosing.there : []);
     return this.contacts()
-      .filter(({ contact, user }) => contact === 'accepted' && !there.includes(user))
+      .filter(({ contact, user }) => contact === 'accepted' && !there.has(user))
       .filter(matching(this.filter))
       .toSorted((a, b) => a.name.localeCompare(b.name));
   });
@@ -103,11 +109,18 @@ export class Groups {
     if (this.view?.chat !== chat) this.view = null;
     const view = await this.loading.run(() => this.shell.ask({ ask: 'group.look', input: { chat } }));
     if (view) this.view = view;
+    this.#lookedAt = Date.now();
   }
 
   /** News about the open conversation: who is in it may have changed. */
   take(summary: ChatSummary, open: string | null): void {
-    if (summary.group && summary.chat === open) void this.load(summary.chat);
+    const { group } = summary;
+    if (!group || summary.chat !== open) return;
+    const known = this.view?.chat === summary.chat ? this.view : null;
+    // Every message is such news. Who is in a large group is asked for only when that changed.
+    const same = known && known.people.length === group.people && known.name === summary.name && known.role === group.role && known.standing.is === group.standing.is;
+    const rests = group.large && same && Date.now() - this.#lookedAt < LARGE_RESTS_MS;
+    if (!rests) void this.load(summary.chat);
   }
 
   async rename(): Promise<void> {

@@ -49,6 +49,18 @@ export function addChoir(world: DemoWorld, mine: GroupMember['role'] = 'owner', 
   if (standing.is === 'over') line('group-removed-you', 'Ana Silva', 'Ben Okafor', 5);
 }
 
+/** A thousand people, most of whom nobody knows; one of them is looked for by name. */
+export function addCrowd(world: DemoWorld): void {
+  const member = memberOf(world, 'ben@b.localhost', 'admin');
+  const crowd = Array.from({ length: 997 }, (_, n) => ({ ...memberOf(world, `p${n}@d${n % 40}.example`), name: `Person ${n}` }));
+  put(world, { chat: CHOIR, name: 'Festival choir', role: 'owner', standing: { is: 'open' }, writes: true, owner: ME, people: [me('owner'), member, ...crowd, { ...memberOf(world, 'zoe@z.example'), name: 'Zoe Adeyemi' }] });
+  const words = (author: string, text: string, ago: number, part: Partial<ChatMessage> = {}) => say(world, { content: { type: 'text', text }, at: Date.now() - ago * MINUTE, mine: author === ME, author, ...part });
+  words('ben@b.localhost', 'Is everybody fine with half past ten?', 80);
+  words(ME, 'I am. The doors open at ten.', 58, { state: 'delivered' });
+  words('p7@d7.example', 'See you there!', 40);
+  words(ME, 'Bring your scores.', 1, { state: 'sent' });
+}
+
 /** A link into the choir. */
 export function sampleInvite(part: Partial<GroupInvite> = {}): GroupInvite {
   const payload = 'eyJnIjoiY29tbTovL2EubG9jYWxob3N0L2Nob2lyIiwibiI6IlN1bmRheSBjaG9pciIsInAiOjR9'.repeat(4);
@@ -104,7 +116,7 @@ function put(world: DemoWorld, view: GroupView): ChatSummary {
   const summary: ChatSummary = {
     chat: view.chat, user: view.owner, name: view.name, domain: 'a.localhost', contact: view.standing.is === 'asked' ? 'request' : 'accepted',
     mentionsMe: known?.mentionsMe ?? false, last: known?.last ?? null, unread: known?.unread ?? 0, draft: known?.draft ?? '', change: null, mark: 'introduced', at: known?.at ?? Date.now(), mutedUntil: known?.mutedUntil ?? null,
-    group: { people: view.people.length, role: view.role, standing: view.standing, names: { ...known?.group?.names, ...names } },
+    group: { people: view.people.length, role: view.role, standing: view.standing, large: view.people.length > 100, names: { ...known?.group?.names, ...names } },
   };
   if (known) return Object.assign(known, summary);
   world.chats.push(summary);

@@ -3,7 +3,7 @@ import { changeOf } from './demo-trust';
 import { samplePaper } from './demo-files';
 import { addPreviews } from './demo-preview';
 import { addImported } from './demo-history';
-import { addChoir, addInvites, addPolls } from './demo-groups';
+import { addChoir, addCrowd, addInvites, addPolls } from './demo-groups';
 import { sampleCall, sampleWorld, type DemoWorld } from './demo-world';
 import type { AppState, GroupMember, KeyChangeKind, Protection, Question, Settings } from './shell';
 
@@ -60,6 +60,7 @@ export function sceneOf(scene: string): DemoWorld {
       world.trust.policy.unsupported = ['whoMayWrite'];
       world.trust.policy.settings.whoMayWrite = { who: 'contacts-of-verified' };
     }
+    if (name === 'crowd') addCrowd(world);
     if (name === 'group') {
       const [role = 'owner', standing] = value.split('!') as [GroupMember['role'] | undefined, string | undefined];
       addChoir(world, role || 'owner', standing === 'asked' ? { is: 'asked' } : standing ? { is: 'over', reason: standing } : { is: 'open' });

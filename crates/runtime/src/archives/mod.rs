@@ -138,6 +138,7 @@ fn summary(tx: &Tx<'_>, archive: &Archive) -> Outcome<ChatSummary> {
         people: 0,
         role: GroupRole::Member,
         standing: GroupStanding::Over { reason: "imported".into() },
+        large: false,
         names: Default::default(),
     };
     Ok(ChatSummary {

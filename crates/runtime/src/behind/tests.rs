@@ -20,41 +20,45 @@ pub(crate) struct Party {
     pub(crate) policy: Policy,
 }
 
+/// Somebody with one device.
+pub(crate) fn somebody(name: &str, domain: &str) -> Me {
+    let (irk, dsk, now_s) = (keys::SigningKey::generate(), keys::SigningKey::generate(), now_ms() / 1000);
+    let mut chain = identity::Sigchain::create(&irk, None, now_s - DAY);
+    chain.add_device(&irk, dsk.verifying_key(), "laptop", now_s + 300 * DAY, now_s - DAY).unwrap();
+    let at = |path: &str| Address::parse(&format!("hyperty://{domain}/{path}")).unwrap();
+    Me {
+        user: UserAddress::parse(&format!("{name}@{domain}")).unwrap(),
+        name: name.to_owned(),
+        issuer: "https://idp.example".into(),
+        irk: Some(keys::b64url(irk.to_bytes().as_ref())),
+        dsk: keys::b64url(dsk.to_bytes().as_ref()),
+        chain: chain.texts(),
+        resets: Default::default(),
+        tokens: Vec::new(),
+        renewals: Vec::new(),
+        recovery: None,
+        own: None,
+        inbox: at(&format!("{name}/inbox")),
+        chat: at(&format!("{name}/chat")),
+        connector: at(&format!("{name}/connector")),
+    }
+}
+
 impl Party {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let key = MasterKey::open(folder.path(), KeySource::Unprotected).unwrap();
         let store = Store::open(&folder.path().join("parlance.db"), &key).unwrap();
-        let (irk, dsk, now_s) = (keys::SigningKey::generate(), keys::SigningKey::generate(), now_ms() / 1000);
-        let mut chain = identity::Sigchain::create(&irk, None, now_s - DAY);
-        chain.add_device(&irk, dsk.verifying_key(), "laptop", now_s + 300 * DAY, now_s - DAY).unwrap();
-        let user = UserAddress::parse(&format!("{name}@{name}.localhost")).unwrap();
-        let at = |text: &str| Address::parse(text).unwrap();
-        let record = Me {
-            user: user.clone(),
-            name: name.to_owned(),
-            issuer: "https://idp.example".into(),
-            irk: Some(keys::b64url(irk.to_bytes().as_ref())),
-            dsk: keys::b64url(dsk.to_bytes().as_ref()),
-            chain: chain.texts(),
-            resets: Default::default(),
-            tokens: Vec::new(),
-            renewals: Vec::new(),
-            recovery: None,
-            own: None,
-            inbox: at(&format!("hyperty://{name}.localhost/inbox")),
-            chat: at(&format!("hyperty://{name}.localhost/chat")),
-            connector: at(&format!("hyperty://{name}.localhost/connector")),
-        };
-        let rules = policy::Rules::default();
-        Self { _folder: folder, store, me: ready(record).unwrap(), policy: Policy::new(user.domain(), rules) }
+        let record = somebody(name, &format!("{name}.localhost"));
+        let policy = Policy::new(record.user.domain(), policy::Rules::default());
+        Self { _folder: folder, store, me: ready(record).unwrap(), policy }
     }
 
-    fn device(&self) -> String {
+    pub(crate) fn device(&self) -> String {
         self.me.dsk.verifying_key().to_string()
     }
 
-    fn knows(&mut self, other: &Self) {
+    pub(crate) fn knows(&mut self, other: &Self) {
         let mut rules = policy::Rules::default();
         rules.contacts.insert(other.me.record.user.clone(), policy::Contact::Accepted);
         self.policy = Policy::new(self.me.domain(), rules);
@@ -82,7 +86,7 @@ impl Party {
     }
 
     /// A key package, as the registry would give it.
-    fn registered(&self) -> RegistryDevice {
+    pub(crate) fn registered(&self) -> RegistryDevice {
         let package = self
             .store
             .write(|tx| seal::key_package(tx, &self.me.device, false).map_err(|e| Failure::new("sealing-failed", e)));

@@ -81,7 +81,8 @@ impl Home {
         let object = store.read(|tx| {
             let settings: Option<Settings> = tx.get(kind::SETTINGS, "settings").map_err(Failure::store)?;
             let object = get_object(tx, chat)?;
-            let tells = settings.unwrap_or_default().typing && object.is_open();
+            // In a large group nobody hears it, or everybody would hear it all the time.
+            let tells = settings.unwrap_or_default().typing && object.is_open() && !object.is_large();
             Ok::<_, Failure>((tells && comparing::may_send(tx, &object).is_ok()).then_some(object))
         })?;
         let Some(object) = object else { return Ok(()) };

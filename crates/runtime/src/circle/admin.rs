@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::changes::{ENDED, LEFT, change, over};
 use super::hand;
-use super::people::{introduction_of, keep_unmet, open};
+use super::people::open;
 use super::rules::{PEOPLE_LIMIT, Refused, Said, Wish, clean_name};
+use super::shown::{introduction_of, keep_unmet, shown};
 use super::{Circle, is_met, view};
 use crate::gate;
 use crate::home::{Home, Ready, now_ms, now_u64};
@@ -27,6 +28,12 @@ use store::Tx;
 
 /// The schema of conversations.
 const SCHEMA: &str = "comm";
+
+/// People who are taken in with one change: everybody in the group hears who they are, in one transaction.
+const ADDED_AT_ONCE: usize = 32;
+
+/// People whose devices a group begins with; those of the others come in step by step.
+const BEGUN_WITH: usize = 16;
 
 /// The body of `execute <object>/circle`: a wish, and of who is to come in what the asker was shown of them.
 #[derive(Serialize, Deserialize)]
@@ -55,7 +62,7 @@ impl Home {
             state.store()?.read(|tx| people.iter().try_for_each(|user| may_come(tx, user)))?;
         }
         let mut entries: BTreeMap<UserAddress, RegistryEntry> = BTreeMap::new();
-        for user in &people {
+        for user in people.iter().take(BEGUN_WITH) {
             entries.insert(user.clone(), self.look_up(user, &Packages::All).await?);
         }
         let own = self.own_others(ObjectUse::Chat).await?;
@@ -108,7 +115,11 @@ impl Home {
             state.store()?.read(|tx| people.iter().try_for_each(|user| may_come(tx, user)))?;
             people
         };
-        self.group_wishes(chat, people.into_iter().map(Wish::Add).collect())
+        let mut done = GroupDone::Done;
+        for some in people.chunks(ADDED_AT_ONCE) {
+            done = self.group_wishes(chat, some.iter().cloned().map(Wish::Add).collect())?;
+        }
+        Ok(done)
     }
 
     /// Question `group.remove`.
@@ -153,11 +164,14 @@ impl Home {
             }
             let mut follow = Vec::new();
             let writes = matches!(object.side, Side::Reporter(_));
-            for wish in &wishes {
-                let by = &me.record.user;
-                if writes {
-                    follow.extend(done(tx, me, &mut object, by, wish, now_ms())?);
-                } else {
+            let by = &me.record.user;
+            if writes {
+                let said = object.circle.as_ref().ok_or_else(no_group)?.said.clone();
+                wishes.iter().try_fold(said, |said, wish| said.wished(by, wish)).map_err(refused)?;
+                follow.extend(done(tx, me, &mut object, by, &wishes, now_ms())?);
+                follow.push(Follow::Reconcile(chat.clone()));
+            } else {
+                for wish in &wishes {
                     let circle = object.circle.as_ref().ok_or_else(no_group)?;
                     // Refused here at once, and once more where it is done.
                     circle.said.wished(by, wish).map_err(refused)?;
@@ -165,9 +179,6 @@ impl Home {
                 }
             }
             follow.extend(pumps(&object));
-            if writes {
-                follow.push(Follow::Reconcile(chat.clone()));
-            }
             Ok::<_, Failure>((if writes { GroupDone::Done } else { GroupDone::Asked }, follow))
         })?;
         self.follow_up(state, follow);
@@ -239,10 +250,17 @@ pub(super) fn go(tx: &Tx<'_>, me: &Ready, object: &mut Object, reason: &str, now
 }
 
 /// Does what somebody wished, if they may; on the device that writes the group.
-fn done(tx: &Tx<'_>, me: &Ready, object: &mut Object, by: &UserAddress, wish: &Wish, now: i64) -> Outcome<Vec<Follow>> {
-    match wish {
-        Wish::HandOver(to) => hand::give(tx, me, object, by, to, now),
-        _ => change(tx, me, object, by, wish, now),
+fn done(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    by: &UserAddress,
+    wishes: &[Wish],
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    match wishes {
+        [Wish::HandOver(to)] => hand::give(tx, me, object, by, to, now),
+        _ => change(tx, me, object, by, wishes, now),
     }
 }
 
@@ -277,7 +295,7 @@ fn may_come(tx: &Tx<'_>, user: &UserAddress) -> Outcome<()> {
 }
 
 #[allow(clippy::too_many_arguments, reason = "all of it is one transaction")]
-fn create(
+pub(super) fn create(
     tx: &Tx<'_>,
     me: &Ready,
     url: &Address,
@@ -299,6 +317,10 @@ fn create(
     let (user, side) = (me.record.user.clone(), Side::Reporter(reporter));
     let mut object = Object::new(url.clone(), ObjectUse::Chat, SCHEMA.into(), user, Standing::Open, side, now);
     object.circle = Some(Circle { asks: Some(false), ..Circle::new(&me.record.user, said.clone()) });
+    let people = said.people.keys().filter(|user| **user != me.record.user);
+    let people = people.map(|user| introduction_of(tx, user)).collect::<Outcome<Vec<_>>>()?;
+    // Who comes in, and when, is shown all of them.
+    shown(&mut object, &people);
     seal::create(tx, &me.device, &object.group()?, now / 1000).map_err(sealing)?;
     let devices = entries.values().flat_map(|entry| &entry.devices).chain(own);
     invite_devices(tx, me, &mut object, devices, now)?;
@@ -326,7 +348,7 @@ pub(crate) fn let_in(tx: &Tx<'_>, me: &Ready, chat: &Address, user: &UserAddress
     circle.said.wished(by, &wish).map_err(refused)?;
     let mut follow = Vec::new();
     if matches!(object.side, Side::Reporter(_)) {
-        follow.extend(change(tx, me, &mut object, by, &wish, now)?);
+        follow.extend(change(tx, me, &mut object, by, &[wish], now)?);
         follow.push(Follow::Reconcile(chat.clone()));
     } else {
         ask(tx, me, &object, &wish)?;
@@ -372,10 +394,10 @@ pub(crate) fn on_wish(
                 return Err(Failure::new("too-many", "more people than a group has"));
             }
             circle.wanted.insert(user.clone(), by);
-            return keep_unmet(tx, object, shown);
+            return keep_unmet(tx, object, vec![shown]);
         }
     }
-    let mut follow = done(tx, me, object, &by, &wish, now)?;
+    let mut follow = done(tx, me, object, &by, &[wish], now)?;
     follow.push(Follow::Reconcile(object.url.clone()));
     Ok(follow)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use store::Tx;
 
 use super::rules::{ATTRIBUTE, Said, Step, Wish};
+use super::shown::{forget_shown, introduction_of, show};
 use super::{Circle, reach};
 use crate::home::Ready;
 use crate::members::Author;
@@ -27,20 +28,54 @@ pub(super) fn circle_of(object: &mut Object) -> Outcome<&mut Circle> {
     object.circle.as_mut().ok_or_else(|| Failure::new("not-a-group", "it is a conversation of two"))
 }
 
+/// The device that writes the group takes in those whom somebody wished in, in one change; who may not come, or finds no
+/// room, is left out.
+pub(crate) fn add(
+    tx: &Tx<'_>,
+    me: &Ready,
+    object: &mut Object,
+    by: &UserAddress,
+    users: &[UserAddress],
+    now: i64,
+) -> Outcome<Vec<Follow>> {
+    let mut after = circle_of(object)?.said.clone();
+    for user in users {
+        match after.wished(by, &Wish::Add(user.clone())) {
+            Ok(more) => after = more,
+            Err(why) => tracing::info!(code = why.code(), "somebody is not taken in"),
+        }
+    }
+    recorded(tx, me, object, after, now)
+}
+
 /// The device that writes the group does what somebody wished, if they may, and tells everybody, those who go too.
 pub(crate) fn change(
     tx: &Tx<'_>,
     me: &Ready,
     object: &mut Object,
     by: &UserAddress,
-    wish: &Wish,
+    wishes: &[Wish],
     now: i64,
 ) -> Outcome<Vec<Follow>> {
+    let mut after = circle_of(object)?.said.clone();
+    for wish in wishes {
+        after = after.wished(by, wish).map_err(|why| Failure::new(why.code(), "the group is not changed so"))?;
+    }
+    recorded(tx, me, object, after, now)
+}
+
+/// The group is so from now on, and everybody hears it.
+fn recorded(tx: &Tx<'_>, me: &Ready, object: &mut Object, after: Said, now: i64) -> Outcome<Vec<Follow>> {
     let before = circle_of(object)?.said.clone();
-    let after = before.wished(by, wish).map_err(|why| Failure::new(why.code(), "the group is not changed so"))?;
     let steps = before.steps(&after).map_err(|why| Failure::new(why.code(), "the group is not changed so"))?;
     if steps.is_empty() {
         return Ok(Vec::new());
+    }
+    if after.is_large() {
+        // Everybody begins to check them at once; in a smaller group that is shown with their devices.
+        let come = steps.iter().filter_map(|step| if let Step::Added(user) = step { Some(user) } else { None });
+        let people = come.map(|user| introduction_of(tx, user)).collect::<Outcome<Vec<_>>>()?;
+        show(tx, me, object, people)?;
     }
     let Side::Reporter(reporter) = &mut object.side else {
         return Err(Failure::new("not-reporter", "another device writes the group"));
@@ -110,6 +145,8 @@ pub(crate) fn took(
             circle.past.insert(user.clone());
             circle.left.remove(user);
             circle.unmet.remove(user);
+            circle.shown.remove(user);
+            forget_shown(tx, &object.url, user)?;
             // Whoever writes the group takes their devices out in a moment, and lets them hear that.
             if !matches!(object.side, Side::Reporter(_)) {
                 object.members.retain(|member| member.user != *user);
@@ -189,7 +226,7 @@ pub(crate) fn settle_left(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64
         circle.left.iter().filter(|user| circle.said.people.contains_key(*user)).cloned().collect();
     let mut follow = Vec::new();
     for user in gone {
-        follow.extend(change(tx, me, object, &user, &Wish::Remove(user.clone()), now)?);
+        follow.extend(change(tx, me, object, &user, &[Wish::Remove(user.clone())], now)?);
     }
     Ok(follow)
 }

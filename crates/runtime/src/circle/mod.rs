@@ -9,9 +9,11 @@
 mod admin;
 mod changes;
 mod hand;
+mod large;
 mod people;
 mod reach;
 mod rules;
+mod shown;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,15 +27,16 @@ use store::Tx;
 use crate::chat::our_tags;
 use crate::home::Ready;
 use crate::records::{Member, Object, Person, Side, kind};
-use crate::sending::Introduction;
 use crate::trouble::{Failure, Outcome};
 
 pub(crate) use admin::{let_in, no_group, on_wish};
 pub(crate) use changes::{judge, left, recast, settle_left, took};
 pub(crate) use hand::{handed_over, pass_on};
-pub(crate) use people::{after_invitation, before_invitation, hear_person, hear_reporter, named_meanwhile, open};
+pub(crate) use large::guesses;
+pub(crate) use people::{named_meanwhile, open};
 pub(crate) use reach::{Counts, Reached, before, heard_of, is_before};
 pub(crate) use rules::{PEOPLE_LIMIT, Said, clean_name};
+pub(crate) use shown::{after_invitation, before_invitation, hear_people, hear_reporter, tell_places};
 pub(crate) use view::{line, view};
 
 /// What this device keeps of a group besides its value.
@@ -46,9 +49,12 @@ pub(crate) struct Circle {
     /// Who was in it and is not any more, to call them by their names.
     #[serde(default)]
     past: BTreeSet<UserAddress>,
-    /// What the Reporter showed of people who are not verified here yet.
+    /// Of whom the Reporter showed something, and who are not verified here yet; what it was is kept apart (`shown`).
     #[serde(default)]
-    unmet: BTreeMap<UserAddress, Introduction>,
+    unmet: BTreeSet<UserAddress>,
+    /// On the device that writes a large group: how many entries of whose history everybody in it was shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    shown: BTreeMap<UserAddress, u64>,
     /// How far our own children went when somebody came: those are not for them.
     #[serde(default)]
     before: BTreeMap<UserAddress, BTreeMap<sync::Author, u64>>,
@@ -72,7 +78,8 @@ impl Circle {
             own: own.clone(),
             said,
             past: BTreeSet::new(),
-            unmet: BTreeMap::new(),
+            unmet: BTreeSet::new(),
+            shown: BTreeMap::new(),
             before: BTreeMap::new(),
             left: BTreeSet::new(),
             wanted: BTreeMap::new(),
@@ -157,7 +164,8 @@ impl Object {
 
     /// Somebody came who had no device here before: what we said until now is not for them.
     pub(crate) fn greet(&mut self, me: &Ready, before: &[Member]) {
-        let is_new = |member: &&Member| before.iter().all(|known| known.user != member.user);
+        let known: BTreeSet<&UserAddress> = before.iter().map(|known| &known.user).collect();
+        let is_new = |member: &&Member| !known.contains(&member.user);
         let users: Vec<UserAddress> = self.members.iter().filter(is_new).map(|member| member.user.clone()).collect();
         let have = self.children.have();
         let tags = our_tags(me, self).into_iter();
@@ -195,3 +203,6 @@ pub(crate) fn is_blocked(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
     let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     Ok(known.is_some_and(|person| person.contact == ContactState::Blocked))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,130 +3,36 @@
 //! The Reporter shows everybody what it was shown: tokens, history, name. It is a claim like any other; the
 //! issuers' keys are asked of the issuers, and what does not hold lets nobody in, whatever the Reporter says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use contract::ContactState;
-use message::{Address, MessageType, UserAddress};
-use serde::{Deserialize, Serialize};
+use message::{Address, Domain, MessageType, UserAddress};
 use serde_json::json;
 use store::Tx;
 
+use super::shown::{forget_shown, unmet_key};
 use super::{Circle, is_met};
 use crate::asking;
-use crate::circle::rules::{PEOPLE_LIMIT, Wish};
 use crate::doors;
 use crate::gate::{self, Entry};
 use crate::histories::groups_of;
 use crate::home::{Home, Ready, body, now_ms, now_u64};
 use crate::inbox::{WaitingEvidence, hyperty_of, identity_of, release_held};
 use crate::key_changes;
-use crate::members::{Author, Chains, Named, said};
+use crate::members::{Chains, Named};
 use crate::objects::Follow;
 use crate::persons::{PINS, flush, get_or_new, name_of, show_verified, system_row};
 use crate::records::{Object, Person, Side, Standing, kind};
 use crate::resync::ask_for_missing;
 use crate::sending::{
-    Introduction, acceptance_message, below, get_object, inner_message, pumps, put_object, put_person, seal_and_queue,
-    seal_to,
+    Introduction, acceptance_message, below, get_object, pumps, put_object, put_person, seal_and_queue,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
+use crate::vouching::is_temporary;
 
-/// Bytes of what is shown of one person.
-const SHOWN_LIMIT: usize = 64 * 1024;
-
-/// The body of `update <object>/people`: somebody of the group, as the Reporter was shown them.
-#[derive(Serialize, Deserialize)]
-struct Shown {
-    introduction: Introduction,
-}
-
-/// What we were shown of a contact, for those who are to know them in a group.
-pub(super) fn introduction_of(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Introduction> {
-    let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
-    let person = person.filter(|person| is_met(person) && !person.tokens.is_empty());
-    let person = person.ok_or_else(|| Failure::new("not-checked-yet", "that person is not verified here yet"))?;
-    let chain = identity::Sigchain::parse(&person.chain).map_err(|e| Failure::new("database-damaged", e))?;
-    let device = chain.devices().last().map(|device| device.dsk);
-    let device = device.ok_or_else(|| Failure::new("not-found", "the person has no device"))?;
-    let evidence = identity::Evidence {
-        user: person.user.clone(),
-        inbox: None,
-        tokens: person.tokens.clone(),
-        renewals: person.renewals.clone(),
-        chain: person.chain.clone(),
-        device,
-    };
-    Ok(Introduction { name: person.name, evidence })
-}
-
-fn shown_message(url: &Address, introduction: Introduction) -> Outcome<message::Message> {
-    inner_message(MessageType::Update, url, "people", &Shown { introduction })
-}
-
-/// Before somebody's devices come in, those who are there are shown whose they are.
-pub(crate) fn before_invitation(tx: &Tx<'_>, me: &Ready, object: &Object, user: &UserAddress) -> Outcome<()> {
-    if object.circle.is_none() || *user == me.record.user || object.members.is_empty() {
-        return Ok(());
-    }
-    let message = shown_message(&object.url, introduction_of(tx, user)?)?;
-    seal_and_queue(tx, me, object, &message, None)
-}
-
-/// Devices that came in are shown everybody; who showed themselves already knows that.
-pub(crate) fn after_invitation(tx: &Tx<'_>, me: &Ready, object: &Object, devices: &[String]) -> Outcome<()> {
-    let Some(circle) = &object.circle else { return Ok(()) };
-    for user in circle.others() {
-        let message = shown_message(&object.url, introduction_of(tx, user)?)?;
-        seal_to(tx, me, object, &message, &|member| devices.contains(&member.device) && member.user != *user)?;
-    }
-    Ok(())
-}
-
-/// The Reporter shows who somebody is.
-pub(crate) fn hear_person(
-    tx: &Tx<'_>,
-    object: &mut Object,
-    author: &Author,
-    inner: &message::Message,
-) -> Outcome<Vec<Follow>> {
-    if !author.is_holder {
-        return Err(Failure::new("not-reporter", "only the Reporter says who is in a group"));
-    }
-    let Shown { introduction } = said(inner)?;
-    keep_unmet(tx, object, introduction)
-}
-
-/// Keeps what was shown of somebody until it is checked; of who is known there is nothing to check.
-pub(super) fn keep_unmet(tx: &Tx<'_>, object: &mut Object, introduction: Introduction) -> Outcome<Vec<Follow>> {
-    let evidence = &introduction.evidence;
-    let size = serde_json::to_string(&introduction).map_or(usize::MAX, |text| text.len());
-    if size > SHOWN_LIMIT {
-        return Err(Failure::new("too-large", "more than anybody needs to show who they are"));
-    }
-    let user = evidence.user.clone();
-    let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
-    let known = known.filter(|person| is_met(person) && person.chain.len() >= evidence.chain.len());
-    let circle = object.circle.as_mut().ok_or_else(|| Failure::new("malformed", "it is a conversation of two"))?;
-    let same = known.is_some_and(|person| person.chain.first() == evidence.chain.first());
-    if user == circle.own || same {
-        return Ok(Vec::new());
-    }
-    if circle.unmet.len() >= PEOPLE_LIMIT && !circle.unmet.contains_key(&user) {
-        return Err(Failure::new("too-many", "more people than a group has"));
-    }
-    circle.unmet.insert(user, introduction);
-    put_object(tx, object)?;
-    Ok(vec![Follow::Verify(object.url.clone())])
-}
-
-/// The Reporter introduced itself with the group: that is checked first.
-pub(crate) fn hear_reporter(circle: &mut Circle, introduction: &Introduction) -> Outcome<()> {
-    let user = &introduction.evidence.user;
-    if circle.said.owner() != Some(user) || !circle.said.people.contains_key(&circle.own) {
-        return Err(Failure::new("malformed", "the group is not theirs, or not for us"));
-    }
-    circle.unmet.insert(user.clone(), introduction.clone());
-    Ok(())
-}
+/// Devices of which it is kept where they receive while people are being checked.
+const NAMED_LIMIT: usize = 4096;
 
 /// Whether everybody in a group is verified here.
 pub(crate) fn knows_all(tx: &Tx<'_>, circle: &Circle) -> Outcome<bool> {
@@ -141,23 +47,39 @@ pub(crate) fn knows_all(tx: &Tx<'_>, circle: &Circle) -> Outcome<bool> {
 
 impl Home {
     /// Checks the people of a group who are not verified here yet, and goes on with what waited for them.
+    ///
+    /// Whoever cannot be checked now does not hold up the others; those of their domain are tried later with them.
     pub(crate) async fn verify_circle(&self, url: &Address) -> Outcome<()> {
+        let mut later: BTreeMap<Domain, Failure> = BTreeMap::new();
         loop {
             let next = {
                 let state = self.state();
-                let object = state.store()?.read(|tx| get_object(tx, url))?;
-                let Some(circle) = &object.circle else { return Ok(()) };
-                circle.to_meet().cloned().zip(Some(object))
+                state.store()?.read(|tx| {
+                    let object = get_object(tx, url)?;
+                    let Some(circle) = &object.circle else { return Ok(None) };
+                    let Some(user) = circle.to_meet(|user| !later.contains_key(&user.domain())) else {
+                        return Ok(None);
+                    };
+                    let shown = tx.get(kind::UNMET, &unmet_key(url, user)).map_err(Failure::store)?;
+                    let shown: Introduction = shown.ok_or_else(|| Failure::unknown("person"))?;
+                    Ok::<_, Failure>(Some((shown, object)))
+                })?
             };
             let Some((introduction, object)) = next else { break };
-            self.meet(&object, &introduction).await?;
+            match self.meet(&object, &introduction).await {
+                Ok(()) => {}
+                Err(failure) if is_temporary(&failure) => {
+                    later.insert(introduction.evidence.user.domain(), failure);
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         let mut state = self.state();
         let state = &mut *state;
         let (Some(me), Some(store)) = (&state.me, &state.store) else { return Ok(()) };
         let follow = store.write(|tx| go_on(tx, me, url, now_ms()))?;
         self.follow_up(state, follow);
-        Ok(())
+        later.into_values().next().map_or(Ok(()), Err)
     }
 
     async fn meet(&self, object: &Object, introduction: &Introduction) -> Outcome<()> {
@@ -186,13 +108,13 @@ impl Home {
 impl Circle {
     /// Whether somebody is still to be checked.
     pub(crate) fn awaits_somebody(&self) -> bool {
-        self.to_meet().is_some()
+        self.to_meet(|_| true).is_some()
     }
 
     /// The next one to be checked: somebody in it, or who is to come in.
-    fn to_meet(&self) -> Option<&Introduction> {
+    fn to_meet(&self, may: impl Fn(&UserAddress) -> bool) -> Option<&UserAddress> {
         let concerns = |user: &UserAddress| self.said.people.contains_key(user) || self.wanted.contains_key(user);
-        self.unmet.iter().find(|(user, _)| concerns(user)).map(|(_, introduction)| introduction)
+        self.unmet.iter().find(|user| concerns(user) && may(user))
     }
 }
 
@@ -251,15 +173,11 @@ fn met(
     }
     let circle = object.circle.as_mut().ok_or_else(|| Failure::new("malformed", "it is a conversation of two"))?;
     circle.unmet.remove(&user);
+    forget_shown(tx, url, &user)?;
     if is_reporter && circle.asks.is_none() {
         circle.asks = Some(entry == Entry::Ask);
     }
-    let wanted = circle.wanted.remove(&user);
     put_object(tx, &object)?;
-    if let Some(by) = wanted {
-        follow.extend(super::changes::change(tx, me, &mut object, &by, &Wish::Add(user.clone()), now)?);
-        follow.push(Follow::Reconcile(url.clone()));
-    }
     follow.push(Follow::PersonShown(user.clone()));
     if grew {
         follow.extend(groups_of(tx, &user)?);
@@ -268,11 +186,13 @@ fn met(
 }
 
 /// What waited for people to be verified goes on.
-fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow>> {
+pub(super) fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
     let Some(circle) = &object.circle else { return Ok(Vec::new()) };
     let Standing::Verifying { evidence } = &object.standing else {
-        return Ok(vec![Follow::RetryEarly(url.clone()), Follow::ChatShown(url.clone())]);
+        let mut follow = admit_wanted(tx, me, &mut object, now)?;
+        follow.extend([Follow::RetryEarly(url.clone()), Follow::ChatShown(url.clone())]);
+        return Ok(follow);
     };
     if !knows_all(tx, circle)? {
         return Ok(Vec::new());
@@ -300,6 +220,28 @@ fn go_on(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Outcome<Vec<Follow
     // Our other devices do not know that the person asked for it.
     let asked = doors::asked_into(tx, url, object.circle.as_ref())?;
     open(tx, me, url, asked, now)
+}
+
+/// Who was to come in and is verified now comes in: all that somebody wished in one change.
+fn admit_wanted(tx: &Tx<'_>, me: &Ready, object: &mut Object, now: i64) -> Outcome<Vec<Follow>> {
+    let Some(circle) = object.circle.as_mut().filter(|circle| !circle.wanted.is_empty()) else { return Ok(Vec::new()) };
+    let mut come: BTreeMap<UserAddress, Vec<UserAddress>> = BTreeMap::new();
+    for (user, by) in &circle.wanted {
+        if !circle.unmet.contains(user) {
+            come.entry(by.clone()).or_default().push(user.clone());
+        }
+    }
+    circle.wanted.retain(|user, _| circle.unmet.contains(user));
+    if come.is_empty() {
+        return Ok(Vec::new());
+    }
+    put_object(tx, object)?;
+    let mut follow = Vec::new();
+    for (by, users) in come {
+        follow.extend(super::changes::add(tx, me, object, &by, &users, now)?);
+    }
+    follow.push(Follow::Reconcile(object.url.clone()));
+    Ok(follow)
 }
 
 /// The first line of a group: whose it is.
@@ -351,7 +293,11 @@ pub(crate) fn open(tx: &Tx<'_>, me: &Ready, url: &Address, aloud: bool, now: i64
 pub(crate) fn named_meanwhile(tx: &Tx<'_>, object: &mut Object, members: Vec<Named>) -> Outcome<Vec<Follow>> {
     let Standing::Verifying { evidence } = &object.standing else { return Ok(Vec::new()) };
     let mut waiting = WaitingEvidence::parse(evidence)?;
-    waiting.members = members;
+    // A commit names those who came with it, an introduction names all.
+    let named: BTreeSet<&str> = members.iter().map(|one| one.device.as_str()).collect();
+    waiting.members.retain(|one| !named.contains(one.device.as_str()));
+    waiting.members.extend(members);
+    waiting.members.truncate(NAMED_LIMIT);
     object.standing = waiting.standing();
     put_object(tx, object)?;
     Ok(vec![Follow::Verify(object.url.clone())])

@@ -47,6 +47,9 @@ pub(crate) fn heard_of(
     (delivered, read): (&Marks, &Marks),
 ) -> Outcome<Vec<Follow>> {
     let Some(circle) = object.circle.as_ref().filter(|circle| circle.has(user)) else { return Ok(Vec::new()) };
+    if circle.said.is_large() {
+        return somebody_has(tx, me, object, delivered);
+    }
     let mut extra = extra_of(tx, &object.url)?;
     let reached = extra.reached.entry(user.clone()).or_default();
     let mut follow = Vec::new();
@@ -71,9 +74,24 @@ pub(crate) fn heard_of(
     Ok(follow)
 }
 
+/// In a large group a message is delivered once anybody says that they have it; who read it is not told.
+fn somebody_has(tx: &Tx<'_>, me: &Ready, object: &Object, delivered: &Marks) -> Outcome<Vec<Follow>> {
+    let mut follow = Vec::new();
+    for tag in our_tags(me, object) {
+        // Nobody has what was not written yet.
+        let Some(to) = delivered.get(&tag).map(|seq| (*seq).min(object.children.have_of(&tag))) else { continue };
+        let author = row_author(&me.record.user, &tag);
+        let up_to = i64::try_from(to).unwrap_or(0);
+        let rows =
+            tx.advance_up_to(object.url.as_str(), &author, 0, up_to, ChildState::Delivered).map_err(Failure::store)?;
+        follow.extend(rows.into_iter().map(|row| Follow::ChildShown(row.id)));
+    }
+    Ok(follow)
+}
+
 /// Somebody is not in the group any more: what only they did not have, all have.
 pub(super) fn recount(tx: &Tx<'_>, me: &Ready, object: &Object) -> Outcome<Vec<Follow>> {
-    let Some(circle) = &object.circle else { return Ok(Vec::new()) };
+    let Some(circle) = object.circle.as_ref().filter(|circle| !circle.said.is_large()) else { return Ok(Vec::new()) };
     let mut extra = extra_of(tx, &object.url)?;
     if extra.reached.is_empty() {
         return Ok(Vec::new());
@@ -143,7 +161,8 @@ fn everybody(tx: &Tx<'_>, chat: &str) -> Outcome<Option<Everybody>> {
     if extra.reached.is_empty() {
         return Ok(None);
     }
-    Ok(get_object(tx, &chat)?.circle.map(|circle| (circle, extra.reached)))
+    let circle = get_object(tx, &chat)?.circle.filter(|circle| !circle.said.is_large());
+    Ok(circle.map(|circle| (circle, extra.reached)))
 }
 
 fn reach_of(circle: &Circle, reached: &BTreeMap<UserAddress, Reached>, tag: &sync::Author, seq: u64) -> GroupReach {
@@ -167,6 +186,9 @@ impl Home {
             let row = row.ok_or_else(|| Failure::unknown("message"))?;
             let chat = Address::parse(&row.object).map_err(|e| Failure::new("bad-address", e))?;
             let circle = get_object(tx, &chat)?.circle;
+            if circle.as_ref().is_some_and(|circle| circle.said.is_large()) {
+                return Err(Failure::new("large-group", "in a large group it is not told who has a message"));
+            }
             let of = circle.map(|circle| circle.others().map(UserAddress::handle).collect()).unwrap_or_default();
             // While nobody has said anything, it is for everybody and nobody has it.
             Ok(Counts::default().reach(tx, &row)?.unwrap_or(GroupReach { of, delivered: Vec::new(), read: Vec::new() }))

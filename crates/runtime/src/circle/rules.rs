@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// People in one group; more are not taken in.
-pub(crate) const PEOPLE_LIMIT: usize = 100;
+pub(crate) const PEOPLE_LIMIT: usize = 1000;
+
+/// A group of more people than this is a large one: what everybody told everybody else would be more than anybody reads.
+pub(crate) const LARGE: usize = 100;
 
 /// Characters of a group's name.
 pub(crate) const NAME_LIMIT: usize = 64;
@@ -91,6 +94,11 @@ impl Said {
         let owners = self.people.values().filter(|role| **role == GroupRole::Owner).count();
         let named = clean_name(&self.name).is_some_and(|name| name == self.name);
         if owners == 1 && named && self.people.len() <= PEOPLE_LIMIT { Ok(self) } else { Err(Refused::Malformed) }
+    }
+
+    /// Whether not everybody tells everybody how far they are; all judge it alike, by what the Reporter says.
+    pub(crate) fn is_large(&self) -> bool {
+        self.people.len() > LARGE
     }
 
     pub(crate) fn owner(&self) -> Option<&UserAddress> {
@@ -265,7 +273,11 @@ mod tests {
     #[test]
     fn a_value_without_an_owner_with_two_or_with_too_many_people_is_no_group() {
         let many: Vec<UserAddress> = (0..PEOPLE_LIMIT).map(|n| user(&format!("p{n}"))).collect();
+        assert_eq!(many.len() + 1, 1_001);
         assert_eq!(Said::new("Choir", &user("ana"), &many), Err(Refused::Malformed));
+        let full = Said::new("Choir", &user("ana"), &many[1..]).unwrap();
+        assert_eq!(full.wished(&user("ana"), &Wish::Add(user("eve"))), Err(Refused::Malformed));
+        assert_eq!(Said::of(&full.value()), Some(Ok(full)));
         for name in ["", "  ", "\u{202e}", "a\nb", &"x".repeat(NAME_LIMIT + 1)] {
             assert_eq!(Said::new(name, &user("ana"), &[]), Err(Refused::Malformed), "{name:?}");
         }
@@ -276,6 +288,13 @@ mod tests {
         value[ATTRIBUTE] = json!("choir");
         assert_eq!(Said::of(&value), Some(Err(Refused::Malformed)));
         assert_eq!(Said::of(&json!({ "type": "chat" })), None);
+    }
+
+    #[test]
+    fn a_group_is_large_beyond_a_hundred_people() {
+        let people = |count| -> Vec<UserAddress> { (1..count).map(|n| user(&format!("p{n}"))).collect() };
+        let said = |count| Said::new("Choir", &user("ana"), &people(count)).unwrap();
+        assert!(!said(LARGE).is_large() && said(LARGE + 1).is_large());
     }
 
     #[test]

@@ -226,7 +226,10 @@ impl Home {
     pub(crate) fn group_invite_make(&self, chat: &Address, wish: &Wish) -> Outcome<GroupInvite> {
         let people = 1..=u32::try_from(PEOPLE_LIMIT).unwrap_or(u32::MAX);
         if !(1..=HOURS_LIMIT).contains(&wish.hours) || wish.uses.is_some_and(|uses| !people.contains(&uses)) {
-            return Err(Failure::new("invite-limits", "a link holds for an hour to a month, and for 1 to 100 people"));
+            return Err(Failure::new(
+                "invite-limits",
+                "a link holds for an hour to a month, and for 1 to 1,000 people",
+            ));
         }
         let state = self.state();
         let (me, now) = (state.me()?, now_ms());

@@ -19,6 +19,10 @@ role: GroupRole,
  */
 standing: GroupStanding, 
 /**
- * How everybody is called who is or was in it, by address.
+ * Whether it is so large that nobody is told who has, or has read, a message, and who is writing one.
+ */
+large: boolean, 
+/**
+ * How everybody is called who is or was in it, by address; of a large one who wrote in it.
  */
 names: { [key in string]: string }, };
