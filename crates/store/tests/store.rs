@@ -251,8 +251,10 @@ fn what_waits_for_an_address_that_takes_no_more_holds_up_no_other() {
                 tx.outbox_push(&message(ben, &n.to_string()))?;
             }
             let last = tx.outbox_push(&message(bea, "for Bea"))?;
-            let due =
-                |on: &OnTheWay| Ok::<_, StoreError>(texts(&tx.outbox_due_but(Some("b.localhost"), 0, 256, on)?));
+            let due = |on: &OnTheWay| {
+                let rows = tx.outbox_due_but(Some("b.localhost"), 0, 256, on)?;
+                Ok::<_, StoreError>(rows.into_iter().map(|row| row.message).collect::<Vec<String>>())
+            };
             assert_eq!(due(&OnTheWay::default())?.len(), 256);
             let mut on = OnTheWay { full: [ben.to_owned()].into(), ..OnTheWay::default() };
             assert_eq!(due(&on)?, ["for Bea"]);

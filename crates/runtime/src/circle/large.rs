@@ -75,6 +75,7 @@ pub(crate) fn guesses(object: &Object, mut devices: Vec<(u64, String)>) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::LARGE;
     use super::*;
 
     fn user(name: &str) -> UserAddress {
@@ -91,7 +92,7 @@ mod tests {
         let witnesses = |said: &Said, author: &str| -> Vec<UserAddress> {
             said.people.keys().filter(|one| said.is_witness(one, &user(author))).cloned().collect()
         };
-        assert_eq!(witnesses(&of(100), "ana").len(), 100);
+        assert_eq!(witnesses(&of(LARGE), "ana").len(), LARGE);
         let large = of(1000);
         for author in ["ana", "p0001", "p0500", "p0996", "p0999"] {
             let few = witnesses(&large, author);
