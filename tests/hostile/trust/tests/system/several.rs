@@ -107,7 +107,7 @@ async fn nobody_is_put_into_a_group_under_a_borrowed_name() {
     let mut introduction = street.mallory.introduction();
     introduction["user"] = json!(ANA);
     introduction["name"] = json!("Ana");
-    street.mallory.says(&object, MessageType::Update, "/people", json!({ "introduction": introduction })).await;
+    street.mallory.says(&object, MessageType::Update, "/people", json!({ "people": [introduction] })).await;
     is_refused("not-their-name").await;
     assert!(groups(&street).await.is_empty());
     assert!(street.ben.texts(&object.url).await.is_empty());
