@@ -268,7 +268,8 @@ fn groups() {
 }
 
 fn pages() {
-    let head = r#"<!doctype html><meta charset=utf-8><title>Tea &amp; time</title><meta property="og:title" content="Tea">"#;
+    let head =
+        r#"<!doctype html><meta charset=utf-8><title>Tea &amp; time</title><meta property="og:title" content="Tea">"#;
     let more = r#"<meta name=description content='How long?'><meta property=og:image content="/tea.png"></head><body>"#;
     seed("page", "page", format!("utf-8\n{head}{more}"));
     seed("page", "latin", b"iso-8859-1\n<title>Th\xe9</title>");
