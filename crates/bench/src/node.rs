@@ -10,6 +10,9 @@ mod xmpp;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
 use crate::report::{Figure, Goal, Report};
 use crate::{Failed, wait_for};
 use servers::{Mosquitto, Node, Prosody, Synapse, memory};
@@ -138,6 +141,27 @@ async fn fan_out(figures: &mut Vec<Figure>) -> Result<(), Failed> {
     figures.push(Figure::new("synapse_fanout_200_p50_ms", "ms", vec![percentile(&theirs, 0.5)]));
     figures.push(Figure::new("synapse_fanout_200_p99_ms", "ms", vec![percentile(&theirs, 0.99)]));
     Ok(())
+}
+
+/// Waits for the senders and recipients of a job; gives the time it took.
+async fn all_done(begun: Instant, tasks: Vec<JoinHandle<Result<(), Failed>>>) -> Result<Duration, Failed> {
+    for task in tasks {
+        task.await??;
+    }
+    Ok(begun.elapsed())
+}
+
+/// The time until the last of the subscribers heard a change.
+async fn all_heard(
+    begun: Instant,
+    hears: &mut UnboundedReceiver<Instant>,
+    subscribers: usize,
+) -> Result<Duration, Failed> {
+    let mut last = begun;
+    for _ in 0..subscribers {
+        last = last.max(hears.recv().await.ok_or("a subscriber left")?);
+    }
+    Ok(last.duration_since(begun))
 }
 
 pub(crate) fn percentile(times: &[Duration], part: f64) -> f64 {

@@ -10,7 +10,9 @@ const JOINED_FROM: char = '\u{590}';
 pub fn line(text: &str, most: usize) -> String {
     let (mut line, is_cut) = cut(text, most);
     if is_cut {
-        line.pop();
+        if line.chars().count() == most {
+            line.pop();
+        }
         line.truncate(line.trim_end().len());
         line.push('…');
     }
@@ -20,7 +22,7 @@ pub fn line(text: &str, most: usize) -> String {
 /// A name in one line, cut after so many characters; none if nothing of it is left.
 pub fn name(text: &str, most: usize) -> Option<String> {
     let (mut name, _) = cut(text, most);
-    name.truncate(name.trim_end_matches(|c| c == ' ' || is_joiner(c)).len());
+    name.truncate(name.trim_end_matches(is_joiner).len());
     (!name.is_empty()).then_some(name)
 }
 
@@ -74,9 +76,6 @@ fn cut(text: &str, most: usize) -> (String, bool) {
         }
         let needs = 1 + usize::from(gap);
         if count + needs > most {
-            if gap && count < most {
-                line.push(' ');
-            }
             return (line, true);
         }
         if std::mem::take(&mut gap) {

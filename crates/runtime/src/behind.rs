@@ -19,7 +19,7 @@ use crate::records::{ChildValue, Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
 use crate::resync::ask_for_missing;
 use crate::sending::{
-    child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, queue_sealed,
+    child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, queue_sealed, queue_to,
     seal_and_queue, seal_to, sealing,
 };
 use crate::trouble::{Failure, Outcome};
@@ -488,11 +488,7 @@ fn readmit(
     let invitation = seal::readmit(tx, &me.device, &group, &leaves, &packages, &aad, check).map_err(sealing)?;
     commits::log_commit(tx, url, ended, &invitation.commit)?;
     let returns = |device: &str| named.iter().any(|one| one.device == device);
-    for member in object.members.iter().filter(|member| !returns(&member.device)) {
-        if let Some(inbox) = &member.inbox {
-            queue_sealed(tx, inbox, &invitation.commit, object.is_with(&member.user), None)?;
-        }
-    }
+    queue_to(tx, &object, &invitation.commit, |member| !returns(&member.device))?;
     object.set_members(tx, me, &chains, &named, now_s)?;
     for one in &named {
         heard(tx, url, &one.device, ended + 1)?;

@@ -12,7 +12,7 @@ use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::records::{CommitLog, Object, ObjectUse, Refused, Side, Standing, kind};
 use crate::resync::ask_for_missing;
-use crate::sending::{get_object, inner_message, pumps, put_object, queue_sealed, queue_to_all, seal_and_queue};
+use crate::sending::{get_object, inner_message, pumps, put_object, queue_to, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 use crate::{behind, members, refreshing};
 
@@ -259,14 +259,7 @@ fn help(tx: &Tx<'_>, object: &Object, devices: &[String], epoch: u64, now: i64) 
     let Some(due) = due(tx, &object.url, epoch, now)? else { return Ok(Vec::new()) };
     let whom = if object.is_large() { behind::guesses(tx, object, devices)? } else { Vec::new() };
     for commit in &due {
-        if whom.is_empty() {
-            queue_to_all(tx, object, commit)?;
-        }
-        for member in object.members.iter().filter(|member| whom.contains(&member.device)) {
-            if let Some(inbox) = &member.inbox {
-                queue_sealed(tx, inbox, commit, object.is_with(&member.user), None)?;
-            }
-        }
+        queue_to(tx, object, commit, |member| whom.is_empty() || whom.contains(&member.device))?;
     }
     Ok(pumps(object).collect())
 }
@@ -285,9 +278,7 @@ pub(crate) fn send_again(tx: &Tx<'_>, object: &Object, device: &str, epoch: u64,
     }
     let log: CommitLog = tx.get(kind::COMMITS, object.url.as_str()).map_err(Failure::store)?.unwrap_or_default();
     for message in log.from(epoch) {
-        if let Some(inbox) = &member.inbox {
-            queue_sealed(tx, inbox, &message, object.is_with(&member.user), None)?;
-        }
+        queue_to(tx, object, &message, |one| one.device == member.device)?;
     }
     Ok(pumps(object).collect())
 }

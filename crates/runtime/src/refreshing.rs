@@ -11,7 +11,7 @@ use crate::home::Ready;
 use crate::members::Chains;
 use crate::objects::Follow;
 use crate::records::{Object, ObjectUse, Standing, kind};
-use crate::sending::{get_object, own_tag, pumps, queue_sealed, queue_to_all};
+use crate::sending::{get_object, own_tag, pumps, queue_to, queue_to_all};
 use crate::trouble::{Failure, Outcome};
 
 /// A leaf is renewed after this time, in milliseconds: a week.
@@ -100,12 +100,7 @@ pub(crate) fn keep_fresh(tx: &Tx<'_>, me: &Ready, url: &Address, now: i64) -> Ou
         Due::Ask => {
             let wish = seal::propose_refresh(tx, &me.device, &group).map_err(|e| Failure::new(e.code(), e))?;
             // Whoever grants it passes it on to all with the commit; in a large group that is enough.
-            let hears = object.hears_echo();
-            for member in object.members.iter().filter(|member| hears(member)) {
-                if let Some(inbox) = &member.inbox {
-                    queue_sealed(tx, inbox, &wish, object.is_with(&member.user), None)?;
-                }
-            }
+            queue_to(tx, &object, &wish, object.hears_echo())?;
             fresh.asked = Some(epoch);
         }
         Due::Commit => {

@@ -248,7 +248,12 @@ fn queue(
 
 /// Queues sealed bytes, such as a commit, for every device that was in the group.
 pub(crate) fn queue_to_all(tx: &Tx<'_>, object: &Object, sealed: &[u8]) -> Outcome<()> {
-    for member in &object.members {
+    queue_to(tx, object, sealed, |_| true)
+}
+
+/// The same for some of those devices.
+pub(crate) fn queue_to(tx: &Tx<'_>, object: &Object, sealed: &[u8], whom: impl Fn(&Member) -> bool) -> Outcome<()> {
+    for member in object.members.iter().filter(|member| whom(member)) {
         if let Some(inbox) = &member.inbox {
             queue_sealed(tx, inbox, sealed, object.is_with(&member.user), None)?;
         }

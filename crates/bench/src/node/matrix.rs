@@ -7,6 +7,7 @@ use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
 
+use super::{all_done, all_heard};
 use crate::Failed;
 
 /// What the server's own registration of accounts is proven with.
@@ -142,10 +143,7 @@ pub(super) async fn pairs(
             futures_util::stream::iter(sending).buffer_unordered(window).try_collect::<Vec<_>>().await.map(drop)
         }));
     }
-    for task in tasks {
-        task.await??;
-    }
-    Ok(begun.elapsed())
+    all_done(begun, tasks).await
 }
 
 /// One room, many who hear it; for each message the time until the last of them has it.
@@ -171,11 +169,7 @@ pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
     for change in 0..changes {
         let begun = Instant::now();
         owner.say(&room, change, &body).await?;
-        let mut last = begun;
-        for _ in 0..subscribers {
-            last = last.max(hears.recv().await.ok_or("a subscriber left")?);
-        }
-        times.push(last.duration_since(begun));
+        times.push(all_heard(begun, &mut hears, subscribers).await?);
     }
     Ok(times)
 }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::{all_done, all_heard};
 use crate::Failed;
 
 const CONNACK: u8 = 0x20;
@@ -157,10 +158,7 @@ pub(super) async fn pairs(
             Ok(())
         }));
     }
-    for task in tasks {
-        task.await??;
-    }
-    Ok(begun.elapsed())
+    all_done(begun, tasks).await
 }
 
 /// One topic, many who hear it; for each message the time until the last of them has it.
@@ -184,11 +182,7 @@ pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
     for _ in 0..changes {
         let begun = Instant::now();
         owner.publish("object/changes", &body).await?;
-        let mut last = begun;
-        for _ in 0..subscribers {
-            last = last.max(hears.recv().await.ok_or("a subscriber left")?);
-        }
-        times.push(last.duration_since(begun));
+        times.push(all_heard(begun, &mut hears, subscribers).await?);
         owner.next().await?;
     }
     Ok(times)

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::{all_done, all_heard};
 use crate::Failed;
 
 const DOMAIN: &str = "a.localhost";
@@ -132,10 +133,7 @@ pub(crate) async fn pairs(
         tasks.push(tokio::spawn(confirm(recipient, each)));
         tasks.push(tokio::spawn(send(sender, inbox, each, size, window)));
     }
-    for task in tasks {
-        task.await??;
-    }
-    Ok(begun.elapsed())
+    all_done(begun, tasks).await
 }
 
 async fn confirm(mut recipient: Session, each: usize) -> Result<(), Failed> {
@@ -191,11 +189,7 @@ pub(crate) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
     for _ in 0..changes {
         let begun = Instant::now();
         owner.post(MessageType::Update, object.clone(), address(&told)?, body.clone()).await?;
-        let mut last = begun;
-        for _ in 0..subscribers {
-            last = last.max(hears.recv().await.ok_or("a subscriber left")?);
-        }
-        times.push(last.duration_since(begun));
+        times.push(all_heard(begun, &mut hears, subscribers).await?);
         owner.next().await?;
     }
     Ok(times)

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::all_done;
 use crate::Failed;
 
 const HOST: &str = "xmpp.localhost";
@@ -93,10 +94,7 @@ pub(super) async fn pairs(port: u16, pairs: usize, each: usize, size: usize) -> 
             Ok(())
         }));
     }
-    for task in tasks {
-        task.await??;
-    }
-    Ok(begun.elapsed())
+    all_done(begun, tasks).await
 }
 
 /// Connections of one account that do nothing.
