@@ -282,6 +282,8 @@ export const scenes = [
   { name: 's5-too-long', at: BEN, act: (page) => page.getByTestId('composer').fill('word '.repeat(3400)), shows: 'composer-left' },
   { name: 's5-files', at: chat('studio.example/chiara.conti'), shows: 'picture' },
   { name: 's5-files-away', at: chat('studio.example/chiara.conti'), demo: 'file:picture!away,file:other!away,file:voice!coming', shows: 'file-get' },
+  { name: 's5-files-directly', at: chat('studio.example/chiara.conti'), demo: 'file:other!directly', shows: 'file-way' },
+  { name: 's5-files-waiting', at: chat('studio.example/chiara.conti'), demo: 'file:other!waiting', shows: 'file-waiting' },
   { name: 's5-files-tampered', at: chat('studio.example/chiara.conti'), demo: 'file:picture!file-tampered,file:other!coming', shows: 'file-failed' },
   { name: 's5-uploads', at: chat('studio.example/chiara.conti'), demo: 'upload,upload:file-quota', shows: 'upload-failed' },
   { name: 's5-attaching', at: chat('studio.example/chiara.conti'), act: attach, shows: 'attach-file' },

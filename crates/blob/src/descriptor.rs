@@ -23,6 +23,13 @@ pub enum Place {
         /// The name: 32 random bytes.
         blob: [u8; 32],
     },
+    /// Only on the devices of its author: no Node took it.
+    Author {
+        /// The author's domain.
+        domain: Domain,
+        /// The name under which it is asked for: 32 random bytes.
+        blob: [u8; 32],
+    },
 }
 
 /// All that is known of a file before it is here.
@@ -87,6 +94,12 @@ struct AtNode {
     blob: String,
 }
 
+#[derive(Serialize, Deserialize)]
+struct AtAuthor {
+    author: Domain,
+    blob: String,
+}
+
 impl Descriptor {
     /// Reads what stands in a message.
     pub fn parse(value: &Value) -> Result<Self, DescriptorError> {
@@ -134,9 +147,16 @@ impl Descriptor {
 
     /// Writes it as it stands in a message.
     pub fn to_value(&self) -> Value {
-        let at = self.places.iter().map(|Place::Node { domain, blob }| {
-            let at = AtNode { node: domain.clone(), blob: keys::b64url(blob) };
-            serde_json::to_value(at).unwrap_or(Value::Null)
+        let at = self.places.iter().map(|place| {
+            let at = match place {
+                Place::Node { domain, blob } => {
+                    serde_json::to_value(AtNode { node: domain.clone(), blob: keys::b64url(blob) })
+                }
+                Place::Author { domain, blob } => {
+                    serde_json::to_value(AtAuthor { author: domain.clone(), blob: keys::b64url(blob) })
+                }
+            };
+            at.unwrap_or(Value::Null)
         });
         let written = Written {
             v: 1,
@@ -156,8 +176,11 @@ impl Descriptor {
 }
 
 fn place(value: &Value) -> Option<Place> {
-    let AtNode { node, blob } = AtNode::deserialize(value).ok()?;
-    Some(Place::Node { domain: node, blob: fixed(&blob, "blob").ok()? })
+    if let Ok(AtNode { node, blob }) = AtNode::deserialize(value) {
+        return Some(Place::Node { domain: node, blob: fixed(&blob, "blob").ok()? });
+    }
+    let AtAuthor { author, blob } = AtAuthor::deserialize(value).ok()?;
+    Some(Place::Author { domain: author, blob: fixed(&blob, "blob").ok()? })
 }
 
 fn fixed(text: &str, part: &'static str) -> Result<[u8; 32], DescriptorError> {
@@ -208,7 +231,9 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let voice = Descriptor { duration_ms: Some(9_000), wave: vec![0, 99, 255], pixels: None, ..example() };
-        for one in [example(), voice] {
+        let at_author = Place::Author { domain: Domain::parse("a.localhost").unwrap(), blob: [3; 32] };
+        let large = Descriptor { places: vec![at_author], shape: Shape::of(SIZE_LIMIT).unwrap(), ..example() };
+        for one in [example(), voice, large] {
             assert_eq!(Descriptor::parse(&one.to_value()), Ok(one));
         }
         assert!(!format!("{:?}", example()).contains(&keys::b64url(&[1; 32])), "the key does not print");

@@ -1,7 +1,7 @@
 //! A session description, read with limits before any engine sees it.
 //!
 //! Only what a call may contain passes: encrypted audio, and beside it a camera's video and a screen's, over one bundled
-//! transport, with SHA-256 fingerprints. Candidate lines are taken out of the text and
+//! transport, with SHA-256 fingerprints; or, of a connection for files, one data channel and nothing else. Candidate lines are taken out of the text and
 //! given separately, so that an address is always judged in one place.
 
 use std::fmt;
@@ -36,6 +36,8 @@ pub enum MediaKind {
     Audio,
     /// Picture.
     Video,
+    /// No medium: the bytes of a data channel (RFC 8841).
+    Data,
 }
 
 /// Who begins the DTLS handshake.
@@ -137,6 +139,11 @@ impl Sdp {
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         let sdp = Self::parse_with(text, &[MediaKind::Audio, MediaKind::Video])?;
         if sdp.kinds.contains(&MediaKind::Audio) { Ok(sdp) } else { Err(SdpError::Missing("voice")) }
+    }
+
+    /// Reads a description of a connection that carries data and no media.
+    pub fn parse_data(text: &str) -> Result<Self, SdpError> {
+        Self::parse_with(text, &[MediaKind::Data])
     }
 
     /// Reads a description of a call with `kinds` of media.
@@ -324,6 +331,7 @@ impl<'a> Reader<'a> {
         let kind = match words.next() {
             Some("audio") => MediaKind::Audio,
             Some("video") => MediaKind::Video,
+            Some("application") => MediaKind::Data,
             _ => return Err(SdpError::UnsupportedMedia),
         };
         let before = self.kinds.iter().filter(|known| **known == kind).count();
@@ -333,6 +341,9 @@ impl<'a> Reader<'a> {
         }
         let port = words.next().and_then(|word| word.parse::<u16>().ok());
         let protocol = words.next().ok_or_else(|| malformed.clone())?;
+        if kind == MediaKind::Data {
+            return self.on_data(protocol, words.next(), port.ok_or(malformed)?);
+        }
         if !matches!(protocol, "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP") {
             return Err(SdpError::Unprotected);
         }
@@ -347,6 +358,18 @@ impl<'a> Reader<'a> {
         }
         self.kinds.push(kind);
         Ok(())
+    }
+
+    /// Data travels over DTLS as well, and is refused by nobody who wants it.
+    fn on_data(&mut self, protocol: &str, format: Option<&str>, port: u16) -> Result<(), SdpError> {
+        match (protocol, format, port) {
+            ("UDP/DTLS/SCTP", Some("webrtc-datachannel"), 1..) => {
+                self.kinds.push(MediaKind::Data);
+                Ok(())
+            }
+            ("UDP/DTLS/SCTP", ..) => Err(SdpError::UnsupportedMedia),
+            _ => Err(SdpError::Unprotected),
+        }
     }
 
     fn on_attribute(&mut self, value: &str, malformed: SdpError) -> Result<(), SdpError> {

@@ -54,6 +54,14 @@ pub enum FileState {
         /// Bytes that are here.
         #[ts(type = "number")]
         done: u64,
+        /// From the author's device itself, and not through a domain.
+        directly: bool,
+    },
+    /// No domain keeps it: it comes when its author is there.
+    Waiting {
+        /// Bytes that are here.
+        #[ts(type = "number")]
+        done: u64,
     },
     /// It is here, whole and checked.
     Here {

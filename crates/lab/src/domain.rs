@@ -20,6 +20,7 @@ pub struct Domain {
     packages: PathBuf,
     gate: Option<runtime::NetConfig>,
     relays: Option<Relays>,
+    blob_bytes: Option<u64>,
     is_logged: bool,
     running: Option<RunningNode>,
 }
@@ -65,7 +66,19 @@ impl Domain {
     fn planned(name: &str, wire: Wire, packages: PathBuf, (port, behind): (u16, Option<u16>)) -> Self {
         let name = message::Domain::parse(name).unwrap();
         let folder = TempDir::new().unwrap();
-        Self { name, port, behind, wire, folder, packages, gate: None, relays: None, is_logged: true, running: None }
+        Self {
+            name,
+            port,
+            behind,
+            wire,
+            folder,
+            packages,
+            gate: None,
+            relays: None,
+            blob_bytes: None,
+            is_logged: true,
+            running: None,
+        }
     }
 
     /// Starts its node again, with all it has kept.
@@ -76,11 +89,21 @@ impl Domain {
         config.packages_dir = Some(self.packages.clone());
         config.gate = self.gate.clone();
         config.relays = self.relays.clone();
+        if let Some(bytes) = self.blob_bytes {
+            config.limits.blob_bytes_per_account = bytes;
+        }
         config.log_routed = self.is_logged.then(|| self.routed_log());
         let running = Node::start(config).await.unwrap();
         let place = self.behind.as_mut().unwrap_or(&mut self.port);
         *place = running.port();
         self.running = Some(running);
+    }
+
+    /// Its node keeps so many bytes of files for each of its people from now on.
+    pub async fn keeps_of_files(&mut self, bytes: u64) {
+        self.blob_bytes = Some(bytes);
+        self.stop().await;
+        self.resume().await;
     }
 
     /// Its node brings members to these domains from now on.

@@ -12,7 +12,7 @@ use video::{CameraInfo, Picture};
 use crate::AudioConfig;
 use crate::check::MicrophoneCheck;
 use crate::codecs::{self, Library};
-use crate::config::{Microphone, Speaker};
+use crate::config::{Microphone, NetworkConfig, Speaker};
 use crate::desk::Desk;
 use crate::device::{self, DeviceInfo};
 use crate::error::{MediaError, MediaEvent};
@@ -45,6 +45,8 @@ pub struct MediaEngine {
     config: Mutex<AudioConfig>,
     relays: Mutex<Vec<RelayServer>>,
     usage: Arc<Usage>,
+    /// What direct connections hold, apart from calls.
+    direct: Arc<Usage>,
     h264: Library,
     /// One microphone and one speaker for all calls.
     pub(crate) desk: Arc<Desk>,
@@ -57,6 +59,7 @@ impl MediaEngine {
             config: Mutex::new(config),
             relays: Mutex::default(),
             usage: Arc::default(),
+            direct: Arc::default(),
             h264: Library::default(),
             desk: Arc::default(),
         })
@@ -99,6 +102,15 @@ impl MediaEngine {
         let mut config = self.config();
         config.network.relays.extend(self.relays.lock().expect("no holder of this lock can panic").iter().cloned());
         config
+    }
+
+    /// How a call, or a direct connection, may reach its peer.
+    pub(crate) fn network_of_call(&self) -> NetworkConfig {
+        self.config_of_call().network
+    }
+
+    pub(crate) fn direct_usage(&self) -> &Arc<Usage> {
+        &self.direct
     }
 
     pub(crate) async fn open_with(

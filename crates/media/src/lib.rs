@@ -19,6 +19,7 @@ mod codecs;
 mod config;
 mod desk;
 mod device;
+mod direct;
 mod echo;
 mod engine;
 mod error;
@@ -66,6 +67,10 @@ pub use choice::{DeviceChoice, DeviceChoices};
 pub use codecs::{H264, openh264_places};
 pub use config::{AudioConfig, ConfigError, Microphone, NetworkConfig, Speaker, VoiceProcessing};
 pub use device::{DeviceInfo, DeviceState, Direction};
+pub use direct::{
+    BadFrame, DESCRIPTION_BYTES, DIRECT_CONNECTIONS, DirectAnswer, DirectChannel, DirectError, DirectOffer, Frame,
+    Pieces, Refusal, parts,
+};
 pub use engine::{MediaEngine, OPEN_CALLS};
 pub use error::{FailReason, MediaError, MediaEvent};
 pub use note::{Note, Recorder, sound_of};

@@ -17,9 +17,10 @@ use video::CodecKind;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceConnectionState, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
-    Registry, SettingEngineBuilder, configure_rtcp_reports,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration,
+    RTCConfigurationBuilder, RTCIceConnectionState, RTCIceGatheringState, RTCIceServer, RTCIceTransportPolicy,
+    RTCPeerConnectionIceEvent, RTCPeerConnectionState, Registry, SettingEngine, SettingEngineBuilder,
+    configure_rtcp_reports,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
@@ -92,29 +93,12 @@ impl Peer {
         }
         let own = OwnSources { camera: any_ssrc()?, screen: any_ssrc()? };
         let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, own)?;
-        let settings = SettingEngineBuilder::new()
-            .with_include_loopback_candidate(network.include_loopback)
-            // A name that only resolves on the local network would tell that network about the call.
-            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
-            .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
-            .with_prflx_acceptance_min_wait(Some(TOLD_BY_CHECK))
-            .with_srflx_acceptance_min_wait(Some(OUTER))
-            .with_relay_acceptance_min_wait(Some(if network.relay_only { Duration::ZERO } else { RELAYED }))
-            // A new search begins with the networks there are now, on new sockets.
-            .with_discard_local_candidates_during_ice_restart(true)
-            .build();
         let hurry = runtime.hurry();
-        let policy = if network.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
-        let configuration = RTCConfigurationBuilder::new()
-            .with_ice_servers(servers(network, relays))
-            .with_ice_transport_policy(policy)
-            .build();
         let ears = Ears { signals, hurry, loopback: network.include_loopback, relay_only: network.relay_only };
         let connection = PeerConnectionBuilder::new()
-            .with_configuration(configuration)
+            .with_configuration(configuration(network, relays))
             .with_media_engine(media)
-            .with_setting_engine(settings)
+            .with_setting_engine(settings(network))
             .with_interceptor_registry(interceptors)
             .with_runtime(Arc::new(runtime))
             .with_handler(Arc::new(ears))
@@ -157,6 +141,28 @@ fn any_ssrc() -> std::io::Result<u32> {
     getrandom::u32().map(|ssrc| ssrc.max(1)).map_err(|_| std::io::Error::other("no randomness"))
 }
 
+/// How paths are looked for.
+pub(crate) fn settings(network: &NetworkConfig) -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_include_loopback_candidate(network.include_loopback)
+        // A name that only resolves on the local network would tell that network about the call.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
+        .with_ice_connection_attempts(Some(TRY_EVERY), Some(TRIES))
+        .with_prflx_acceptance_min_wait(Some(TOLD_BY_CHECK))
+        .with_srflx_acceptance_min_wait(Some(OUTER))
+        .with_relay_acceptance_min_wait(Some(if network.relay_only { Duration::ZERO } else { RELAYED }))
+        // A new search begins with the networks there are now, on new sockets.
+        .with_discard_local_candidates_during_ice_restart(true)
+        .build()
+}
+
+/// Which servers help to find a path, and which paths may be taken.
+pub(crate) fn configuration(network: &NetworkConfig, relays: &Relays) -> RTCConfiguration {
+    let policy = if network.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+    RTCConfigurationBuilder::new().with_ice_servers(servers(network, relays)).with_ice_transport_policy(policy).build()
+}
+
 fn servers(network: &NetworkConfig, relays: &Relays) -> Vec<RTCIceServer> {
     let stun = network.stun.iter().map(|url| RTCIceServer { urls: vec![url.clone()], ..Default::default() });
     // A STUN server would show the peer an address that the relay is to hide.
@@ -164,7 +170,7 @@ fn servers(network: &NetworkConfig, relays: &Relays) -> Vec<RTCIceServer> {
     stun.chain(relays.ice_servers()).collect()
 }
 
-fn addresses(network: &NetworkConfig) -> Vec<SocketAddr> {
+pub(crate) fn addresses(network: &NetworkConfig) -> Vec<SocketAddr> {
     if !network.addresses.is_empty() {
         return network.addresses.clone();
     }
@@ -197,11 +203,11 @@ fn voice_track(ssrc: u32) -> MediaStreamTrack {
 }
 
 /// Passes on what the engine says. It is called on the engine's own task, so it never waits.
-struct Ears {
-    signals: mpsc::Sender<Signal>,
-    hurry: Arc<AtomicBool>,
-    loopback: bool,
-    relay_only: bool,
+pub(crate) struct Ears {
+    pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) hurry: Arc<AtomicBool>,
+    pub(crate) loopback: bool,
+    pub(crate) relay_only: bool,
 }
 
 impl Ears {
@@ -230,6 +236,12 @@ impl PeerConnectionEventHandler for Ears {
         candidate.mid = Some("0".to_owned());
         candidate.line_index = Some(0);
         self.pass(Signal::Candidate(candidate.to_json()));
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.pass(Signal::Gathered);
+        }
     }
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {

@@ -394,7 +394,7 @@ async fn expect(pictures: Vec<(PictureEnds, CodecKind)>) -> webrtc::error::Resul
 }
 
 /// Runs a step of the engine on its own task, so that a panic in there stays in there.
-async fn contained<T, Work>(what: &'static str, work: Work) -> Result<T, MediaError>
+pub(crate) async fn contained<T, Work>(what: &'static str, work: Work) -> Result<T, MediaError>
 where
     T: Send + 'static,
     Work: Future<Output = webrtc::error::Result<T>> + Send + 'static,

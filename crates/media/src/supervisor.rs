@@ -48,6 +48,8 @@ pub(crate) enum Signal {
     Ice(RTCIceConnectionState),
     Connection(RTCPeerConnectionState),
     Track(Arc<dyn TrackRemote>),
+    /// All our candidates were told.
+    Gathered,
     /// Both descriptions are known.
     Settled,
     /// The engine refused the peer's certificate in the handshake.
@@ -148,7 +150,7 @@ impl Supervisor {
                     self.tell(MediaEvent::PathFound).await;
                 }
             }
-            Signal::Ice(_) => {}
+            Signal::Ice(_) | Signal::Gathered => {}
             Signal::Connection(state) => return self.on_connection(state).await,
         }
         Ok(())

@@ -482,6 +482,7 @@ fn on_word(
             Ok(theirs.map(|user| Follow::Typing { url: object.url.clone(), user: user.handle() }).into_iter().collect())
         }
         (MessageType::Event, crate::calls::PART) => crate::calls::on_word(&object, author, inner),
+        (MessageType::Event, crate::files::PART) => crate::files::on_word(&object, author, inner),
         (MessageType::Event, "sas") => crate::spoken::on_word(&object, author, inner),
         (MessageType::Event, "children") => on_receipt(tx, me, &mut object, author, inner),
         (MessageType::Update, "changes") if author.is_holder => on_change(tx, me, &mut object, inner, now),

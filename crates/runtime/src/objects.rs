@@ -80,6 +80,8 @@ pub(crate) enum Follow {
     Spoken { url: Address, word: crate::spoken::Word },
     /// The other side of a call rests, or says who takes part.
     CallWord { url: Address, word: crate::calls::CallWord },
+    /// A contact says something of a direct connection for files.
+    Direct { by: crate::files::Speaker, word: crate::files::Word },
     /// A link into a group that we made changed, or somebody came by it.
     Invite(String),
     /// It goes on with a group we asked to be let into.
@@ -378,6 +380,7 @@ impl Home {
                 Follow::Recheck(evidence) => self.recheck_later(*evidence),
                 Follow::Spoken { url, word } => self.on_spoken(state, &url, word),
                 Follow::CallWord { url, word } => self.on_call_word(state, &url, word),
+                Follow::Direct { by, word } => self.on_direct_word(state, by, word),
                 Follow::Invite(id) => self.show_invite(state, &id),
                 Follow::Joining(asked) => self.tell(contract::News::GroupJoining(asked)),
                 Follow::MyselfChanged => self.myself_changed(state),

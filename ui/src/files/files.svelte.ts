@@ -5,7 +5,7 @@ import { troubleOf } from '../shell/shell';
 import { Waiting } from '../shared/waiting.svelte';
 import { fromBase64, mayDraw, sniff, toBase64 } from './bytes';
 
-/** The largest file that goes through a Node. */
+/** The largest file that goes through a Node; a larger one comes from this device itself. */
 export const LARGEST = 64 * 1024 * 1024;
 /** Files that are sent at once. */
 export const MOST_FILES = 10;

@@ -77,7 +77,8 @@ describe('the file of a message', () => {
     for (const [state, drawn] of [
       [{ stage: 'here', shown: 'image/svg+xml' }, false],
       [{ stage: 'here', shown: null }, false],
-      [{ stage: 'coming', done: 5 }, false],
+      [{ stage: 'coming', done: 5, directly: true }, false],
+      [{ stage: 'waiting', done: 5 }, false],
       [{ stage: 'here', shown: 'image/png' }, true],
     ] as [FileState, boolean][]) {
       files.take({ chat: CHAT, message: id, state });

@@ -83,7 +83,7 @@ export function answerFiles(host: FilesHost, question: Question): unknown {
     case 'file.look':
       return stateOf(question.input.message);
     case 'file.get':
-      return host.states[question.input.message] = { stage: 'coming', done: 1_700_000 };
+      return host.states[question.input.message] = { stage: 'coming', done: 1_700_000, directly: false };
     case 'file.stop':
       return host.states[question.input.message] = { stage: 'away' };
     case 'file.read':

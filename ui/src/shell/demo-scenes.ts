@@ -87,7 +87,7 @@ export function sceneOf(scene: string): DemoWorld {
       const chat = 'comm://studio.example/chiara.conti';
       const [which, stage] = value.split('!') as [string, string];
       const message = world.messages[chat]!.find((one) => one.content.type === 'file' && one.content.file.kind === which)!;
-      world.files.states[message.id] = stage === 'coming' ? { stage, done: message.content.type === 'file' ? message.content.file.size * 0.4 : 0 } : stage === 'away' ? { stage } : { stage: 'failed', code: stage };
+      world.files.states[message.id] = stage === 'coming' || stage === 'directly' ? { stage: 'coming', done: message.content.type === 'file' ? message.content.file.size * 0.4 : 0, directly: stage === 'directly' } : stage === 'waiting' ? { stage, done: 0 } : stage === 'away' ? { stage } : { stage: 'failed', code: stage };
     }
     if (name === 'upload') {
       const chat = 'comm://studio.example/chiara.conti';

@@ -73,7 +73,8 @@ impl Exchange {
                 Err(Refused(Code::CONFLICT, "that name is taken").into())
             };
         }
-        if begin.bytes < BLOB_CHUNK_OVERHEAD || begin.bytes > BLOB_BYTES {
+        let most = BLOB_BYTES.min(self.limits.blob_bytes_per_account);
+        if begin.bytes < BLOB_CHUNK_OVERHEAD || begin.bytes > most {
             return Err(Refused(Code::TOO_LARGE, "a blob is not as large as that").into());
         }
         let (blobs, bytes) = self.records.blob_use(&name)?;

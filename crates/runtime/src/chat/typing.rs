@@ -8,7 +8,7 @@ use message::{Address, Message, MessageType};
 use serde_json::json;
 
 use crate::home::{Home, State, body, now_ms};
-use crate::records::kind;
+use crate::records::{Member, Object, kind};
 use crate::sending::{get_object, inner_message, sealing};
 use crate::trouble::{Failure, Outcome};
 use crate::{comparing, inbox};
@@ -76,9 +76,7 @@ impl Home {
         let mut state = self.state();
         let state = &mut *state;
         let now = now_ms();
-        let (me, store) = (state.me.as_ref().ok_or_else(Failure::not_ready)?, state.store.as_ref());
-        let store = store.ok_or_else(Failure::not_ready)?;
-        let object = store.read(|tx| {
+        let object = state.store()?.read(|tx| {
             let settings: Option<Settings> = tx.get(kind::SETTINGS, "settings").map_err(Failure::store)?;
             let object = get_object(tx, chat)?;
             // In a large group nobody hears it, or everybody would hear it all the time.
@@ -86,23 +84,36 @@ impl Home {
             Ok::<_, Failure>((tells && comparing::may_send(tx, &object).is_ok()).then_some(object))
         })?;
         let Some(object) = object else { return Ok(()) };
-        let there: Vec<(Address, Address)> = object
-            .peer_devices()
-            .filter_map(|member| member.inbox.clone())
-            .filter_map(|inbox| Some((state.links.session(&inbox.domain())?, inbox)))
-            .collect();
-        if there.is_empty() || !state.typing.may_tell(chat, now) {
+        if there(state, &object, &|_| true).is_empty() || !state.typing.may_tell(chat, now) {
             return Ok(());
         }
-        let sealed = store.write(|tx| {
-            let inner = inner_message(MessageType::Event, &object.url, "typing", &json!({}))?;
-            seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing)
-        })?;
+        let inner = inner_message(MessageType::Event, &object.url, "typing", &json!({}))?;
+        self.pass(state, chat, &inner, &|_| true)?;
+        Ok(())
+    }
+
+    /// Seals a word that nobody keeps, for those of the other side who can be reached now; how many that are.
+    pub(crate) fn pass(
+        &self,
+        state: &mut State,
+        url: &Address,
+        inner: &Message,
+        whom: &dyn Fn(&Member) -> bool,
+    ) -> Outcome<usize> {
+        let (me, store) = (state.me()?, state.store()?);
+        let object = store.read(|tx| get_object(tx, url))?;
+        let there = there(state, &object, whom);
+        if there.is_empty() {
+            return Ok(0);
+        }
+        let sealed = store
+            .write(|tx| seal::seal(tx, &me.device, &object.group()?, inner.to_json().as_bytes()).map_err(sealing))?;
+        let count = there.len();
         for (from, inbox) in there {
             let sealed = body(&json!({ "v": 1, "sealed": keys::b64url(&sealed) }));
             self.send(state, MessageType::Event, from, inbox, sealed);
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Something that nobody keeps arrived: what does not open is nobody's loss.
@@ -123,6 +134,12 @@ impl Home {
             self.tell(News::Typing { chat: chat.to_string(), user: user.to_owned() });
         }
     }
+}
+
+/// The sessions and inboxes by which devices of the other side can be reached now.
+fn there(state: &State, object: &Object, whom: &dyn Fn(&Member) -> bool) -> Vec<(Address, Address)> {
+    let inboxes = object.peer_devices().filter(|member| whom(member)).filter_map(|member| member.inbox.clone());
+    inboxes.filter_map(|inbox| Some((state.links.session(&inbox.domain())?, inbox))).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! Fetches the files of messages: chunk by chunk from where their author put them, each checked, then the whole.
+//! Fetches the files of messages: from a device of their author if one is there, else from where the author put them;
+//! chunk by chunk, each checked, then the whole. What is here stays, whichever way the rest comes.
 
-use blob::{Descriptor, Sealed, Verifier, Wrong};
+use blob::{Descriptor, Wrong};
 use contract::FileState;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use message::{Domain, MessageType, UserAddress};
@@ -9,8 +10,8 @@ use serde_json::json;
 use store::ChildRow;
 
 use super::look::shown_as;
-use super::shelf::{read_chunk, write_chunk};
-use super::{Carried, NODE_LIMIT, SLOW_DOWN, WINDOW, Wanted, place_of};
+use super::taking::{Taking, tampered};
+use super::{Carried, NODE_LIMIT, SLOW_DOWN, WINDOW, Wanted, is_at_node, place_of};
 use crate::home::{Home, State};
 use crate::members::author_user;
 use crate::records::kind;
@@ -60,42 +61,71 @@ impl Home {
         if author.domain() != *domain {
             return Err(nowhere());
         }
-        let (shape, shelf) = (file.shape, self.shelf());
-        if shape.size() > NODE_LIMIT {
-            return Err(Failure::new("file-too-large", "no Node keeps a file as large as this"));
-        }
-        if shelf.has(&blob, shape) {
+        let shelf = self.shelf();
+        if shelf.has(&blob, file.shape) {
             return Ok(());
         }
-        let (sealed, mut verifier) = (Sealed::new(&file.key, shape), Verifier::new(shape));
-        let (mut kept, here) = shelf.partial(&blob, shape)?;
-        let mut next = 0;
-        // What is here already is checked like what comes.
-        while next < here {
-            let Ok(plain) = sealed.open(next, &read_chunk(&mut kept, shape, next)?) else { break };
-            verifier.take(&plain).map_err(|_| tampered(Wrong::Length))?;
-            next += 1;
+        let (name, described) = (blob.clone(), file.clone());
+        // What came before is read whole, and may be long.
+        let begun = tokio::task::spawn_blocking(move || Taking::begin(shelf, &name, &described));
+        let mut taking = begun.await.map_err(|error| Failure::new("not-written", error))??;
+        if !taking.is_whole() {
+            match Box::pin(self.fetch_directly(row, file, &mut taking)).await {
+                Ok(()) => {}
+                // A full disk is full for the other way too.
+                Err(failure) if matches!(failure.code.as_str(), "disk-full" | "not-written") => return Err(failure),
+                Err(failure) if is_at_node(file) && file.shape.size() <= NODE_LIMIT => {
+                    tracing::debug!(code = failure.code, "a file comes through the Node");
+                    match self.fetch_from_node(row, domain, &mut taking).await {
+                        Ok(()) => {}
+                        // The Node keeps it no more; its author, who did not answer, may.
+                        Err(gone)
+                            if gone.code == "file-gone" && matches!(&*failure.code, "author-away" | "direct-lost") =>
+                        {
+                            return self.await_author(row, taking.done());
+                        }
+                        Err(gone) => return Err(gone),
+                    }
+                }
+                Err(failure) if failure.code == "direct-busy" => return Err(failure),
+                Err(failure) => {
+                    tracing::debug!(code = failure.code, "a file comes when its author is there");
+                    return self.await_author(row, taking.done());
+                }
+            }
         }
-        let blob = blob.as_str();
-        let gets = (next..shape.chunks()).map(|index| self.get_chunk(domain, blob, index));
+        taking.end()
+    }
+
+    /// Fetches from the author's Node what is missing.
+    async fn fetch_from_node(&self, row: &ChildRow, domain: &Domain, taking: &mut Taking) -> Outcome<()> {
+        let (blob, missing) = (taking.blob().to_owned(), taking.next()..taking.shape().chunks());
+        let gets = missing.map(|index| self.get_chunk(domain, &blob, index));
         let mut gets = stream::iter(gets).buffered(WINDOW);
         while let Some(bytes) = gets.try_next().await? {
-            let plain = sealed.open(next, &bytes).map_err(|wrong| {
-                shelf.drop_partial(blob);
-                tampered(wrong)
-            })?;
-            verifier.take(&plain).map_err(tampered)?;
-            write_chunk(&mut kept, shape, next, &bytes)?;
-            next += 1;
-            let done = (u64::from(next) * blob::CHUNK as u64).min(shape.size());
-            self.state().files.note(&row.id, done);
-            self.tell_file(row, FileState::Coming { done });
+            if let Err(failure) = taking.take(taking.next(), &bytes) {
+                if failure.code == "file-tampered" {
+                    self.shelf().drop_partial(&blob);
+                }
+                return Err(failure);
+            }
+            self.file_moved(row, taking.done(), false);
         }
-        verifier.end(file.digest).map_err(|wrong| {
-            shelf.drop_partial(blob);
-            tampered(wrong)
-        })?;
-        shelf.keep_partial(blob, &kept, shape)
+        Ok(())
+    }
+
+    /// More of a file is here.
+    pub(super) fn file_moved(&self, row: &ChildRow, done: u64, directly: bool) {
+        self.state().files.note_coming(&row.id, done, directly);
+        self.tell_file(row, FileState::Coming { done, directly });
+    }
+
+    /// No Node keeps it and no device of its author is there: that is no failure, and it is said what it waits for.
+    fn await_author(&self, row: &ChildRow, done: u64) -> Outcome<()> {
+        self.state().files.awaited.insert(row.id.clone());
+        self.tell_file(row, FileState::Waiting { done });
+        self.wait_for_author(row);
+        Err(Failure::new("author-away", "the file comes when its author is there"))
     }
 
     async fn get_chunk(&self, domain: &Domain, blob: &str, index: u32) -> Outcome<Vec<u8>> {
@@ -131,6 +161,9 @@ impl Home {
         }
         state.store()?.write(|tx| tx.put(kind::DOWNLOAD, message, &Wanted::default())).map_err(Failure::store)?;
         state.files.rests.remove(message);
+        if let Ok(author) = UserAddress::parse(author_user(&carried.row.author)) {
+            state.files.direct.is_wanted(&author);
+        }
         self.hurry_files(&mut state);
         self.standing(&state, &carried)
     }
@@ -176,7 +209,11 @@ impl Home {
             Some(Wanted { trouble: None }) => {
                 // Before its first chunk a fetch that goes on has what came before.
                 let now = state.files.done(&carried.row.id).filter(|done| *done > 0);
-                FileState::Coming { done: now.unwrap_or_else(|| shelf.came(&blob)) }
+                let done = now.unwrap_or_else(|| shelf.came(&blob));
+                if state.files.awaited.contains(&carried.row.id) {
+                    return Ok(FileState::Waiting { done });
+                }
+                FileState::Coming { done, directly: state.files.comes_directly(&carried.row.id) }
             }
         })
     }
@@ -186,11 +223,7 @@ fn nowhere() -> Failure {
     Failure::new("file-nowhere", "the message does not say where its author keeps the file")
 }
 
-fn tampered(wrong: Wrong) -> Failure {
-    Failure::new("file-tampered", wrong)
-}
-
 /// What trying again would not change.
 fn waits_for_person(code: &str) -> bool {
-    matches!(code, "file-gone" | "file-tampered" | "file-nowhere" | "file-too-large" | "disk-full" | "not-written")
+    matches!(code, "file-gone" | "file-tampered" | "file-nowhere" | "disk-full" | "not-written")
 }

@@ -1,13 +1,14 @@
-//! Puts files into the own Node's blob store; when it has all of one, the message goes out.
+//! Puts files into the own Node's blob store; when it has all of one, the message goes out. What no Node takes stays here,
+//! and its message goes out at once.
 
-use blob::Descriptor;
+use blob::{Descriptor, Place};
 use contract::{News, Upload};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use message::{Address, Domain, MessageType};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Leaving, SLOW_DOWN, WINDOW, file_view};
+use super::{Leaving, SLOW_DOWN, WINDOW, file_view, is_at_node};
 use crate::home::{Home, State};
 use crate::records::kind;
 use crate::trouble::{Failure, Outcome};
@@ -22,9 +23,14 @@ impl Home {
     /// Puts what the Node lacks of a file, and then says the message.
     pub(super) async fn put_file(&self, blob: &str, leaving: Leaving) -> Outcome<()> {
         let file = Descriptor::parse(&leaving.file).map_err(|error| Failure::new("malformed", error))?;
+        if !is_at_node(&file) {
+            return self.say_file(blob, &leaving);
+        }
         let domain = self.state().me()?.domain();
         match self.put_chunks(&domain, blob, &leaving, &file).await {
             Ok(()) => self.say_file(blob, &leaving),
+            // It stays on this device, and whoever gets the message fetches it from here.
+            Err(failure) if failure.code == "file-too-large" => self.say_file(blob, &kept_here(leaving, file)),
             Err(failure) if waits_for_person(&failure.code) => self.upload_stops(blob, &failure),
             Err(failure) => Err(failure),
         }
@@ -171,7 +177,17 @@ impl Home {
     }
 }
 
+/// The same file, of which no Node takes anything.
+fn kept_here(leaving: Leaving, mut file: Descriptor) -> Leaving {
+    for place in &mut file.places {
+        if let Place::Node { domain, blob } = place {
+            *place = Place::Author { domain: domain.clone(), blob: *blob };
+        }
+    }
+    Leaving { file: file.to_value(), ..leaving }
+}
+
 /// What trying again would not change.
 fn waits_for_person(code: &str) -> bool {
-    matches!(code, "file-quota" | "file-too-large" | "file-refused" | "file-away" | "malformed")
+    matches!(code, "file-quota" | "file-refused" | "file-away" | "malformed")
 }

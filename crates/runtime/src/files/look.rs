@@ -13,7 +13,7 @@ use pictures::PictureError;
 use zeroize::Zeroizing;
 
 use super::shelf::failed;
-use super::{Carried, Shelf, attached_of, file_view, place_of, voice};
+use super::{Carried, NODE_LIMIT, Shelf, attached_of, file_view, place_of, voice};
 use crate::chat::message_of;
 use crate::documents;
 use crate::home::Home;
@@ -74,6 +74,9 @@ pub(super) fn opened(shelf: &Shelf, file: &Descriptor, index: u32) -> Outcome<Ze
 
 /// All bytes of a file that is here, checked once more: somebody may have changed the disk.
 pub(super) fn whole(shelf: &Shelf, file: &Descriptor) -> Outcome<Zeroizing<Vec<u8>>> {
+    if file.shape.size() > NODE_LIMIT {
+        return Err(Failure::new("too-large", "the file is not opened as a whole"));
+    }
     let mut all = Zeroizing::new(Vec::with_capacity(usize::try_from(file.shape.size()).unwrap_or(0)));
     let mut verifier = Verifier::new(file.shape);
     for index in 0..file.shape.chunks() {

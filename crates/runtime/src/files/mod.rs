@@ -1,4 +1,5 @@
-//! Files in conversations: handed over by a shell, sealed, put into the own Node's blob store, fetched, checked, shown.
+//! Files in conversations: handed over by a shell, sealed, put into the own Node's blob store, fetched from there or from
+//! the author's device itself, checked, shown.
 //!
 //! What lies on disk here are the very chunks that lie at the Node: sealed, under a key that stands in the message
 //! alone. A plain file is in memory while it is looked at, and on disk only where the person saves it. What is to be
@@ -6,13 +7,15 @@
 
 mod carry;
 mod coming;
+mod direct;
 mod leaving;
 mod look;
 mod shelf;
 mod staging;
+mod taking;
 mod voice;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use blob::{Descriptor, Place};
 use contract::{FileKind, FileNews, FileState, FileView, News};
@@ -28,6 +31,7 @@ use crate::home::{Home, State, body, now_ms};
 use crate::records::{ChildValue, kind};
 use crate::trouble::{Failure, Outcome};
 pub(crate) use carry::{Brought, absent, plain};
+pub(crate) use direct::{PART, Speaker, Word, on_word};
 pub(crate) use look::base64;
 pub(crate) use shelf::{Shelf, failed};
 use staging::Staged;
@@ -67,6 +71,10 @@ pub(crate) struct Files {
     sound: Option<(String, Zeroizing<Vec<u8>>)>,
     /// What is under way.
     work: HashMap<String, Work>,
+    /// What comes when a device of its author is there, by message.
+    awaited: HashSet<String>,
+    /// The connections from device to device.
+    direct: direct::Direct,
     /// What did not go on: not before this moment, and how long the next rest is.
     rests: HashMap<String, (i64, i64)>,
     looked_at: i64,
@@ -78,6 +86,8 @@ pub(crate) struct Files {
 struct Work {
     coming: bool,
     done: u64,
+    /// Whether it comes from the author's device itself.
+    directly: bool,
     stop: CancellationToken,
 }
 
@@ -115,9 +125,15 @@ struct Carried {
     attached: Box<Attached>,
 }
 
-/// The name of a file's blob, and the domain that keeps it.
+/// The name of a file's blob, and the domain of its author.
 fn place_of(file: &Descriptor) -> Option<(&Domain, String)> {
-    file.places.first().map(|Place::Node { domain, blob }| (domain, keys::b64url(blob)))
+    let (Place::Node { domain, blob } | Place::Author { domain, blob }) = file.places.first()?;
+    Some((domain, keys::b64url(blob)))
+}
+
+/// Whether a Node keeps it, beside the devices of its author.
+fn is_at_node(file: &Descriptor) -> bool {
+    matches!(file.places.first(), Some(Place::Node { .. }))
 }
 
 /// A file as a shell sees it.
@@ -146,7 +162,8 @@ pub(crate) fn file_view(file: &Descriptor) -> FileView {
 
 /// A message with a file came: small pictures and voice notes are fetched at once.
 pub(crate) fn came(tx: &Tx<'_>, row: &ChildRow, file: &Descriptor) -> Outcome<()> {
-    let small = file_view(file).kind != FileKind::Other && file.shape.size() <= FETCH_LIMIT;
+    // Of what only the author's device has, an address would be shown that nobody asked to show.
+    let small = file_view(file).kind != FileKind::Other && file.shape.size() <= FETCH_LIMIT && is_at_node(file);
     if small {
         tx.put(kind::DOWNLOAD, &row.id, &Wanted::default()).map_err(Failure::store)?;
     }
@@ -159,7 +176,8 @@ pub(crate) fn forget(tx: &Tx<'_>, row: &ChildRow) -> Outcome<()> {
     tx.delete(kind::DOWNLOAD, &row.id).map_err(Failure::store)?;
     if let Some((domain, blob)) = place_of(&attached.file) {
         // What came with a history was never put anywhere.
-        let node = (row.mine && !crate::archives::is_imported(&row.object)).then(|| domain.clone());
+        let ours = row.mine && !crate::archives::is_imported(&row.object) && is_at_node(&attached.file);
+        let node = ours.then(|| domain.clone());
         tx.put(kind::GONE, &blob, &Gone { node }).map_err(Failure::store)?;
     }
     Ok(())
@@ -305,7 +323,7 @@ impl Files {
             return None;
         }
         let stop = CancellationToken::new();
-        self.work.insert(name.to_owned(), Work { coming, done: 0, stop: stop.clone() });
+        self.work.insert(name.to_owned(), Work { coming, done: 0, directly: false, stop: stop.clone() });
         Some(stop)
     }
 
@@ -317,13 +335,32 @@ impl Files {
 
     fn stop(&mut self, name: &str) {
         self.rests.remove(name);
+        self.awaited.remove(name);
         if let Some(work) = self.work.remove(name) {
             work.stop.cancel();
         }
     }
 
+    /// Something changed for files that could not go on: it is looked at once which can now.
+    fn wake(&mut self) {
+        self.rests.clear();
+        self.looked_at = 0;
+    }
+
     fn done(&self, name: &str) -> Option<u64> {
         self.work.get(name).map(|work| work.done)
+    }
+
+    fn comes_directly(&self, name: &str) -> bool {
+        self.work.get(name).is_some_and(|work| work.directly)
+    }
+
+    /// More of a file came, this way.
+    fn note_coming(&mut self, name: &str, done: u64, directly: bool) {
+        self.awaited.remove(name);
+        if let Some(work) = self.work.get_mut(name) {
+            (work.done, work.directly) = (done, directly);
+        }
     }
 
     fn note(&mut self, name: &str, done: u64) {

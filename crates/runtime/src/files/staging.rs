@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use blob::{CHUNK, Cutter, Descriptor, FileKey, FileName, Place, Shape};
+use blob::{CHUNK, Cutter, Descriptor, FileKey, FileName, Place, SIZE_LIMIT, Shape};
 use contract::{FileTicket, Upload};
 use message::{Address, Domain};
 use pictures::PictureError;
@@ -67,9 +67,7 @@ pub(super) struct About {
 impl Home {
     /// Question `file.begin`.
     pub(crate) fn file_begin(&self, chat: &Address, name: &str, media: &str, size: u64) -> Outcome<FileTicket> {
-        if size > NODE_LIMIT {
-            return Err(too_large());
-        }
+        Shape::of(size).map_err(|_| too_large())?;
         let mut state = self.state();
         state.store()?.read(|tx| comparing::may_send(tx, &get_object(tx, chat)?))?;
         if state.files.staged.len() >= STAGED_LIMIT {
@@ -300,7 +298,11 @@ impl Cutting {
             duration_ms: about.duration_ms,
             wave: about.wave,
             preview: about.preview,
-            places: vec![Place::Node { domain, blob: self.blob }],
+            places: vec![if self.shape.size() > NODE_LIMIT {
+                Place::Author { domain, blob: self.blob }
+            } else {
+                Place::Node { domain, blob: self.blob }
+            }],
         };
         Ok((keys::b64url(&self.blob), descriptor, self.file))
     }
@@ -331,7 +333,7 @@ fn picture_trouble(error: PictureError) -> Failure {
 }
 
 fn too_large() -> Failure {
-    Failure::new("file-too-large", format!("a file has at most {NODE_LIMIT} bytes"))
+    Failure::new("file-too-large", format!("a file has at most {SIZE_LIMIT} bytes"))
 }
 
 fn wrong_size() -> Failure {

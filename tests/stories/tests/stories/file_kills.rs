@@ -65,14 +65,14 @@ async fn a_file_goes_on_where_it_was_when_everybody_was_killed() {
     shell.ask::<FileState>(Question::FileGet { message: message.clone() }).await;
     let look = async || {
         let state: FileState = shell.ask(Question::FileLook { message: message.clone() }).await;
-        matches!(state, FileState::Coming { done } if done > 0).then_some(())
+        matches!(state, FileState::Coming { done, .. } if done > 0).then_some(())
     };
     ben.patiently("some of the file to be here", shell.until(look)).await;
     ben.kill().await;
     ben.unlock().await;
     let shell = ben.shell();
     let state: FileState = shell.ask(Question::FileLook { message: message.clone() }).await;
-    assert!(matches!(state, FileState::Coming { done } if done > 0), "it goes on where it was: {state:?}");
+    assert!(matches!(state, FileState::Coming { done, .. } if done > 0), "it goes on where it was: {state:?}");
     let look = async || {
         let state: FileState = shell.ask(Question::FileLook { message: message.clone() }).await;
         matches!(state, FileState::Here { .. }).then_some(())

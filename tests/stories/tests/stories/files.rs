@@ -11,7 +11,7 @@ use lab::Person;
 use serde_json::Value;
 
 /// Hands a file over and sends it.
-async fn sends(person: &Person, chat: &str, name: &str, bytes: &[u8], text: &str) -> Result<Upload, ApiError> {
+pub async fn sends(person: &Person, chat: &str, name: &str, bytes: &[u8], text: &str) -> Result<Upload, ApiError> {
     let ticket = hands_over(person, chat, name, bytes).await?;
     person.ask(Question::FileSend { file: ticket.file, text: text.to_owned(), reply: None }).await
 }
@@ -31,7 +31,7 @@ async fn hands_over(person: &Person, chat: &str, name: &str, bytes: &[u8]) -> Re
 }
 
 /// Waits for the message with a file of this name.
-async fn gets(person: &Person, chat: &str, name: &str) -> (ChatMessage, FileView) {
+pub async fn gets(person: &Person, chat: &str, name: &str) -> (ChatMessage, FileView) {
     person
         .until(&format!("a file {name:?}"), async |person| {
             let view: ChatView = person.ask(Question::ChatOpen { chat: chat.to_owned() }).await.unwrap();
@@ -43,7 +43,7 @@ async fn gets(person: &Person, chat: &str, name: &str) -> (ChatMessage, FileView
         .await
 }
 
-async fn look(person: &Person, message: &str) -> FileState {
+pub async fn look(person: &Person, message: &str) -> FileState {
     person.ask(Question::FileLook { message: message.to_owned() }).await.unwrap()
 }
 
@@ -59,7 +59,7 @@ async fn fetches(person: &Person, message: &str) -> Vec<u8> {
     reads(person, message).await
 }
 
-async fn reads(person: &Person, message: &str) -> Vec<u8> {
+pub async fn reads(person: &Person, message: &str) -> Vec<u8> {
     let (mut all, mut part) = (Vec::new(), 0);
     loop {
         let bytes: FileBytes = person.ask(Question::FileRead { message: message.to_owned(), part }).await.unwrap();
@@ -94,7 +94,7 @@ async fn uploads(person: &Person, chat: &str) -> usize {
 }
 
 /// Bytes that hold no pattern a seal could be blamed for.
-fn file(length: usize) -> Vec<u8> {
+pub fn file(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u8).collect()
 }
 
@@ -274,7 +274,7 @@ async fn what_is_no_fit_file_is_refused_before_it_leaves() {
     let mut stage = Stage::strangers().await;
     let chat = stage.become_contacts().await;
     let begin = |size| Question::FileBegin { chat: chat.clone(), name: "x".into(), media: String::new(), size };
-    let code = stage.ana.ask::<FileTicket>(begin(64 * 1024 * 1024 + 1)).await.unwrap_err().code;
+    let code = stage.ana.ask::<FileTicket>(begin((1 << 40) + 1)).await.unwrap_err().code;
     assert_eq!(code, "file-too-large");
     // Fewer bytes, or more, than were said.
     let ticket: FileTicket = stage.ana.ask(begin(10)).await.unwrap();

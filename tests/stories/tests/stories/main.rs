@@ -11,6 +11,7 @@ mod comparing;
 mod coturn;
 mod desktops;
 mod devices;
+mod direct_files;
 #[cfg(unix)]
 mod export;
 mod file_kills;

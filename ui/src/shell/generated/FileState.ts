@@ -7,6 +7,14 @@ export type FileState = { "stage": "away" } | { "stage": "coming",
 /**
  * Bytes that are here.
  */
+done: number, 
+/**
+ * From the author's device itself, and not through a domain.
+ */
+directly: boolean, } | { "stage": "waiting", 
+/**
+ * Bytes that are here.
+ */
 done: number, } | { "stage": "here", 
 /**
  * As what it may be shown: the media type its own bytes tell. Nothing that is not on the list.

@@ -88,6 +88,7 @@ fn nobody_keeps_more_than_their_share_and_what_is_deleted_makes_room() {
     let (ana, cleo) = (world.member("ana"), world.member("cleo"));
     assert_eq!(world.begin(&ana, 1, 60)["code"], 200);
     assert_eq!(world.begin(&ana, 2, 60)["code"], 507, "room is counted when a blob begins");
+    assert_eq!(world.begin(&ana, 2, 101)["code"], 413, "for this there is never room");
     assert_eq!(world.begin(&cleo, 3, 60)["code"], 200, "everybody has their own");
     let body = json!({ "blob": name(1) });
     world.ask(ana.session, MessageType::Delete, &ana.address, BLOBS, &body);

@@ -17,6 +17,7 @@ mod brought;
 mod calls;
 mod consent;
 mod devices;
+mod direct_files;
 mod doors;
 mod fetched;
 mod issuer;
