@@ -61,10 +61,14 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') });
 const faults = [];
 
-/** Two at a time: while one page is drawn, axe reads another. */
-const queue = [...looks];
+/** Two at a time: while one page is drawn, axe reads another. Each takes a part of a look, so that both end together. */
+const PART = 30;
+const queue = looks.flatMap((look) => {
+  const seen = chosen.filter((one) => !one.brief || look.brief);
+  return Array.from({ length: Math.ceil(seen.length / PART) }, (_, at) => ({ look, part: seen.slice(at * PART, (at + 1) * PART) }));
+});
 const visitor = async () => {
-  for (let look = queue.shift(); look; look = queue.shift()) await visit(look);
+  for (let next = queue.shift(); next; next = queue.shift()) await visit(next.look, next.part);
 };
 await Promise.all([visitor(), visitor()]);
 await browser.close();
@@ -73,7 +77,7 @@ console.log(`${chosen.length} scenes in ${looks.length} looks, ${faults.length} 
 for (const fault of [...new Set(faults)]) console.log(`  ${fault}`);
 process.exitCode = faults.length > 0 ? 1 : 0;
 
-async function visit(look) {
+async function visit(look, part) {
   const context = await browser.newContext({ viewport: look.size, reducedMotion: 'reduce', locale: 'en' });
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
   const page = await context.newPage();
@@ -83,7 +87,7 @@ async function visit(look) {
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') faults.push(`${where}: console: ${message.text()}`);
   });
-  for (const scene of chosen.filter((one) => !one.brief || look.brief)) {
+  for (const scene of part) {
     where = `${scene.name} [${look.name}]`;
     try {
       await page.goto('about:blank');
@@ -100,7 +104,7 @@ async function visit(look) {
     }
   }
   await context.close();
-  console.log(`${look.name}: done, ${faults.length} faults so far`);
+  console.log(`${look.name}: ${part.length} scenes seen, ${faults.length} faults so far`);
 
   async function judge(page, look) {
     const wide = await page.evaluate(() => {

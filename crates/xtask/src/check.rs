@@ -26,12 +26,13 @@ pub fn run(fuzz: bool, install: bool) -> Result<(), Failed> {
     }
     // The app does not compile without the built interface.
     suite::prepare()?;
-    quick()?;
+    shape()?;
+    lints()?;
     if fuzz { fuzz_all() } else { Ok(()) }
 }
 
-/// Formatting, lints, floors and habits.
-pub fn quick() -> Result<(), Failed> {
+/// Formatting, floors and habits.
+pub fn shape() -> Result<(), Failed> {
     step("Formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     // A workspace of its own, which `--all` does not reach.
     step(
@@ -41,7 +42,11 @@ pub fn quick() -> Result<(), Failed> {
     title("Floors");
     floors::check()?;
     title("Habits");
-    tidy::check()?;
+    tidy::check()
+}
+
+/// What the compiler and clippy warn of.
+pub fn lints() -> Result<(), Failed> {
     let mut lints = suite::everything(&["clippy", "--all-targets"]);
     step("Lints", lints.args(["--", "-D", "warnings"]))
 }

@@ -13,7 +13,10 @@ pub fn run(install: bool) -> Result<(), Failed> {
     passed += counted_step("Interface: components", &mut npm("ui", &["test"]), vitest)?;
     step("Interface: types and accessibility", &mut npm("ui", &["run", "check"]))?;
     step("Hyperties: types", &mut npm("hyperties", &["run", "check"]))?;
-    check::quick()?;
+    check::shape()?;
+    if !lints_while_building() {
+        check::lints()?;
+    }
     // One selection of packages and features for all that follows, so that nothing is built twice.
     step("Building everything", &mut everything(&["build", "--all-targets"]))?;
     passed += counted_step(
@@ -45,7 +48,21 @@ fn two_people() -> Result<u64, Failed> {
 pub fn everything(arguments: &[&str]) -> std::process::Command {
     let mut command = cargo(arguments);
     command.args(["--workspace", "--features", "parlance/e2e"]);
+    if lints_while_building() {
+        // What `cargo clippy -- -D warnings` sets for the compiler it calls.
+        let driver = std::path::Path::new(command.get_program()).with_file_name("clippy-driver");
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+    }
     command
+}
+
+/// Whether the compiler that reads the lints also makes the programs.
+///
+/// A server begins with nothing each time, and reading all dependencies once for the lints and once for the programs
+/// costs it minutes. At home the two are apart, so that a lint does not stand in the way of a test.
+fn lints_while_building() -> bool {
+    std::env::var_os("PARLANCE_LINT_WHILE_BUILDING").is_some()
 }
 
 /// Fetches and builds what the tests and the programs read: Hyperties and the interface.
