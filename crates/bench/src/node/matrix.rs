@@ -91,12 +91,14 @@ impl Client {
 
     /// Waits for what is new; says how many messages of the room are in it.
     async fn sync(&mut self, room: &str, wait_ms: u32) -> Result<usize, Failed> {
-        let since = if self.since.is_empty() { String::new() } else { format!("&since={}", self.since) };
+        let first = self.since.is_empty();
+        let since = if first { String::new() } else { format!("&since={}", self.since) };
         let path = format!("{}/_matrix/client/v3/sync?filter={}&timeout={wait_ms}{since}", self.base, self.filter);
         let news: Value = self.http.get(path).bearer_auth(&self.token).send().await?.error_for_status()?.json().await?;
         news["next_batch"].as_str().ok_or("no place to go on from")?.clone_into(&mut self.since);
         let timeline = &news["rooms"]["join"][room]["timeline"];
-        if timeline["limited"] == json!(true) {
+        // The first answer always says that more was before it.
+        if !first && timeline["limited"] == json!(true) {
             return Err("synapse left messages out".into());
         }
         let events = timeline["events"].as_array().map(Vec::as_slice).unwrap_or_default();
