@@ -153,9 +153,14 @@ pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
     let owner = Client::register(port).await?;
     let room = owner.room().await?;
     let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    // All are in before anybody listens, or each would hear of all who come later.
+    let mut hearers = Vec::new();
     for _ in 0..subscribers {
-        let mut hearer = Client::register(port).await?;
+        let hearer = Client::register(port).await?;
         hearer.join(&room).await?;
+        hearers.push(hearer);
+    }
+    for mut hearer in hearers {
         hearer.sync(&room, 0).await?;
         let (heard, room) = (heard.clone(), room.clone());
         tokio::spawn(async move {
