@@ -55,7 +55,7 @@ mark: TrustMark,
  */
 at: number, 
 /**
- * Until when it is quiet, in Unix milliseconds; [`MUTED_FOR_EVER`] if nothing ends that.
+ * Until when it is quiet, in Unix milliseconds; [`crate::MUTED_FOR_EVER`] if nothing ends that.
  */
 mutedUntil: number | null, 
 /**
