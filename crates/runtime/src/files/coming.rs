@@ -69,32 +69,39 @@ impl Home {
         // What came before is read whole, and may be long.
         let begun = tokio::task::spawn_blocking(move || Taking::begin(shelf, &name, &described));
         let mut taking = begun.await.map_err(|error| Failure::new("not-written", error))??;
-        if !taking.is_whole() {
-            match Box::pin(self.fetch_directly(row, file, &mut taking)).await {
-                Ok(()) => {}
-                // A full disk is full for the other way too.
-                Err(failure) if matches!(failure.code.as_str(), "disk-full" | "not-written") => return Err(failure),
-                Err(failure) if is_at_node(file) && file.shape.size() <= NODE_LIMIT => {
-                    tracing::debug!(code = failure.code, "a file comes through the Node");
-                    match self.fetch_from_node(row, domain, &mut taking).await {
-                        Ok(()) => {}
-                        // The Node keeps it no more; its author, who did not answer, may.
-                        Err(gone)
-                            if gone.code == "file-gone" && matches!(&*failure.code, "author-away" | "direct-lost") =>
-                        {
-                            return self.await_author(row, taking.done());
-                        }
-                        Err(gone) => return Err(gone),
-                    }
-                }
-                Err(failure) if failure.code == "direct-busy" => return Err(failure),
-                Err(failure) => {
-                    tracing::debug!(code = failure.code, "a file comes when its author is there");
-                    return self.await_author(row, taking.done());
-                }
-            }
+        if !taking.is_whole()
+            && let Err(failure) = Box::pin(self.fetch_directly(row, file, &mut taking)).await
+        {
+            self.fetch_otherwise(row, file, domain, &mut taking, failure).await?;
         }
         taking.end()
+    }
+
+    /// Goes on with a file that does not come directly, or not to its end: through the Node, or when its author is there.
+    async fn fetch_otherwise(
+        &self,
+        row: &ChildRow,
+        file: &Descriptor,
+        domain: &Domain,
+        taking: &mut Taking,
+        failure: Failure,
+    ) -> Outcome<()> {
+        tracing::debug!(code = failure.code, "a file does not come directly");
+        // A full disk is full for the other way too.
+        if matches!(&*failure.code, "disk-full" | "not-written") {
+            return Err(failure);
+        }
+        if is_at_node(file) && file.shape.size() <= NODE_LIMIT {
+            let fetched = self.fetch_from_node(row, domain, taking).await;
+            let is_gone = fetched.as_ref().is_err_and(|gone| gone.code == "file-gone");
+            // The Node keeps it no more; its author, who did not answer, may.
+            if !is_gone || !matches!(&*failure.code, "author-away" | "direct-lost") {
+                return fetched;
+            }
+        } else if failure.code == "direct-busy" {
+            return Err(failure);
+        }
+        self.await_author(row, taking.done())
     }
 
     /// Fetches from the author's Node what is missing.

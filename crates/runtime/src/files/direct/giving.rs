@@ -46,8 +46,9 @@ impl Home {
             }
         };
         let Some((number, stop)) = begun else {
-            let refused = Word::Refused { attempt, to: wish.by.device.clone() };
-            self.say_directly(state, &wish.by.chat, Some(&wish.by.device), &refused);
+            let device = wish.by.device.clone();
+            let refused = Word::Refused { attempt, to: device.clone() };
+            self.say_back(wish.by, Some(device), refused);
             return;
         };
         let home = self.clone();
@@ -61,15 +62,10 @@ impl Home {
     }
 
     async fn give(&self, wish: &Wish, attempt: String, offer: &str) -> Result<(), DirectError> {
-        // Words that nobody keeps are told to whom is reached now, and since this device started it may have had no reason
-        // to reach them.
-        if self.domain_ready(&wish.by.user.domain(), None).await.is_err() {
-            return Err(DirectError::Lost);
-        }
         self.renew_relays().await;
         let (answered, description) = self.rooms.media.answer_direct(offer).await?;
         let answer = Word::Answer { attempt, to: wish.by.device.clone(), description };
-        if self.say_directly(&mut self.state(), &wish.by.chat, Some(&wish.by.device), &answer) == 0 {
+        if self.say_when_reached(&wish.by, Some(&wish.by.device), &answer).await == 0 {
             return Err(DirectError::Lost);
         }
         let mut channel = answered.settle().await?;

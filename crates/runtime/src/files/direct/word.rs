@@ -102,7 +102,9 @@ impl Home {
                 state.files.direct.answered(&attempt, &by.user, Err(refused));
             }
             Word::Answer { .. } | Word::Refused { .. } => {}
-            Word::Waiting if state.files.direct.may_tell_here(&by.user, now_ms()) => self.tell_here(by),
+            Word::Waiting if state.files.direct.may_tell_here(&by.user, now_ms()) => {
+                self.say_back(by, None, Word::Here)
+            }
             Word::Waiting => {}
             Word::Here => {
                 if state.files.direct.is_there(&by.user, now_ms()) {
@@ -112,15 +114,24 @@ impl Home {
         }
     }
 
-    /// Tells somebody who waits that we are here, as soon as their domain is reached.
-    fn tell_here(&self, by: Speaker) {
+    /// Says a word back, once their domain is reached, while other things go on.
+    pub(super) fn say_back(&self, by: Speaker, to: Option<String>, word: Word) {
         let home = self.clone();
-        self.rooms.tasks.start("here", async move {
-            match home.domain_ready(&by.user.domain(), None).await {
-                Ok(_) => drop(home.say_directly(&mut home.state(), &by.chat, None, &Word::Here)),
-                Err(failure) => tracing::debug!(code = failure.code, "who waits is not reached"),
-            }
+        self.rooms.tasks.start("word", async move {
+            home.say_when_reached(&by, to.as_deref(), &word).await;
         });
+    }
+
+    /// Says a word back once their domain is reached: a device that has just started may have had no reason to reach it,
+    /// and such words go only where a way is open. To how many it left.
+    pub(super) async fn say_when_reached(&self, by: &Speaker, to: Option<&str>, word: &Word) -> usize {
+        match self.domain_ready(&by.user.domain(), None).await {
+            Ok(_) => self.say_directly(&mut self.state(), &by.chat, to, word),
+            Err(failure) => {
+                tracing::debug!(code = failure.code, "who speaks of a direct connection is not reached");
+                0
+            }
+        }
     }
 
     /// Says a word that nobody keeps to a device of the other side, or to all of them; to how many it left.
