@@ -3,16 +3,15 @@
  * and takes a picture of it: `npm run e2e:demo [-- <part of a scene's name> …] [-- --look=dark]`.
  */
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { violations } from './axe.mjs';
 import { scenes } from './scenes.mjs';
 
 const root = fileURLToPath(new URL('../dist-demo', import.meta.url));
 const shots = fileURLToPath(new URL('./shots', import.meta.url));
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
@@ -83,7 +82,6 @@ async function visit(look, part) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
-  await page.addInitScript({ path: AXE });
   let where = '';
   page.on('pageerror', (error) => faults.push(`${where}: ${error.message}`));
   page.on('console', (message) => {
@@ -126,8 +124,7 @@ async function visit(look, part) {
     const h1 = await page.locator('h1').count();
     if (h1 !== 1) faults.push(`${where}: ${h1} h1`);
     if (look.axe === false) return;
-    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    for (const one of found.violations) {
+    for (const one of await violations(page)) {
       for (const node of one.nodes) faults.push(`${where}: ${one.id}: ${node.target.join(' ')}: ${node.any[0]?.message ?? one.help}`);
     }
   }

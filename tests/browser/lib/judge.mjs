@@ -1,12 +1,11 @@
 /** Judges a screen: takes its picture, lets axe look at it, and sees whether all of it fits. */
-import { AxeBuilder } from '@axe-core/playwright';
 import { join } from 'node:path';
+import { violations } from '../../../ui/e2e/axe.mjs';
 
 export async function judge(page, screen, picture) {
   await page.evaluate(() => document.fonts.ready);
   await page.screenshot({ path: picture });
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const faults = violations.flatMap((one) => one.nodes.map((node) => `axe: ${one.id}: ${node.target.join(' ')}`));
+  const faults = (await violations(page)).flatMap((one) => one.nodes.map((node) => `axe: ${one.id}: ${node.target.join(' ')}`));
   const { headings, wider } = await page.evaluate(() => ({
     headings: document.querySelectorAll('h1').length,
     wider: document.documentElement.scrollWidth - innerWidth,
