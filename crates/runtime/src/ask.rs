@@ -308,7 +308,7 @@ impl Home {
 
     pub(crate) fn settings(&self) -> Settings {
         let state = self.state();
-        let kept = state.store.as_ref().and_then(|store| store.read(|tx| tx.get(kind::SETTINGS, "settings")).ok());
+        let kept = state.store.as_ref().and_then(|store| store.read(|tx| tx.recall(kind::SETTINGS, "settings")).ok());
         kept.flatten().unwrap_or_default()
     }
 

@@ -41,7 +41,7 @@ const DEVICES_LIMIT: usize = 1024;
 pub(crate) const AUTHORS_TOLD: usize = 1024;
 
 /// What is remembered of the members of one object's group.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Heard {
     /// By device.
     devices: BTreeMap<String, Device>,
@@ -56,7 +56,7 @@ pub(crate) struct Heard {
     unreadable: u64,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Device {
     /// The last epoch in which it said something.
     epoch: u64,
@@ -72,7 +72,7 @@ struct Device {
 }
 
 fn heard_of(tx: &Tx<'_>, url: &Address) -> Outcome<Heard> {
-    Ok(tx.get(kind::HEARD, url.as_str()).map_err(Failure::store)?.unwrap_or_default())
+    Ok(tx.recall(kind::HEARD, url.as_str()).map_err(Failure::store)?.unwrap_or_default())
 }
 
 fn keep(tx: &Tx<'_>, url: &Address, heard: &Heard) -> Outcome<()> {
@@ -182,7 +182,7 @@ pub(crate) fn lost_since(
 
 /// What a member says of its epoch differs from ours: that is counted and shown, and whoever leads acts.
 fn forked(tx: &Tx<'_>, me: &Ready, url: &Address, said: &[u8], now: i64) -> Outcome<Vec<Follow>> {
-    let Some(mut object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(mut object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
         return Ok(Vec::new());
     };
     let (group, failed) = (object.group()?, |e: seal::GroupError| Failure::new(e.code(), e));
@@ -230,7 +230,7 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
     let url = pending.group().address();
     let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
     let now_s = now / 1000;
-    let mut object = match tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? {
+    let mut object = match tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? {
         None | Some(Object { standing: Standing::Copied, .. }) => return let_in_again(tx, pending, now_s),
         Some(Object { standing: Standing::Closed { .. }, .. }) => {
             return Err(Failure::new("unknown-object", "an object that is over takes nobody back"));
@@ -518,7 +518,7 @@ fn readmit(
 
 /// After a change of members each says that it is there, so that a holder knows who follows, and a fork shows.
 pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow>> {
-    let Some(object) = tx.get::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
         return Ok(Vec::new());
     };
     let group = object.group()?;

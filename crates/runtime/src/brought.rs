@@ -138,7 +138,7 @@ pub(crate) fn persona_of(tx: &Tx<'_>, url: &Address, device: &str) -> Outcome<St
 fn is_vouched_for(tx: &Tx<'_>, user: &UserAddress, persona: &str) -> Outcome<bool> {
     let vouched: Option<Vouched> = tx.get(kind::VOUCHED, user.address().as_str()).map_err(Failure::store)?;
     let Some(vouched) = vouched.filter(|vouched| vouched.persona == persona) else { return Ok(false) };
-    let by: Option<Person> = tx.get(kind::PERSON, vouched.by.address().as_str()).map_err(Failure::store)?;
+    let by: Option<Person> = tx.recall(kind::PERSON, vouched.by.address().as_str()).map_err(Failure::store)?;
     Ok(by.is_some_and(|by| is_trusted(&by)))
 }
 

@@ -233,9 +233,9 @@ fn contact_of(person: &Person) -> Option<Contact> {
 impl Home {
     /// Tells the policy where a contact stands.
     pub(crate) fn policy_follows(&self, state: &mut State, user: &UserAddress) {
-        let known: Outcome<Option<Person>> = state
-            .store()
-            .and_then(|store| store.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store));
+        let known: Outcome<Option<Person>> = state.store().and_then(|store| {
+            store.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)
+        });
         let Ok(person) = known else { return };
         if set_contact(&mut state.policy, user, person.as_ref().and_then(contact_of))
             && let Err(failure) = state.keep_rules()

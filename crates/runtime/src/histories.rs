@@ -91,7 +91,7 @@ pub(crate) fn relay_chain(tx: &Tx<'_>, me: &Ready, object: &Object, user: &UserA
     if *user == me.record.user {
         return tell_chain(tx, me, object, user, &me.record.chain);
     }
-    let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     match person {
         Some(person) if !person.chain.is_empty() => tell_chain(tx, me, object, user, &person.chain),
         _ => Ok(()),
@@ -154,7 +154,8 @@ pub(crate) fn on_identity(
     if !object.is_with(&told.user) || !is_known {
         return Err(Failure::new("malformed", "a history of somebody who is not here"));
     }
-    let Some(mut person) = tx.get::<Person>(kind::PERSON, told.user.address().as_str()).map_err(Failure::store)? else {
+    let Some(mut person) = tx.recall::<Person>(kind::PERSON, told.user.address().as_str()).map_err(Failure::store)?
+    else {
         return Ok(Vec::new());
     };
     let Some(mut chain) = go_on(&person.chain, &told.entries)? else {
@@ -312,7 +313,8 @@ impl Home {
                     Err(Failure::new("wrong-person", "the own domain names another persona for our address"))
                 };
             }
-            let Some(mut person) = tx.get::<Person>(kind::PERSON, user.address().as_str()).map_err(Failure::store)?
+            let Some(mut person) =
+                tx.recall::<Person>(kind::PERSON, user.address().as_str()).map_err(Failure::store)?
             else {
                 return Ok(Vec::new());
             };

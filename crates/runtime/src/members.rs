@@ -103,7 +103,7 @@ impl Known {
 
 impl Shelves<'_> {
     fn chain(&self, user: &UserAddress) -> Outcome<Option<identity::Sigchain>> {
-        let person: Option<Person> = self.tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let person: Option<Person> = self.tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
         let chain = person.filter(self.is_known).and_then(|person| self.me.parsed.chain(&person.chain).ok());
         let Some(mut chain) = chain else { return Ok(None) };
         let pins = match self.pins.get() {

@@ -30,7 +30,7 @@ pub(crate) struct Told {
 }
 
 pub(crate) fn mute_of(tx: &Tx<'_>, chat: &Address) -> Outcome<Option<Mute>> {
-    tx.get(kind::MUTE, chat.as_str()).map_err(Failure::store)
+    tx.recall(kind::MUTE, chat.as_str()).map_err(Failure::store)
 }
 
 /// Until when a conversation is quiet, if it is so now.

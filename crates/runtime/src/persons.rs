@@ -40,7 +40,7 @@ impl Home {
             state.pasted.keep(&user, code);
         }
         let person: Option<Person> =
-            state.store()?.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
+            state.store()?.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
         Ok(FoundPerson {
             user: user.handle(),
             reached_by: state.links.reached_by(&user.domain()).unwrap_or_default(),
@@ -53,7 +53,7 @@ impl Home {
         let existing = {
             let state = self.state();
             let person: Option<Person> =
-                state.store()?.read(|tx| tx.get(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
+                state.store()?.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
             person
                 .filter(|p| matches!(p.contact, ContactState::Asked | ContactState::Request | ContactState::Accepted))
                 .and_then(|p| p.chat)
@@ -114,7 +114,7 @@ impl Home {
             if !matches!(object.standing, Standing::Verifying { .. }) {
                 return Ok(Vec::new());
             }
-            let known: Option<Person> = tx.get(kind::PERSON, verified.user().address().as_str())?;
+            let known: Option<Person> = tx.recall(kind::PERSON, verified.user().address().as_str())?;
             let keys = gate::keys_of(known.as_ref());
             let persona = verified.persona().to_string();
             let mut brought = waiting.brought.judged(tx, me, verified.user(), &persona, url)?;
@@ -122,7 +122,7 @@ impl Home {
                 && doors::has_link(tx, me, &waiting.brought, &persona, url, object.value())?;
             let came = waiting.invited_us.then_some(brought);
             let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, came, keys)?;
-            let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+            let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
             let mut told = key_changes::resets(&pins, verified);
             pins.remember(verified, now / 1000);
             let chain = settling::theirs(&waiting.evidence.chain, &pins, now / 1000)
@@ -268,7 +268,7 @@ pub(crate) fn claimed_person(object: &Object) -> Person {
 }
 
 pub(crate) fn is_accepted(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
-    let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     Ok(known.is_some_and(|person| person.contact == ContactState::Accepted))
 }
 
@@ -522,7 +522,7 @@ impl Home {
 }
 
 pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
-    let known = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     Ok(known.unwrap_or_else(|| stranger(user)))
 }
 

@@ -22,18 +22,18 @@ impl Home {
 
     async fn recheck(&self, evidence: &Evidence) -> Outcome<()> {
         let pins: PinBook =
-            self.state().store()?.read(|tx| tx.get(kind::PINS, PINS)).map_err(Failure::store)?.unwrap_or_default();
+            self.state().store()?.read(|tx| tx.recall(kind::PINS, PINS)).map_err(Failure::store)?.unwrap_or_default();
         let (table, domain) = (self.issuer_table(), evidence.user.domain());
         let leaf = Some(&evidence.device);
         let verified = self.verify_evidence(evidence, &table, leaf, &pins, Some(&domain)).await?;
         let now = now_ms();
         let mut state = self.state();
         let done = state.store()?.write(|tx| {
-            let person: Option<Person> = tx.get(kind::PERSON, evidence.user.address().as_str())?;
+            let person: Option<Person> = tx.recall(kind::PERSON, evidence.user.address().as_str())?;
             let Some(mut person) = person.filter(|one| one.persona == Some(verified.persona().to_string())) else {
                 return Err(Failure::new("wrong-person", "another persona than the one we know"));
             };
-            let mut pins: PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+            let mut pins: PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
             pins.remember(&verified, now / 1000);
             tx.put(kind::PINS, PINS, &pins)?;
             let sure = trust_state(&verified);

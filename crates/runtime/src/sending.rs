@@ -271,7 +271,7 @@ pub(crate) fn sealing(error: impl std::fmt::Display) -> Failure {
 }
 
 pub(crate) fn get_object(tx: &Tx<'_>, url: &Address) -> Outcome<Object> {
-    tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
+    tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
 }
 
 pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
@@ -279,7 +279,7 @@ pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
 }
 
 pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
-    tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
+    tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
 }
 
 pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {

@@ -47,5 +47,5 @@ pub(crate) fn settle(chain: &mut Sigchain, pins: &PinBook, now_s: i64) {
 
 /// The pins.
 pub(crate) fn pins(tx: &Tx<'_>) -> Outcome<PinBook> {
-    Ok(tx.get(kind::PINS, PINS).map_err(Failure::store)?.unwrap_or_default())
+    Ok(tx.recall(kind::PINS, PINS).map_err(Failure::store)?.unwrap_or_default())
 }

@@ -103,6 +103,18 @@ impl Kept {
         })
     }
 
+    /// The group as the vault holds it, or as nothing is known of it yet.
+    fn taken(vault: &dyn Vault, group: &GroupId) -> Self {
+        vault.take_held(group).unwrap_or_else(|| Self { id: group.clone(), memory: Memory::default() })
+    }
+
+    /// Lets the vault hold it, if there is anything to hold and the vault has got all of it.
+    fn give(self, vault: &dyn Vault) {
+        if self.memory.mls.is_some() && !self.memory.owes {
+            vault.hold(self);
+        }
+    }
+
     /// As [`open_many`]; a message of another group is refused as [`OpenError::UnknownGroup`].
     pub fn open_many(
         &mut self,
@@ -130,19 +142,26 @@ impl Kept {
     }
 }
 
-/// Seals texts for all members, in this order. The group is read once, and its state is written
-/// once, at the end.
+/// Opens one message as [`crate::open`] does, with the group that the vault holds.
+pub(crate) fn open_one(vault: &dyn Vault, incoming: Incoming<'_>, check: Check<'_>) -> Result<Opened, OpenError> {
+    let mut kept = Kept::taken(vault, incoming.group());
+    let opened = at_once(vault, |desk| open::one(desk, &Provider::new(desk), &mut kept.memory, incoming, check))?;
+    kept.give(vault);
+    Ok(opened)
+}
+
+/// Seals texts for all members, in this order. The group is read once, unless the vault holds it, and its state is
+/// written once, at the end.
 pub fn seal_many(
     vault: &dyn Vault,
     device: &Device,
     group: &GroupId,
     plaintexts: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>, SealError> {
-    at_once(vault, |desk| {
-        let provider = Provider::blind_to_proposals(desk);
-        let mut mls = active(&provider, group)?;
-        seal_all(&provider, &mut mls, device, plaintexts)
-    })
+    let mut kept = Kept::taken(vault, group);
+    let sealed = kept.seal_many(vault, device, plaintexts)?;
+    kept.give(vault);
+    Ok(sealed)
 }
 
 /// Opens messages of any groups in this order, each as [`crate::open`] would. Each group is read

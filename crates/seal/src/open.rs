@@ -11,8 +11,8 @@ use openmls::prelude::{
 use tls_codec::DeserializeBytes;
 
 use crate::config::{MEMBER_LIMIT, MESSAGE_LIMIT, PROPOSAL_LIMIT};
-use crate::desk::{Desk, at_once};
-use crate::kept::Memory;
+use crate::desk::Desk;
+use crate::kept::{self, Memory};
 use crate::member;
 use crate::provider::Provider;
 use crate::{
@@ -77,8 +77,7 @@ impl fmt::Debug for What {
 ///
 /// `_device` is not needed to read; it is asked for so that nobody reads without being someone.
 pub fn open(vault: &dyn Vault, _device: &Device, bytes: &[u8], check: Check<'_>) -> Result<Opened, OpenError> {
-    let incoming = Incoming::read(bytes)?;
-    at_once(vault, |desk| one(desk, &Provider::new(desk), &mut Memory::default(), incoming, check))
+    kept::open_one(vault, Incoming::read(bytes)?, check)
 }
 
 /// A message of a group, parsed but not opened.

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
+use crate::{GroupId, Kept};
+
 /// Keeps what MLS must remember. In the app it is one open database transaction.
 ///
 /// Values are secret key material: an implementation seals them before they touch a disk, and
@@ -17,6 +19,17 @@ pub trait Vault {
     fn put(&self, table: &str, key: &[u8], value: &[u8]) -> Result<(), VaultError>;
     /// Forgets what is under `key`; nothing there is no error.
     fn delete(&self, table: &str, key: &[u8]) -> Result<(), VaultError>;
+
+    /// Holds a group in memory while its state is here, since to read it anew takes longer than to open a message.
+    ///
+    /// Whoever holds one lets go of it when anything is put or deleted, and when a change is undone. To hold none is
+    /// as good, and slower.
+    fn hold(&self, _group: Kept) {}
+
+    /// Gives back the group that is held, if it is this one.
+    fn take_held(&self, _group: &GroupId) -> Option<Kept> {
+        None
+    }
 }
 
 /// Why the vault could not keep or give something. Carries no key and no value.

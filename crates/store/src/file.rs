@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use crate::cipher::Cipher;
+use crate::memo::Memo;
 use crate::{MasterKey, StoreError, Tx, schema, words};
 
 /// How long another connection of this process is waited for.
@@ -54,6 +55,7 @@ impl Synchronous {
 struct Inner {
     db: Connection,
     cipher: Arc<Cipher>,
+    memo: Memo,
     /// How the connection is set now.
     synchronous: Synchronous,
     /// Transactions since the log was emptied.
@@ -63,6 +65,40 @@ struct Inner {
     unclean: bool,
     /// Held as long as the store is open; the system frees it when the process dies.
     _lock: File,
+}
+
+/// A transaction that is undone unless it is committed. Its statements are kept ready: to parse them would take
+/// as long as to begin and end it.
+struct Open<'a> {
+    db: &'a Connection,
+    memo: &'a Memo,
+    is_committed: bool,
+}
+
+impl<'a> Open<'a> {
+    fn begin(db: &'a Connection, memo: &'a Memo, how: &str) -> Result<Self, StoreError> {
+        db.prepare_cached(how)?.execute([])?;
+        Ok(Self { db, memo, is_committed: false })
+    }
+
+    fn commit(mut self) -> Result<(), StoreError> {
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.is_committed = true;
+        self.memo.committed();
+        Ok(())
+    }
+}
+
+impl Drop for Open<'_> {
+    /// Also after a panic, and after a commit that failed.
+    fn drop(&mut self) {
+        if !self.is_committed {
+            self.memo.back_to(0);
+            if !self.db.is_autocommit() {
+                let _ = self.db.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+            }
+        }
+    }
 }
 
 impl Store {
@@ -88,7 +124,9 @@ impl Store {
         log.push("-wal");
         // It is there: the proof was looked at in a transaction, and it stays until the store is closed.
         let flusher = Flusher { log: Arc::new(OpenOptions::new().write(true).open(log)?) };
-        let inner = Inner { db, cipher, synchronous, writes: 0, emptied: Instant::now(), unclean: false, _lock: lock };
+        let memo = Memo::default();
+        let inner =
+            Inner { db, cipher, memo, synchronous, writes: 0, emptied: Instant::now(), unclean: false, _lock: lock };
         Ok(Store {
             path: path.to_owned(),
             flusher,
@@ -133,9 +171,9 @@ impl Store {
             inner.synchronous = synchronous;
         }
         let done = {
-            let tx = inner.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-            let done = work(&Tx { db: &tx, cipher: &inner.cipher, writes: true })?;
-            tx.commit().map_err(StoreError::from)?;
+            let open = Open::begin(&inner.db, &inner.memo, "BEGIN IMMEDIATE")?;
+            let done = work(&Tx { db: &inner.db, cipher: &inner.cipher, memo: &inner.memo, writes: true })?;
+            open.commit()?;
             done
         };
         inner.writes += 1;
@@ -154,8 +192,10 @@ impl Store {
     pub fn read<R, E: From<StoreError>>(&self, work: impl FnOnce(&Tx<'_>) -> Result<R, E>) -> Result<R, E> {
         let mut guard = self.inner();
         let inner = guard.as_mut().ok_or(StoreError::Closed)?;
-        let tx = inner.db.transaction_with_behavior(TransactionBehavior::Deferred).map_err(StoreError::from)?;
-        work(&Tx { db: &tx, cipher: &inner.cipher, writes: false })
+        let open = Open::begin(&inner.db, &inner.memo, "BEGIN")?;
+        let done = work(&Tx { db: &inner.db, cipher: &inner.cipher, memo: &inner.memo, writes: false })?;
+        open.commit()?;
+        Ok(done)
     }
 
     /// Reads one consistent state for a long time, while others go on to read and write. `work`
@@ -170,7 +210,7 @@ impl Store {
         let mut db = Connection::open_with_flags(&self.path, flags).map_err(StoreError::from)?;
         db.busy_timeout(BUSY).map_err(StoreError::from)?;
         let tx = db.transaction().map_err(StoreError::from)?;
-        work(&Tx { db: &tx, cipher: &cipher, writes: false }, &Copying { closed: &self.closed })
+        work(&Tx { db: &tx, cipher: &cipher, memo: &Memo::default(), writes: false }, &Copying { closed: &self.closed })
     }
 
     /// Closes the file and wipes the keys, also while others still hold the store: whatever they

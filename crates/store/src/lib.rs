@@ -29,6 +29,7 @@ mod keeping;
 mod keyring;
 mod marks;
 mod master;
+mod memo;
 mod outbox;
 mod process;
 mod profile;

@@ -20,12 +20,38 @@ impl Tx<'_> {
     /// The record of this kind under `key`.
     pub fn get<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Result<Option<T>, StoreError> {
         let (kind, name) = self.record_name(kind, key);
+        Ok(self.read_record(&kind, &name)?.0)
+    }
+
+    /// The same for what is asked for again and again and is no secret of this device: it stays in memory, as it was
+    /// read, until it changes or the store is closed.
+    pub fn recall<T>(&self, kind: &str, key: &str) -> Result<Option<T>, StoreError>
+    where
+        T: DeserializeOwned + Clone + Send + 'static,
+    {
+        if let Some(known) = self.memo.get(kind, key) {
+            return Ok(known);
+        }
+        let (blind, name) = self.record_name(kind, key);
+        let (value, size) = self.read_record(&blind, &name)?;
+        self.memo.read(kind, key, value.as_ref(), size);
+        Ok(value)
+    }
+
+    /// A record, and how large it is as it is sealed.
+    fn read_record<T: DeserializeOwned>(
+        &self,
+        kind: &[u8; 32],
+        name: &[u8; 32],
+    ) -> Result<(Option<T>, usize), StoreError> {
         let sealed: Option<Vec<u8>> = self
             .db
             .prepare_cached("SELECT sealed FROM record WHERE kind = ?1 AND name = ?2")?
             .query_row(params![kind, name], |row| row.get(0))
             .optional()?;
-        sealed.map(|sealed| self.open_record(&kind, &name, &sealed).map(|(_, value)| value)).transpose()
+        let size = sealed.as_ref().map_or(0, Vec::len);
+        let value = sealed.map(|sealed| self.open_record(kind, name, &sealed).map(|(_, value)| value)).transpose()?;
+        Ok((value, size))
     }
 
     /// Keeps a record in place of what was there.
@@ -38,6 +64,7 @@ impl Tx<'_> {
     /// Keeps a record whose value is JSON text already.
     pub(crate) fn put_json(&self, kind: &str, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
         self.writable()?;
+        self.memo.changes(kind, key);
         let (kind, name) = self.record_name(kind, key);
         let row = [kind, name].concat();
         let kept: Kept = (key.to_owned(), ByteBuf::from(value));
@@ -54,6 +81,7 @@ impl Tx<'_> {
     /// Forgets a record; whether there was one.
     pub fn delete(&self, kind: &str, key: &str) -> Result<bool, StoreError> {
         self.writable()?;
+        self.memo.changes(kind, key);
         let (kind, name) = self.record_name(kind, key);
         let gone =
             self.db.prepare_cached("DELETE FROM record WHERE kind = ?1 AND name = ?2")?.execute(params![kind, name])?;

@@ -4,11 +4,14 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 use crate::cipher::Cipher;
+use crate::memo::Memo;
 
 /// An open transaction of a [`crate::Store`]; also the [`seal::Vault`] of its groups.
 pub struct Tx<'a> {
     pub(crate) db: &'a Connection,
     pub(crate) cipher: &'a Cipher,
+    /// What is known of its records.
+    pub(crate) memo: &'a Memo,
     pub(crate) writes: bool,
 }
 
@@ -16,12 +19,14 @@ impl Tx<'_> {
     /// Does a part of the transaction that is undone alone if it fails; the rest is kept or lost with the whole.
     pub fn part<R, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
         self.run("SAVEPOINT part")?;
+        let mark = self.memo.mark();
         match work() {
             Ok(done) => {
                 self.run("RELEASE part")?;
                 Ok(done)
             }
             Err(error) => {
+                self.memo.back_to(mark);
                 self.run("ROLLBACK TO part")?;
                 self.run("RELEASE part")?;
                 Err(error)

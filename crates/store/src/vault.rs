@@ -1,7 +1,7 @@
 //! Gives the groups their vault: sealed rows under blind names, in the caller's transaction.
 
 use rusqlite::{OptionalExtension, params};
-use seal::{Vault, VaultError};
+use seal::{GroupId, Kept, Vault, VaultError};
 
 use crate::{StoreError, Tx};
 
@@ -16,6 +16,16 @@ impl Vault for Tx<'_> {
 
     fn delete(&self, table: &str, key: &[u8]) -> Result<(), VaultError> {
         Ok(self.vault_delete(table, key)?)
+    }
+
+    fn hold(&self, group: Kept) {
+        if self.writes {
+            self.memo.hold(group);
+        }
+    }
+
+    fn take_held(&self, group: &GroupId) -> Option<Kept> {
+        self.memo.take_held(group)
     }
 }
 
@@ -32,6 +42,7 @@ impl Tx<'_> {
 
     fn vault_put(&self, table: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.writable()?;
+        self.memo.let_go();
         let name = self.vault_name(table, key);
         let sealed = self.cipher.vault.seal("sealed", &name, value)?;
         self.db
@@ -45,6 +56,7 @@ impl Tx<'_> {
 
     fn vault_delete(&self, table: &str, key: &[u8]) -> Result<(), StoreError> {
         self.writable()?;
+        self.memo.let_go();
         self.db.prepare_cached("DELETE FROM vault WHERE name = ?1")?.execute([self.vault_name(table, key)])?;
         Ok(())
     }

@@ -43,10 +43,19 @@ impl Tx<'_> {
         rows.map(|raw| self.open_child(raw?)).collect()
     }
 
-    /// Indexes the words of a child; all before it are indexed by then.
-    pub fn index_next(&self, row: &ChildRow, words: Option<&str>) -> Result<(), StoreError> {
-        self.put_words(row, words)?;
-        self.db.prepare_cached("UPDATE words.reached SET ordinal = max(ordinal, ?1)")?.execute([row.ordinal])?;
+    /// Indexes the words of the next children, as [`Tx::children_to_index`] gave them.
+    pub fn index_next<'r>(&self, rows: impl Iterator<Item = (&'r ChildRow, Option<String>)>) -> Result<(), StoreError> {
+        self.writable()?;
+        let mut last = None;
+        for (row, words) in rows {
+            last = last.max(Some(row.ordinal));
+            if let Some(words) = words {
+                self.add_words(row, &words)?;
+            }
+        }
+        if let Some(last) = last {
+            self.db.prepare_cached("UPDATE words.reached SET ordinal = max(ordinal, ?1)")?.execute([last])?;
+        }
         Ok(())
     }
 
@@ -63,11 +72,15 @@ impl Tx<'_> {
     fn put_words(&self, row: &ChildRow, words: Option<&str>) -> Result<(), StoreError> {
         self.writable()?;
         self.db.prepare_cached("DELETE FROM words.said WHERE rowid = ?1")?.execute([row.ordinal])?;
-        if let Some(words) = words {
-            self.db
-                .prepare_cached("INSERT INTO words.said (rowid, text, room) VALUES (?1, ?2, ?3)")?
-                .execute(params![row.ordinal, words, self.room(&row.object)])?;
-        }
+        words.map_or(Ok(()), |words| self.add_words(row, words))
+    }
+
+    fn add_words(&self, row: &ChildRow, words: &str) -> Result<(), StoreError> {
+        self.db.prepare_cached("INSERT INTO words.said (rowid, text, room) VALUES (?1, ?2, ?3)")?.execute(params![
+            row.ordinal,
+            words,
+            self.room(&row.object)
+        ])?;
         Ok(())
     }
 

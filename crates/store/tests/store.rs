@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keys::SigningKey;
 use seal::{Device, GroupId, MemoryVault, Vault, What};
-use store::{ChildRow, ChildState, KeySource, MasterKey, OnTheWay, OutboxRow, Store, StoreError};
+use store::{ChildRow, ChildState, KeySource, MasterKey, OnTheWay, OutboxRow, Store, StoreError, Tx};
 
 struct Profile {
     _dir: tempfile::TempDir,
@@ -292,6 +292,46 @@ fn what_arrives_twice_is_noticed() {
 }
 
 #[test]
+fn what_is_recalled_is_what_the_store_has_whatever_became_of_a_change() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let recalled = |store: &Store| store.read(|tx| tx.recall::<String>("person", "ben")).unwrap();
+    assert_eq!(recalled(&store), None);
+    store.write(|tx| tx.put("person", "ben", "Ben")).unwrap();
+    assert_eq!(recalled(&store).as_deref(), Some("Ben"));
+    let lost: Result<(), StoreError> = store.write(|tx| {
+        tx.put("person", "ben", "Benedict")?;
+        assert_eq!(tx.recall::<String>("person", "ben")?.as_deref(), Some("Benedict"));
+        Err(StoreError::DiskFull)
+    });
+    assert!(lost.is_err());
+    assert_eq!(recalled(&store).as_deref(), Some("Ben"));
+    store
+        .write(|tx| {
+            let part: Result<(), StoreError> = tx.part(|| {
+                assert!(tx.delete("person", "ben")?);
+                assert_eq!(tx.recall::<String>("person", "ben")?, None);
+                Err(StoreError::DiskFull)
+            });
+            assert!(part.is_err());
+            assert_eq!(tx.recall::<String>("person", "ben")?.as_deref(), Some("Ben"));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.write(|tx| -> Result<(), StoreError> {
+            tx.put("person", "ben", "nobody")?;
+            assert_eq!(tx.recall::<String>("person", "ben")?.as_deref(), Some("nobody"));
+            panic!("in the middle")
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(recalled(&store).as_deref(), Some("Ben"));
+    store.write(|tx| tx.delete("person", "ben")).unwrap();
+    assert_eq!(recalled(&store), None);
+}
+
+#[test]
 fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
     let profile = Profile::new();
     let store = profile.open();
@@ -317,6 +357,66 @@ fn the_groups_live_in_the_store_and_a_lost_send_does_not_use_up_a_key() {
     let sealed = store.write(|tx| Ok::<_, StoreError>(seal::seal(tx, &ana, &group, b"hello").unwrap())).unwrap();
     let opened = seal::open(&bens, &ben, &sealed, &mut |_| Ok(())).unwrap();
     assert!(matches!(opened.what, What::Application(text) if text == b"hello"));
+}
+
+#[test]
+fn a_group_that_is_held_in_memory_is_never_ahead_of_what_the_store_kept() {
+    let profile = Profile::new();
+    let store = profile.open();
+    let (ana, ben) = (SigningKey::generate(), SigningKey::generate());
+    let (ana, ben) = (Device::new(&ana, b"Ana".to_vec()), Device::new(&ben, b"Ben".to_vec()));
+    let group = GroupId::new(CHAT).unwrap();
+    let bens = MemoryVault::new();
+    let package = seal::key_package(&bens, &ben, false).unwrap();
+    let welcome = store
+        .write(|tx| {
+            seal::create(tx, &ana, &group, 0).unwrap();
+            Ok::<_, StoreError>(seal::invite(tx, &ana, &group, &package, &mut |_| Ok(())).unwrap().welcome)
+        })
+        .unwrap();
+    seal::inspect_welcome(&bens, &ben, &welcome).unwrap().join(&bens, &mut |_| Ok(())).unwrap();
+    let says = |text: &[u8]| seal::seal(&bens, &ben, &group, text).unwrap();
+    let opens = |tx: &Tx<'_>, bytes: &[u8]| match seal::open(tx, &ana, bytes, &mut |_| Ok(())).map(|it| it.what) {
+        Ok(What::Application(text)) => Ok(text),
+        Ok(_) => Err("no text".to_owned()),
+        Err(error) => Err(error.code().to_owned()),
+    };
+    let (first, second, third) = (says(b"one"), says(b"two"), says(b"three"));
+    let opened = store.write(|tx| Ok::<_, StoreError>(opens(tx, &first))).unwrap();
+    assert_eq!(opened.unwrap(), b"one");
+    // The transaction is lost after the message was opened, as when the disk is full.
+    let lost: Result<(), StoreError> = store.write(|tx| {
+        assert_eq!(opens(tx, &second).unwrap(), b"two");
+        Err(StoreError::DiskFull)
+    });
+    assert!(lost.is_err());
+    store
+        .write(|tx| {
+            // A part of one is lost.
+            let part: Result<(), StoreError> = tx.part(|| {
+                assert_eq!(opens(tx, &second).unwrap(), b"two");
+                Err(StoreError::DiskFull)
+            });
+            assert!(part.is_err());
+            assert_eq!(opens(tx, &second).unwrap(), b"two", "it can be opened as if nothing had been");
+            assert_eq!(opens(tx, &second), Err("replayed".into()));
+            assert_eq!(opens(tx, &third).unwrap(), b"three");
+            // What is sealed with the same group in between is no harm to what is opened after it.
+            let ours = seal::seal(tx, &ana, &group, b"ours").unwrap();
+            assert!(seal::open(&bens, &ben, &ours, &mut |_| Ok(())).is_ok());
+            assert_eq!(opens(tx, &third), Err("replayed".into()));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    // Somebody goes: the group that was held is another one now.
+    let bens_leaf = |tx: &Tx<'_>| {
+        seal::members(tx, &group).unwrap().into_iter().find(|member| member.dsk == ben.verifying_key()).unwrap().leaf
+    };
+    let removed =
+        store.write(|tx| Ok::<_, StoreError>(seal::remove(tx, &ana, &group, &[bens_leaf(tx)], b"").is_ok())).unwrap();
+    assert!(removed);
+    let late = says(b"too late");
+    assert!(store.write(|tx| Ok::<_, StoreError>(opens(tx, &late))).unwrap().is_err());
 }
 
 #[test]
@@ -564,10 +664,8 @@ fn what_was_brought_in_several_files_is_put_in_the_order_of_its_times_and_still_
                 tx.add_child(&other)?;
                 tx.add_child(&ChildRow { at, ..child(&format!("m{seq}"), "ben", seq, ChildState::Received) })?;
             }
-            for row in tx.children_to_index(100)? {
-                tx.index_next(&row, Some(&word(&row)))?;
-            }
-            Ok::<_, StoreError>(())
+            let rows = tx.children_to_index(100)?;
+            tx.index_next(rows.iter().map(|row| (row, Some(word(row)))))
         })
         .unwrap();
     let object = child("m", "ben", 1, ChildState::Received).object;

@@ -387,7 +387,7 @@ fn joint_view(state: &State, id: &JointId) -> Option<JointView> {
     let me = &state.me().ok()?.record.user;
     let mut people = Vec::new();
     for (user, place) in joint.roster.people().filter(|(user, _)| *user != me) {
-        let read = state.store().ok()?.read(|tx| tx.get::<Person>(kind::PERSON, user.address().as_str()));
+        let read = state.store().ok()?.read(|tx| tx.recall::<Person>(kind::PERSON, user.address().as_str()));
         let person = read.ok().flatten();
         people.push(JointPerson {
             user: user.handle(),

@@ -101,7 +101,7 @@ impl Extra {
 }
 
 pub(crate) fn extra_of(tx: &Tx<'_>, chat: &Address) -> Outcome<Extra> {
-    Ok(tx.get(kind::CHAT, chat.as_str()).map_err(Failure::store)?.unwrap_or_default())
+    Ok(tx.recall(kind::CHAT, chat.as_str()).map_err(Failure::store)?.unwrap_or_default())
 }
 
 pub(crate) fn put_extra(tx: &Tx<'_>, chat: &Address, extra: &Extra) -> Outcome<()> {

@@ -40,7 +40,7 @@ pub(crate) fn mark_read(tx: &Tx<'_>, me: &Ready, object: &Object, now: i64) -> O
     let changed = tx.mark_read(object.url.as_str()).map_err(Failure::store)?;
     let ours = our_tags(me, object);
     let have: Marks = object.children.have().into_iter().filter(|(tag, _)| !ours.contains(tag)).collect();
-    let settings: Option<Settings> = tx.get(kind::SETTINGS, "settings").map_err(Failure::store)?;
+    let settings: Option<Settings> = tx.recall(kind::SETTINGS, "settings").map_err(Failure::store)?;
     let tells = settings.unwrap_or_default().read_receipts;
     if changed > 0 && tells && object.is_open() && !object.is_large() && comparing::may_send(tx, object).is_ok() {
         let inner = inner_message(MessageType::Event, &object.url, "children/", &json!({ "read": have }))?;

@@ -11,8 +11,9 @@ use crate::trouble::{Failure, Outcome};
 /// Messages of one answer.
 const PAGE: usize = 50;
 
-/// Messages indexed in one go; others read and write in between.
-const INDEX_AT_ONCE: usize = 40;
+/// Messages indexed in one go; others read and write in between. The index is put in order once for each go, which
+/// takes as long as a few messages.
+const INDEX_AT_ONCE: usize = 100;
 
 /// Messages indexed before a search is answered.
 const INDEX_FIRST: usize = 2_000;
@@ -72,9 +73,7 @@ impl Home {
 /// Indexes the next messages; whether all are indexed then.
 fn index(tx: &Tx<'_>, limit: usize) -> Outcome<bool> {
     let rows = tx.children_to_index(limit).map_err(Failure::store)?;
-    for row in &rows {
-        tx.index_next(row, words_of(row).map(|words| fold(&words)).as_deref()).map_err(Failure::store)?;
-    }
+    tx.index_next(rows.iter().map(|row| (row, words_of(row).map(|words| fold(&words))))).map_err(Failure::store)?;
     Ok(rows.len() < limit)
 }
 

@@ -77,7 +77,7 @@ impl Home {
         let state = &mut *state;
         let now = now_ms();
         let object = state.store()?.read(|tx| {
-            let settings: Option<Settings> = tx.get(kind::SETTINGS, "settings").map_err(Failure::store)?;
+            let settings: Option<Settings> = tx.recall(kind::SETTINGS, "settings").map_err(Failure::store)?;
             let object = get_object(tx, chat)?;
             // In a large group nobody hears it, or everybody would hear it all the time.
             let tells = settings.unwrap_or_default().typing && object.is_open() && !object.is_large();

@@ -38,7 +38,7 @@ struct Known {
 }
 
 /// Of our own record who we are.
-#[derive(serde::Deserialize)]
+#[derive(Clone, serde::Deserialize)]
 struct Own {
     user: UserAddress,
 }
@@ -49,7 +49,7 @@ impl Known {
         if let Some(own) = &self.own {
             return Ok(own.clone());
         }
-        let own: Option<Own> = tx.get(kind::ME, "me").map_err(Failure::store)?;
+        let own: Option<Own> = tx.recall(kind::ME, "me").map_err(Failure::store)?;
         Ok(self.own.insert(own.map(|own| own.user.to_string()).unwrap_or_default()).clone())
     }
 }

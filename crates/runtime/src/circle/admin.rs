@@ -386,7 +386,7 @@ pub(crate) fn on_wish(
         return Ok(Vec::new());
     }
     if let Wish::Add(user) = &wish {
-        let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
         if !known.is_some_and(|person| is_met(&person) && !person.tokens.is_empty()) {
             let introduction = introduction.filter(|shown| shown.evidence.user == *user);
             let shown = introduction.ok_or_else(|| Failure::new("malformed", "nobody knows who is to come in"))?;

@@ -200,7 +200,7 @@ pub(crate) fn is_met(person: &Person) -> bool {
 
 /// Whether what this person writes is not shown.
 pub(crate) fn is_blocked(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
-    let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
     Ok(known.is_some_and(|person| person.contact == ContactState::Blocked))
 }
 

@@ -37,7 +37,7 @@ const NAMED_LIMIT: usize = 4096;
 /// Whether everybody in a group is verified here.
 pub(crate) fn knows_all(tx: &Tx<'_>, circle: &Circle) -> Outcome<bool> {
     for user in circle.others() {
-        let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
         if !person.as_ref().is_some_and(is_met) {
             return Ok(false);
         }
@@ -86,7 +86,7 @@ impl Home {
         let evidence = &introduction.evidence;
         let (leaf, pins) = {
             let state = self.state();
-            let pins = state.store()?.read(|tx| tx.get(kind::PINS, PINS)).map_err(Failure::store)?;
+            let pins = state.store()?.read(|tx| tx.recall(kind::PINS, PINS)).map_err(Failure::store)?;
             (speaker(object, &evidence.user)?, pins.unwrap_or_default())
         };
         let domain = evidence.user.domain();
@@ -141,7 +141,7 @@ fn met(
 ) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
     let user = verified.user().clone();
-    let known: Option<Person> = tx.get(kind::PERSON, user.address().as_str())?;
+    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str())?;
     let is_reporter = user == object.peer;
     // The Reporter came to us; of the others it only says that they are there.
     let came = match &object.standing {
@@ -158,7 +158,7 @@ fn met(
         Err(failure) if failure.code == "blocked" && !is_reporter => Entry::Open,
         judged => judged?,
     };
-    let mut pins: identity::PinBook = tx.get(kind::PINS, PINS)?.unwrap_or_default();
+    let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
     let is_new = known.is_none();
     let mut person = get_or_new(tx, &user)?;
     if is_new {

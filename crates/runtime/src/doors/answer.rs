@@ -113,7 +113,7 @@ fn judged(tx: &Tx<'_>, me: &Ready, value: &Value, user: &UserAddress, now: i64) 
     if link.chat != door.group {
         return Ok(Judged::Refused("invite-wrong-group"));
     }
-    let group: Option<Object> = tx.get(kind::OBJECT, link.chat.as_str()).map_err(Failure::store)?;
+    let group: Option<Object> = tx.recall(kind::OBJECT, link.chat.as_str()).map_err(Failure::store)?;
     Ok(group.map_or(Judged::Refused("invite-revoked"), |group| link.judge(&me.record.user, &group, user, now)))
 }
 

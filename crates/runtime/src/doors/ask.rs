@@ -33,7 +33,7 @@ impl Home {
         self.signer_of(&link, &Packages::None).await?;
         let state = self.state();
         state.store()?.read(|tx| {
-            let known: Option<Person> = tx.get(kind::PERSON, link.by.address().as_str()).map_err(Failure::store)?;
+            let known: Option<Person> = tx.recall(kind::PERSON, link.by.address().as_str()).map_err(Failure::store)?;
             let known = known.filter(crate::circle::is_met);
             Ok(GroupOffer {
                 chat: link.said.chat.to_string(),
@@ -132,7 +132,7 @@ impl Home {
 }
 
 fn is_inside(tx: &Tx<'_>, chat: &Address) -> Outcome<bool> {
-    let object: Option<Object> = tx.get(kind::OBJECT, chat.as_str()).map_err(Failure::store)?;
+    let object: Option<Object> = tx.recall(kind::OBJECT, chat.as_str()).map_err(Failure::store)?;
     Ok(object.is_some_and(|object| !matches!(object.standing, Standing::Closed { .. } | Standing::Request)))
 }
 

@@ -247,7 +247,7 @@ fn ours_elsewhere(
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
     let side = Side::Standby(observer);
-    let known: Option<Person> = tx.get(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
+    let known: Option<Person> = tx.recall(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
     let accepted = known.as_ref().is_some_and(|person| person.contact == ContactState::Accepted);
     let was_copied = copied.is_some();
     let standing = if accepted && was_copied { Standing::Open } else { Standing::Invited };

@@ -204,7 +204,7 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         seal::Sealed::Message { group, epoch } => (group, epoch),
     };
     let url = group.address().ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
-    let known: Option<Object> = tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store)?;
+    let known: Option<Object> = tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store)?;
     let chains = match &known {
         Some(object) => {
             if object.purpose != ObjectUse::Own {

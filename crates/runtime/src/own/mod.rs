@@ -298,7 +298,7 @@ fn on_person(tx: &Tx<'_>, told: &Person) -> Outcome<Vec<Follow>> {
 /// The object of the own devices, if there is one.
 pub(crate) fn own_object(tx: &Tx<'_>, me: &Ready) -> Outcome<Option<Object>> {
     match &me.record.own {
-        Some(url) => tx.get(kind::OBJECT, url.as_str()).map_err(Failure::store),
+        Some(url) => tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store),
         None => Ok(None),
     }
 }
@@ -329,7 +329,8 @@ impl Home {
                 })
             }
             OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
-                let person: Option<Person> = tx.get(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+                let person: Option<Person> =
+                    tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
                 Ok(person.map(|person| ("person", MessageType::Update, json!(person))))
             }),
             OwnStep::ContactCode => self.tell_own(state, move |_, tx| {
