@@ -13,9 +13,9 @@ pub struct ScreenSource {
     pub kind: ScreenKind,
     /// A window's title, or what the system calls a screen; may be empty.
     pub name: String,
-    /// Pixels from side to side.
+    /// Pixels from side to side; zero while it is not known.
     pub width: u32,
-    /// Pixels from top to bottom.
+    /// Pixels from top to bottom, or zero.
     pub height: u32,
     /// What it looks like, small: base64 of a JPEG. `null` if it could not be had.
     pub preview: Option<String>,
@@ -30,6 +30,8 @@ pub enum ScreenKind {
     Screen,
     /// One window.
     Window,
+    /// What the desktop lets the person choose in a dialog of its own, as on Wayland.
+    Portal,
 }
 
 /// What we show of our screen.
@@ -49,7 +51,7 @@ pub enum ShareView {
     },
     /// Nothing any more, and not because somebody here ended it.
     Ended {
-        /// `screen-gone`, `no-screen` or `screen-unusable`.
+        /// `screen-gone`, `no-screen`, `screen-no-pipewire` or `screen-unusable`.
         code: String,
     },
 }

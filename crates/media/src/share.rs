@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use screen::{Capture, ScreenError, Screens, Shot, Source};
+use screen::{Capture, ScreenError, Screens, Shot, Source, SourceKind};
 use tokio::sync::watch;
 use video::{Camera, Counter, Picture};
 
@@ -22,6 +22,8 @@ const INTERVAL: Duration = Duration::from_millis(66);
 const COUNTS: u32 = 10;
 /// How long a window system may take before it is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the desktop may ask the person what to show before it is given up.
+const CHOOSING: Duration = Duration::from_secs(300);
 /// What cannot be read for so many looks is given up.
 const FAILURES: u32 = 30;
 /// What the test screen is called.
@@ -50,15 +52,15 @@ impl Default for ScreenChoice {
 }
 
 impl ScreenChoice {
-    /// Reads `default`, `display:<name>`, `counter`, `counter:<width>x<height>` or `none`.
+    /// Reads `default`, `display:<name>`, `portal`, `portal:<address>`, `counter`, `counter:<width>x<height>` or `none`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             None if text == "default" => Some(Self::default()),
+            None if text == "portal" => Some(Self::System(Screens::Portal(None))),
             None if text == "none" => Some(Self::None),
             None if text == "counter" => Some(Self::Counter { width: 1_280, height: 720 }),
-            Some(("display", name)) if !name.is_empty() => {
-                Some(Self::System(Screens { display: Some(name.to_owned()) }))
-            }
+            Some(("display", name)) if !name.is_empty() => Some(Self::System(Screens::X11(name.to_owned()))),
+            Some(("portal", bus)) if !bus.is_empty() => Some(Self::System(Screens::Portal(Some(bus.to_owned())))),
             Some(("counter", size)) => {
                 let (width, height) = video::size_of(size)?;
                 Some(Self::Counter { width, height })
@@ -72,7 +74,7 @@ impl ScreenChoice {
             Self::System(screens) => screens.list(),
             Self::Counter { width, height } => Ok(vec![Source {
                 id: TEST.to_owned(),
-                kind: screen::SourceKind::Screen,
+                kind: SourceKind::Screen,
                 name: "counter".to_owned(),
                 width: *width,
                 height: *height,
@@ -113,6 +115,14 @@ enum Looker {
 }
 
 impl Looker {
+    /// What is looked at; none while the person is asked.
+    fn kind(&self) -> Option<SourceKind> {
+        match self {
+            Self::System { capture, .. } => capture.kind(),
+            Self::Counter { .. } => Some(SourceKind::Screen),
+        }
+    }
+
     /// The picture, if it is another one than before.
     fn look(&mut self) -> Result<Option<Picture>, ScreenError> {
         match self {
@@ -144,7 +154,14 @@ fn picture(shot: &Shot, most: (u32, u32)) -> Result<Picture, ScreenError> {
 #[derive(Debug, Clone)]
 pub(crate) enum Seen {
     Nothing,
-    Picture { picture: Arc<Picture>, number: u64 },
+    /// The desktop asks the person what to show.
+    Asking,
+    /// They answered; pictures follow.
+    Chosen(SourceKind),
+    Picture {
+        picture: Arc<Picture>,
+        number: u64,
+    },
     Ended(ScreenError),
 }
 
@@ -152,6 +169,7 @@ pub(crate) enum Seen {
 #[derive(Clone)]
 pub struct ScreenShare {
     seen: watch::Receiver<Seen>,
+    chosen: Option<SourceKind>,
     _watched: Arc<Watched>,
 }
 
@@ -166,7 +184,9 @@ impl Drop for Watched {
 }
 
 impl ScreenShare {
-    /// Begins to look; gives it once there is something to see.
+    /// Begins to look; gives it once there is something to see, or once the desktop's own dialog was answered.
+    ///
+    /// Dropped before that, it takes back what the desktop asks.
     pub(crate) async fn begin(choice: ScreenChoice, id: String, usage: &Arc<Usage>) -> Result<Self, ScreenError> {
         let (seen_out, mut seen) = watch::channel(Seen::Nothing);
         let stop = Arc::new(AtomicBool::new(false));
@@ -182,12 +202,21 @@ impl ScreenShare {
         };
         let thread = std::thread::Builder::new().name("screen".to_owned());
         thread.spawn(work).map_err(|_| ScreenError::Unusable)?;
-        let first = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| !matches!(seen, Seen::Nothing))).await;
-        match first.map(|seen| seen.map(|seen| seen.clone())) {
-            Ok(Ok(Seen::Ended(error))) => Err(error),
-            Ok(Ok(_)) => Ok(Self { seen, _watched: watched }),
-            _ => Err(ScreenError::Unusable),
+        let begun = next(&mut seen, PATIENCE, |seen| !matches!(seen, Seen::Nothing)).await?;
+        let begun = match begun {
+            Seen::Asking => next(&mut seen, CHOOSING, |seen| !matches!(seen, Seen::Asking)).await?,
+            begun => begun,
+        };
+        match begun {
+            Seen::Ended(error) => Err(error),
+            Seen::Chosen(kind) => Ok(Self { seen, chosen: Some(kind), _watched: watched }),
+            _ => Ok(Self { seen, chosen: None, _watched: watched }),
         }
+    }
+
+    /// What the person chose, if the desktop asked them.
+    pub fn chosen(&self) -> Option<SourceKind> {
+        self.chosen
     }
 
     /// Waits until there is nothing to be seen any more, and says why. Who waits does not keep it going.
@@ -213,9 +242,25 @@ impl std::fmt::Debug for ScreenShare {
     }
 }
 
+/// Waits for what is so.
+async fn next(
+    seen: &mut watch::Receiver<Seen>,
+    patience: Duration,
+    is: impl FnMut(&Seen) -> bool,
+) -> Result<Seen, ScreenError> {
+    match tokio::time::timeout(patience, seen.wait_for(is)).await.map(|seen| seen.map(|seen| seen.clone())) {
+        Ok(Ok(seen)) => Ok(seen),
+        _ => Err(ScreenError::Unusable),
+    }
+}
+
 fn watch(choice: &ScreenChoice, id: &str, seen: &watch::Sender<Seen>, stop: &AtomicBool) -> Result<(), ScreenError> {
     let mut looker = choice.open(id)?;
     let (mut number, mut failures) = (0, 0);
+    let mut is_asking = looker.kind().is_none();
+    if is_asking {
+        seen.send_replace(Seen::Asking);
+    }
     while !stop.load(Ordering::Acquire) {
         let began = Instant::now();
         match looker.look() {
@@ -228,6 +273,10 @@ fn watch(choice: &ScreenChoice, id: &str, seen: &watch::Sender<Seen>, stop: &Ato
             // Such as a window that is too small for a moment.
             Err(ScreenError::Unusable) if failures < FAILURES => failures += 1,
             Err(error) => return Err(error),
+        }
+        if let Some(kind) = looker.kind().filter(|_| is_asking) {
+            is_asking = false;
+            seen.send_replace(Seen::Chosen(kind));
         }
         std::thread::sleep(INTERVAL.saturating_sub(began.elapsed()));
     }
@@ -242,10 +291,13 @@ mod tests {
     fn a_choice_is_read_and_a_typing_error_is_told() {
         assert_eq!(ScreenChoice::parse("default"), Some(ScreenChoice::default()));
         assert_eq!(ScreenChoice::parse("none"), Some(ScreenChoice::None));
-        let display = ScreenChoice::System(Screens { display: Some(":7".into()) });
-        assert_eq!(ScreenChoice::parse("display::7"), Some(display));
+        let system = |screens| Some(ScreenChoice::System(screens));
+        assert_eq!(ScreenChoice::parse("display::7"), system(Screens::X11(":7".into())));
+        assert_eq!(ScreenChoice::parse("portal"), system(Screens::Portal(None)));
+        let bus = "unix:path=/run/bus";
+        assert_eq!(ScreenChoice::parse(&format!("portal:{bus}")), system(Screens::Portal(Some(bus.into()))));
         assert_eq!(ScreenChoice::parse("counter:640x360"), Some(ScreenChoice::Counter { width: 640, height: 360 }));
-        for text in ["", "screen", "display:", "counter:1x1", "counter:9999x9999"] {
+        for text in ["", "screen", "display:", "portal:", "counter:1x1", "counter:9999x9999"] {
             assert_eq!(ScreenChoice::parse(text), None, "{text}");
         }
     }

@@ -27,7 +27,7 @@ fn counting() -> AudioConfig {
 }
 
 fn looking_at(server: &Server) -> AudioConfig {
-    let screens = Screens { display: Some(server.name.clone()) };
+    let screens = Screens::X11(server.name.clone());
     AudioConfig { screen: ScreenChoice::System(screens), ..quiet() }
 }
 

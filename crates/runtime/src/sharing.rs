@@ -10,6 +10,7 @@ use call::Stage;
 use contract::{ScreenKind, ScreenSource, ShareView};
 use media::{CallMedia, MediaEngine, ScreenError, ScreenShare, Source, SourceKind};
 use message::Address;
+use tokio::sync::oneshot;
 
 use crate::calls::Call;
 use crate::files::base64;
@@ -56,7 +57,7 @@ impl Home {
 
     /// Question `call.share`; of a joint call, for everybody in it.
     pub(crate) async fn call_share(&self, url: &Address, source: &str) -> Outcome<()> {
-        let (source, number) = {
+        let (source, number, asked) = {
             let mut state = self.state();
             let state = &mut *state;
             let call = state.calls.find(url).ok_or_else(|| Failure::unknown("call"))?;
@@ -71,18 +72,30 @@ impl Home {
             let listed = state.calls.sharing.listed.get(source).cloned();
             let listed = listed.ok_or_else(|| Failure::new("screen-not-listed", "this was not in the last list"))?;
             state.calls.sharing.shown += 1;
-            (listed, state.calls.sharing.shown)
+            let (asking, asked) = oneshot::channel();
+            if let Some(call) = state.calls.find(url) {
+                call.asking = Some(asking);
+            }
+            (listed, state.calls.sharing.shown, asked)
         };
-        let share = self.rooms.media.share_screen(&source.id).await.map_err(screen_failure)?;
-        let shown = Shared { share: share.clone(), number };
-        let view = ShareView::On { kind: kind_of(source.kind), name: source.name };
+        let taken_back = async {
+            let _ = asked.await;
+        };
+        let share = tokio::select! {
+            share = self.rooms.media.share_screen(&source.id) => share.map_err(screen_failure)?,
+            // The desktop may ask for minutes; the call may be over before they answer.
+            () = taken_back => return Err(screen_failure(ScreenError::NotChosen)),
+        };
+        let kind = share.chosen().unwrap_or(source.kind);
+        let shown = Shared { share, number };
+        let view = ShareView::On { kind: kind_of(kind), name: source.name };
         // The call may be over by now.
         self.change_share(url, Some(&shown), &view)?;
         self.wait_for_end(shown.share.end(), number);
         Ok(())
     }
 
-    /// Question `call.unshare`.
+    /// Question `call.unshare`. What the desktop still asks is taken back.
     pub(crate) fn call_unshare(&self, url: &Address) -> Outcome<()> {
         self.change_share(url, None, &ShareView::Off)
     }
@@ -100,6 +113,7 @@ impl Home {
         for name in names {
             self.change_pictures(&name, |call| {
                 call.shared = shown.cloned();
+                call.asking = None;
                 call.view.pictures.share = view.clone();
                 call.show_share();
             })?;
@@ -158,6 +172,7 @@ fn kind_of(kind: SourceKind) -> ScreenKind {
     match kind {
         SourceKind::Screen => ScreenKind::Screen,
         SourceKind::Window => ScreenKind::Window,
+        SourceKind::Portal => ScreenKind::Portal,
     }
 }
 

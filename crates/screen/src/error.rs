@@ -9,9 +9,15 @@ pub enum ScreenError {
     /// The system does not let us.
     #[error("the system does not permit looking at the screen")]
     NotPermitted,
-    /// A Wayland session: only its portal shows screens, and this build or this session has none.
+    /// A Wayland session: only its portal shows screens, and there is none, or it does not answer.
     #[error("the session has no portal for screens")]
     NoPortal,
+    /// The portal agreed, but PipeWire, which carries the pictures, is not there or went.
+    #[error("PipeWire does not carry the pictures of the screen")]
+    NoPipeWire,
+    /// The person was asked by the desktop and chose nothing.
+    #[error("nothing was chosen")]
+    NotChosen,
     /// The window was closed, or the screen was unplugged.
     #[error("what was shown is not there any more")]
     Gone,
@@ -27,6 +33,8 @@ impl ScreenError {
             Self::NoScreen => "no-screen",
             Self::NotPermitted => "screen-not-permitted",
             Self::NoPortal => "screen-no-portal",
+            Self::NoPipeWire => "screen-no-pipewire",
+            Self::NotChosen => "screen-not-chosen",
             Self::Gone => "screen-gone",
             Self::Unusable => "screen-unusable",
         }

@@ -17,6 +17,7 @@ pub struct Shot {
 }
 
 /// A pointer as the window system draws it.
+#[cfg(any(target_os = "linux", test))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// Where its upper left corner is, in the shot.
@@ -35,6 +36,13 @@ impl Shot {
             Some(pixels) if bgrx.len() == pixels as usize * PIXEL => Ok(Self { width, height, bgrx }),
             _ => Err(ScreenError::Unusable),
         }
+    }
+
+    /// Takes pixels that begin with red instead of blue.
+    #[cfg(any(target_os = "windows", target_os = "macos", test))]
+    pub(crate) fn from_rgba(width: u32, height: u32, mut rgba: Vec<u8>) -> Result<Self, ScreenError> {
+        rgba.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.swap(0, 2));
+        Self::new(width, height, rgba)
     }
 
     /// Pixels in a row.
@@ -60,6 +68,7 @@ impl Shot {
     }
 
     /// Draws the pointer; what of it lies outside is not drawn.
+    #[cfg(any(target_os = "linux", test))]
     pub(crate) fn draw(&mut self, cursor: &Cursor) {
         let Some(columns) = usize::try_from(cursor.width).ok().filter(|columns| *columns > 0) else { return };
         for (idx, argb) in cursor.argb.iter().enumerate() {
@@ -104,6 +113,13 @@ mod tests {
         for (width, height, bytes) in [(2, 2, 15), (0, 2, 0), (2, 0, 0), (u32::MAX, u32::MAX, 4), (7_681, 4_320, 8)] {
             assert_eq!(Shot::new(width, height, vec![0; bytes]), Err(ScreenError::Unusable), "{width} x {height}");
         }
+    }
+
+    #[test]
+    fn colours_in_the_other_order_are_turned() {
+        let shot = Shot::from_rgba(1, 2, vec![1, 2, 3, 0, 4, 5, 6, 0]).unwrap();
+        assert_eq!((shot.pixel(0, 0), shot.pixel(0, 1)), (Some([1, 2, 3]), Some([4, 5, 6])));
+        assert_eq!(Shot::from_rgba(1, 2, vec![0; 7]), Err(ScreenError::Unusable));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use screen::{Capture, ScreenError, Screens, Shot, Source, SourceKind};
 use server::{BLUE, GREEN, Program, RED, Server, WHITE, colour};
 
 fn screens(server: &Server) -> Screens {
-    Screens { display: Some(server.name.clone()) }
+    Screens::X11(server.name.clone())
 }
 
 fn titled(screens: &Screens, title: &str) -> Source {
@@ -118,7 +118,7 @@ fn a_window_that_is_closed_is_gone_and_what_was_never_there_too() {
 
 #[test]
 fn without_a_screen_one_is_told_so() {
-    let nowhere = Screens { display: Some(":59000".into()) };
+    let nowhere = Screens::X11(":59000".into());
     assert_eq!(nowhere.list(), Err(ScreenError::NoScreen));
     assert_eq!(nowhere.open("screen:0").err(), Some(ScreenError::NoScreen));
     let server = Server::start();

@@ -72,6 +72,8 @@ pub(crate) struct Call {
     pub(crate) joint: Option<JointId>,
     /// What of our screen is shown in it.
     pub(crate) shared: Option<crate::sharing::Shared>,
+    /// Held while it is asked what to show; dropped, the question is taken back.
+    pub(crate) asking: Option<tokio::sync::oneshot::Sender<()>>,
     /// Whether we put it on hold, and whether they did.
     rests: (bool, bool),
     /// A leg that is answered by itself: it is not shown while it would ring.
@@ -104,6 +106,7 @@ impl Call {
             preparing: Default::default(),
             joint: None,
             shared: None,
+            asking: None,
             rests: (false, false),
             unseen: false,
         }

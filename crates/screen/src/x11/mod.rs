@@ -39,6 +39,13 @@ pub(crate) enum Looking {
 }
 
 impl crate::Capture for Looking {
+    fn kind(&self) -> Option<SourceKind> {
+        Some(match self {
+            Self::Screen(_) => SourceKind::Screen,
+            Self::Window(_) => SourceKind::Window,
+        })
+    }
+
     fn grab(&mut self) -> Result<Option<crate::Shot>, ScreenError> {
         match self {
             Self::Screen(screen) => screen.grab(),
