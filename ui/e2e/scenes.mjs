@@ -436,6 +436,8 @@ export const scenes = [
   { name: 's16-loading', demo: 'sharing,hang:screen.sources', act: calls((page) => click(page, 'call-share')), shows: 'share-loading', brief: true },
   { name: 's16-empty', demo: 'sharing:none', act: calls((page) => click(page, 'call-share')), shows: 'share-empty' },
   { name: 's16-not-permitted', demo: 'sharing:screen-not-permitted', act: calls((page) => click(page, 'call-share')), shows: 'share-trouble' },
+  { name: 's16-portal', demo: 'sharing:portal', act: calls((page) => click(page, 'call-share')), shows: 'share-portal' },
+  { name: 's16-portal-asks', demo: 'sharing:portal,hang:call.share', act: calls(async (page) => { await click(page, 'call-share'); await page.getByTestId('share-portal').waitFor(); await click(page, 'share-start'); }), shows: 'share-portal' },
   { name: 's16-no-portal', demo: 'sharing:screen-no-portal', act: calls((page) => click(page, 'call-share')), shows: 'share-trouble', brief: true },
   { name: 's14-on-hold', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, hold: 'us' }), shows: 'call-held' },
   { name: 's14-held-by-them', act: call({ stage: { at: 'connected' }, connectedAt: Date.now() - 127000, hold: 'them' }), shows: 'call-held', brief: true },

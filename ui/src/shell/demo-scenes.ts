@@ -36,6 +36,7 @@ function addSharing(world: DemoWorld, what: string): void {
   if (what === 'own') call.pictures = { ...call.pictures, theirs: 'on', share: { at: 'on', kind: 'window', name: 'Budget 2027 – Sheets' } };
   if (what === 'gone') call.pictures = { ...call.pictures, share: { at: 'ended', code: 'screen-gone' } };
   if (what === 'none') world.screens = [];
+  if (what === 'portal') world.screens = [{ id: 'portal', kind: 'portal', name: '', width: 0, height: 0, preview: null }];
   if (what.startsWith('screen-')) world.refuse['screen.sources'] = { code: what, detail: 'as it is' };
   world.calls.push(call);
 }

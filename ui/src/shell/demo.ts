@@ -266,7 +266,8 @@ export class DemoShell implements Shell {
       case 'call.share': {
         const { call, source } = question.input;
         const { kind, name } = world.screens.find((one) => one.id === source) ?? refuse('screen-not-listed');
-        return this.#share(call, { at: 'on', kind, name }), null;
+        // The desktop says what was chosen, and no name.
+        return this.#share(call, { at: 'on', kind: kind === 'portal' ? 'window' : kind, name }), null;
       }
       case 'call.unshare':
         return this.#share(question.input.call, { at: 'off' }), null;

@@ -233,6 +233,35 @@ describe('a call', () => {
     await waitFor(() => expect(screen.queryByTestId('sharing-bar')).toBeNull());
   });
 
+  it('lets the desktop ask where only it knows what there is, and takes the question back', async () => {
+    const { shell, user } = await show('sharing:portal');
+    await user.click(await shown('call-return'));
+    await user.click(await shown('call-share'));
+    expect(await shown('share-portal')).toHaveTextContent('Your system asks you');
+    expect(screen.queryByTestId('share-source')).toBeNull();
+    expect(screen.getByTestId('share-start')).toHaveTextContent('Choose a screen or window…');
+
+    shell.world.hang.push('call.share');
+    await user.click(screen.getByTestId('share-start'));
+    await waitFor(() => expect(screen.getByTestId('share-portal')).toHaveAttribute('data-asking', 'true'));
+    expect(screen.getByTestId('share-portal')).toHaveTextContent('Choose in its own window');
+    await user.click(screen.getByTestId('share-cancel'));
+    expect(shell.asked).toContainEqual({ ask: 'call.unshare', input: { call: 'call-ben' } });
+    expect(screen.queryByTestId('share-picker')).toBeNull();
+
+    shell.world.hang = [];
+    shell.world.refuse['call.share'] = { code: 'screen-not-chosen', detail: 'nothing was chosen' };
+    await user.click(screen.getByTestId('call-share'));
+    await shown('share-portal');
+    await user.click(screen.getByTestId('share-start'));
+    expect(await shown('share-trouble')).toHaveTextContent('Nothing was chosen');
+    delete shell.world.refuse['call.share'];
+    await user.click(screen.getByTestId('share-again'));
+    await shown('share-portal');
+    await user.click(screen.getByTestId('share-start'));
+    expect(await shown('sharing-bar')).toHaveTextContent('Ben Okafor sees the window you chose');
+  });
+
   it('says why no screen can be shown, and that a window was closed', async () => {
     const { shell, user } = await show('sharing');
     await user.click(await shown('call-return'));

@@ -3,4 +3,4 @@
 /**
  * What kind of thing is shown.
  */
-export type ScreenKind = "screen" | "window";
+export type ScreenKind = "screen" | "window" | "portal";

@@ -18,11 +18,11 @@ kind: ScreenKind,
  */
 name: string, 
 /**
- * Pixels from side to side.
+ * Pixels from side to side; zero while it is not known.
  */
 width: number, 
 /**
- * Pixels from top to bottom.
+ * Pixels from top to bottom, or zero.
  */
 height: number, 
 /**

@@ -14,6 +14,6 @@ kind: ScreenKind,
  */
 name: string, } | { "at": "ended", 
 /**
- * `screen-gone`, `no-screen` or `screen-unusable`.
+ * `screen-gone`, `no-screen`, `screen-no-pipewire` or `screen-unusable`.
  */
 code: string, };
