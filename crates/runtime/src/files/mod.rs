@@ -16,6 +16,7 @@ mod taking;
 mod voice;
 
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
 use blob::{Descriptor, Place};
 use contract::{FileKind, FileNews, FileState, FileView, News};
@@ -78,8 +79,16 @@ pub(crate) struct Files {
     /// What did not go on: not before this moment, and how long the next rest is.
     rests: HashMap<String, (i64, i64)>,
     looked_at: i64,
-    /// Whether what was left behind by an earlier run was thrown away.
-    swept: bool,
+    left_behind: LeftBehind,
+}
+
+/// From before when files that a shell began to hand over are of an earlier run; nothing once those were thrown away.
+struct LeftBehind(Option<SystemTime>);
+
+impl Default for LeftBehind {
+    fn default() -> Self {
+        Self(Some(SystemTime::now()))
+    }
 }
 
 /// One file under way.
@@ -228,9 +237,8 @@ impl Home {
     }
 
     fn begin_file_work(&self, state: &mut State, now: i64) -> Outcome<()> {
-        if !state.files.swept {
-            state.files.swept = true;
-            self.shelf().sweep();
+        if let Some(begun) = state.files.left_behind.0.take() {
+            self.shelf().sweep(begun);
         }
         let (leaving, coming, gone) = state.store()?.read(|tx| {
             Ok::<_, Failure>((

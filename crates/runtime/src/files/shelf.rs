@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use blob::Shape;
 
@@ -23,11 +24,13 @@ impl Shelf {
         self.folder.join(format!("{name}{ending}"))
     }
 
-    /// Throws away what an earlier run began to take from a shell, and never came to an end.
-    pub(crate) fn sweep(&self) {
+    /// Throws away what a run before `begun` began to take from a shell, and never came to an end. What is handed over
+    /// now may be older than the first look at the folder.
+    pub(crate) fn sweep(&self, begun: SystemTime) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let is_older = |entry: &fs::DirEntry| entry.metadata().and_then(|it| it.modified()).is_ok_and(|at| at < begun);
         for entry in entries.flatten() {
-            if entry.path().extension().is_some_and(|ending| ending == "stage") {
+            if entry.path().extension().is_some_and(|ending| ending == "stage") && is_older(&entry) {
                 // What cannot be removed now is tried again at the next start.
                 let _ = fs::remove_file(entry.path());
             }
@@ -132,4 +135,23 @@ fn private() -> OpenOptions {
 pub(crate) fn failed(error: std::io::Error) -> Failure {
     let code = if error.kind() == ErrorKind::StorageFull { "disk-full" } else { "not-written" };
     Failure::new(code, error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_an_earlier_run_began_is_thrown_away_and_not_what_is_handed_over_before_the_first_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(folder.path().to_owned());
+        let begun = SystemTime::now();
+        shelf.stage("earlier").unwrap().set_modified(begun - Duration::from_secs(1)).unwrap();
+        let now = shelf.stage("now").unwrap();
+        now.set_modified(begun + Duration::from_millis(50)).unwrap();
+        shelf.sweep(begun);
+        assert!(!shelf.path("earlier", ".stage").exists());
+        shelf.keep_staged("now", &now).unwrap();
+    }
 }
