@@ -19,8 +19,8 @@ use crate::records::{ChildValue, Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryDevice};
 use crate::resync::ask_for_missing;
 use crate::sending::{
-    child_message, get_object, inner_message, introduction_message, own_tag, pumps, put_object, queue_sealed, queue_to,
-    seal_and_queue, seal_to, sealing,
+    child_message, find_object, get_object, inner_message, introduction_message, own_tag, pumps, put_object,
+    queue_sealed, queue_to, seal_and_queue, seal_to, sealing,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::{circle, histories, members};
@@ -182,7 +182,7 @@ pub(crate) fn lost_since(
 
 /// What a member says of its epoch differs from ours: that is counted and shown, and whoever leads acts.
 fn forked(tx: &Tx<'_>, me: &Ready, url: &Address, said: &[u8], now: i64) -> Outcome<Vec<Follow>> {
-    let Some(mut object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(mut object) = find_object(tx, url)? else {
         return Ok(Vec::new());
     };
     let (group, failed) = (object.group()?, |e: seal::GroupError| Failure::new(e.code(), e));
@@ -230,7 +230,7 @@ pub(crate) fn come_back(tx: &Tx<'_>, me: &Ready, welcome: &[u8], now: i64) -> Ou
     let url = pending.group().address();
     let url = url.ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
     let now_s = now / 1000;
-    let mut object = match tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? {
+    let mut object = match find_object(tx, &url)? {
         None | Some(Object { standing: Standing::Copied, .. }) => return let_in_again(tx, pending, now_s),
         Some(Object { standing: Standing::Closed { .. }, .. }) => {
             return Err(Failure::new("unknown-object", "an object that is over takes nobody back"));
@@ -518,7 +518,7 @@ fn readmit(
 
 /// After a change of members each says that it is there, so that a holder knows who follows, and a fork shows.
 pub(crate) fn echo(tx: &Tx<'_>, me: &Ready, url: &Address) -> Outcome<Vec<Follow>> {
-    let Some(object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(object) = find_object(tx, url)? else {
         return Ok(Vec::new());
     };
     let group = object.group()?;

@@ -19,7 +19,7 @@ use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::system_row;
 use crate::records::{Object, Person, kind};
-use crate::sending::{get_object, get_person, inner_message, pumps, put_object, seal_and_queue};
+use crate::sending::{find_person, get_object, get_person, inner_message, pumps, put_object, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// Zeros that work done here shows, in bits: a quarter of a million hashes on average.
@@ -138,7 +138,7 @@ pub(crate) fn persona_of(tx: &Tx<'_>, url: &Address, device: &str) -> Outcome<St
 fn is_vouched_for(tx: &Tx<'_>, user: &UserAddress, persona: &str) -> Outcome<bool> {
     let vouched: Option<Vouched> = tx.get(kind::VOUCHED, user.address().as_str()).map_err(Failure::store)?;
     let Some(vouched) = vouched.filter(|vouched| vouched.persona == persona) else { return Ok(false) };
-    let by: Option<Person> = tx.recall(kind::PERSON, vouched.by.address().as_str()).map_err(Failure::store)?;
+    let by = find_person(tx, &vouched.by)?;
     Ok(by.is_some_and(|by| is_trusted(&by)))
 }
 

@@ -12,7 +12,7 @@ use crate::members::{Author, Chains, Named};
 use crate::objects::Follow;
 use crate::records::{CommitLog, Object, ObjectUse, Refused, Side, Standing, kind};
 use crate::resync::ask_for_missing;
-use crate::sending::{get_object, inner_message, pumps, put_object, queue_to, seal_and_queue};
+use crate::sending::{find_object, get_object, inner_message, pumps, put_object, queue_to, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 use crate::{behind, members, refreshing};
 
@@ -203,7 +203,7 @@ pub(crate) fn author_is_behind(
     epoch: u64,
     now: i64,
 ) -> Outcome<Vec<Follow>> {
-    let Some(object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(object) = find_object(tx, url)? else {
         return Ok(Vec::new());
     };
     let group = object.group()?;
@@ -307,7 +307,7 @@ fn due(tx: &Tx<'_>, url: &Address, epoch: u64, now: i64) -> Outcome<Option<Vec<V
 
 /// Something of an object was refused: that is counted, and shown to the person.
 pub(crate) fn count_refusal(tx: &Tx<'_>, url: &Address, code: &str, now: i64) -> Outcome<Vec<Follow>> {
-    let Some(mut object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+    let Some(mut object) = find_object(tx, url)? else {
         return Ok(Vec::new());
     };
     if !object.refusals.contains_key(code) && object.refusals.len() >= REASONS_LIMIT {
@@ -328,7 +328,7 @@ impl Home {
     pub(crate) fn retry_early(&self, state: &mut State, url: &Address, after: After) {
         let early = state.store().and_then(|store| {
             store.write(|tx| {
-                let Some(mut object) = tx.recall::<Object>(kind::OBJECT, url.as_str()).map_err(Failure::store)? else {
+                let Some(mut object) = find_object(tx, url)? else {
                     return Ok(Vec::new());
                 };
                 let early = std::mem::take(&mut object.early);

@@ -12,7 +12,7 @@ use crate::objects::Follow;
 use crate::own::OwnStep;
 use crate::persons::{PINS, flush};
 use crate::records::{Me, Member, Object, ObjectUse, Person, kind};
-use crate::sending::{get_person, pumps, put_person};
+use crate::sending::{find_person, get_person, pumps, put_person};
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
@@ -27,7 +27,7 @@ pub(crate) fn mark_of(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
     if object.circle.is_some() {
         return mark_of_group(tx, object);
     }
-    let person: Option<Person> = tx.recall(kind::PERSON, object.peer.address().as_str()).map_err(Failure::store)?;
+    let person = find_person(tx, &object.peer)?;
     let Some(person) = person else { return Ok(TrustMark::Introduced) };
     let mark = mark(&person);
     if mark == TrustMark::Verified && !all_named(tx, object, &person)? {
@@ -78,7 +78,7 @@ fn mark_of_group(tx: &Tx<'_>, object: &Object) -> Outcome<TrustMark> {
     }
     let mut worst = TrustMark::Verified;
     for user in object.with() {
-        let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let person = find_person(tx, &user)?;
         match person.as_ref().map_or(TrustMark::Introduced, mark) {
             TrustMark::Changed => return Ok(TrustMark::Changed),
             // Of a file nobody becomes more than that.
@@ -142,7 +142,7 @@ fn needs_decision() -> Failure {
 
 /// The same, by the person.
 pub(crate) fn may_send_to(tx: &Tx<'_>, user: &UserAddress) -> Outcome<()> {
-    let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let person = find_person(tx, user)?;
     if person.and_then(|person| person.change).is_some_and(|change| change.stops) {
         return Err(needs_decision());
     }
@@ -156,7 +156,7 @@ pub(crate) fn pin_compared(tx: &Tx<'_>, persona: &str, _at: i64) -> Outcome<()> 
 
 fn pin(tx: &Tx<'_>, persona: &str, compared: bool) -> Outcome<()> {
     let Ok(persona) = PersonaId::parse(persona) else { return Ok(()) };
-    let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+    let mut pins = settling::pins(tx)?;
     if compared {
         pins.compared(&persona)
     } else {

@@ -10,6 +10,7 @@ use policy::{Assurance, Brought, Contact, Identity, KeyChange, Keys, Peer, Wish}
 
 use crate::home::{Home, State};
 use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
+use crate::sending::find_person;
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
 use contract::{ContactState, KeyChangeKind};
@@ -233,9 +234,8 @@ fn contact_of(person: &Person) -> Option<Contact> {
 impl Home {
     /// Tells the policy where a contact stands.
     pub(crate) fn policy_follows(&self, state: &mut State, user: &UserAddress) {
-        let known: Outcome<Option<Person>> = state.store().and_then(|store| {
-            store.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)
-        });
+        let known: Outcome<Option<Person>> =
+            state.store().and_then(|store| store.read(|tx| find_person(tx, user)).map_err(Failure::store));
         let Ok(person) = known else { return };
         if set_contact(&mut state.policy, user, person.as_ref().and_then(contact_of))
             && let Err(failure) = state.keep_rules()

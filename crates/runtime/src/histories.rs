@@ -13,7 +13,7 @@ use crate::objects::Follow;
 use crate::persons::{PINS, system_row};
 use crate::records::{Me, Object, Person, Standing, kind};
 use crate::registry::Packages;
-use crate::sending::{get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::sending::{find_person, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
@@ -91,7 +91,7 @@ pub(crate) fn relay_chain(tx: &Tx<'_>, me: &Ready, object: &Object, user: &UserA
     if *user == me.record.user {
         return tell_chain(tx, me, object, user, &me.record.chain);
     }
-    let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let person = find_person(tx, user)?;
     match person {
         Some(person) if !person.chain.is_empty() => tell_chain(tx, me, object, user, &person.chain),
         _ => Ok(()),
@@ -154,8 +154,7 @@ pub(crate) fn on_identity(
     if !object.is_with(&told.user) || !is_known {
         return Err(Failure::new("malformed", "a history of somebody who is not here"));
     }
-    let Some(mut person) = tx.recall::<Person>(kind::PERSON, told.user.address().as_str()).map_err(Failure::store)?
-    else {
+    let Some(mut person) = find_person(tx, &told.user)? else {
         return Ok(Vec::new());
     };
     let Some(mut chain) = go_on(&person.chain, &told.entries)? else {
@@ -313,9 +312,7 @@ impl Home {
                     Err(Failure::new("wrong-person", "the own domain names another persona for our address"))
                 };
             }
-            let Some(mut person) =
-                tx.recall::<Person>(kind::PERSON, user.address().as_str()).map_err(Failure::store)?
-            else {
+            let Some(mut person) = find_person(tx, user)? else {
                 return Ok(Vec::new());
             };
             if person.persona.as_ref() != Some(&entry.persona) {

@@ -210,7 +210,7 @@ fn hold(tx: &Tx<'_>, url: &Address, now: i64) -> Outcome<(bool, Vec<Follow>)> {
 
 /// Whom we know by the address, or by what an issuer calls them.
 fn known_as(tx: &Tx<'_>, evidence: &identity::Evidence) -> Outcome<Option<Person>> {
-    let pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+    let pins = settling::pins(tx)?;
     let by_subject = || evidence.tokens.iter().filter_map(|text| subject_of(text)).find_map(|one| pins.subject(&one));
     let Some(pin) = pins.address(&evidence.user).or_else(by_subject) else { return Ok(None) };
     let known = pin.persona.to_string();
@@ -228,7 +228,7 @@ fn subject_of(token: &str) -> Option<identity::SubjectKey> {
 /// The person goes on with the keys that waited: pins follow, the old conversation ends, the new one opens.
 pub(crate) fn take_next(tx: &Tx<'_>, person: &mut Person) -> Outcome<Vec<Follow>> {
     let Some(next) = person.next.take() else { return Ok(Vec::new()) };
-    let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+    let mut pins = settling::pins(tx)?;
     if let Some(old) = person.persona.as_deref().and_then(|text| identity::PersonaId::parse(text).ok()) {
         pins.forget(&old);
     }

@@ -10,7 +10,8 @@ use store::Tx;
 
 use crate::circle::is_met;
 use crate::home::{Ready, now_ms};
-use crate::records::{Member, Object, Person, kind};
+use crate::records::{Member, Object, Person};
+use crate::sending::find_person;
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
@@ -103,7 +104,7 @@ impl Known {
 
 impl Shelves<'_> {
     fn chain(&self, user: &UserAddress) -> Outcome<Option<identity::Sigchain>> {
-        let person: Option<Person> = self.tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let person = find_person(self.tx, user)?;
         let chain = person.filter(self.is_known).and_then(|person| self.me.parsed.chain(&person.chain).ok());
         let Some(mut chain) = chain else { return Ok(None) };
         let pins = match self.pins.get() {

@@ -18,8 +18,8 @@ use crate::objects::Follow;
 use crate::records::{ChildValue, Object, ObjectUse, Person, Side, Standing, kind};
 use crate::registry::Packages;
 use crate::sending::{
-    Introduction, acceptance_message, below, child_message, get_object, get_person, inner_message, own_tag, pumps,
-    put_object, put_person, seal_and_queue,
+    Introduction, acceptance_message, below, child_message, find_person, get_object, get_person, inner_message,
+    own_tag, pumps, put_object, put_person, seal_and_queue,
 };
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
@@ -39,8 +39,7 @@ impl Home {
         if let Some(code) = code {
             state.pasted.keep(&user, code);
         }
-        let person: Option<Person> =
-            state.store()?.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
+        let person: Option<Person> = state.store()?.read(|tx| find_person(tx, &user)).map_err(Failure::store)?;
         Ok(FoundPerson {
             user: user.handle(),
             reached_by: state.links.reached_by(&user.domain()).unwrap_or_default(),
@@ -52,8 +51,7 @@ impl Home {
     pub(crate) async fn request_contact(&self, user: &UserAddress) -> Outcome<Address> {
         let existing = {
             let state = self.state();
-            let person: Option<Person> =
-                state.store()?.read(|tx| tx.recall(kind::PERSON, user.address().as_str())).map_err(Failure::store)?;
+            let person: Option<Person> = state.store()?.read(|tx| find_person(tx, user)).map_err(Failure::store)?;
             person
                 .filter(|p| matches!(p.contact, ContactState::Asked | ContactState::Request | ContactState::Accepted))
                 .and_then(|p| p.chat)
@@ -114,7 +112,7 @@ impl Home {
             if !matches!(object.standing, Standing::Verifying { .. }) {
                 return Ok(Vec::new());
             }
-            let known: Option<Person> = tx.recall(kind::PERSON, verified.user().address().as_str())?;
+            let known = find_person(tx, verified.user())?;
             let keys = gate::keys_of(known.as_ref());
             let persona = verified.persona().to_string();
             let mut brought = waiting.brought.judged(tx, me, verified.user(), &persona, url)?;
@@ -122,7 +120,7 @@ impl Home {
                 && doors::has_link(tx, me, &waiting.brought, &persona, url, object.value())?;
             let came = waiting.invited_us.then_some(brought);
             let entry = gate::admit_verified(policy, now_u64(), verified, object.purpose, came, keys)?;
-            let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+            let mut pins = settling::pins(tx)?;
             let mut told = key_changes::resets(&pins, verified);
             pins.remember(verified, now / 1000);
             let chain = settling::theirs(&waiting.evidence.chain, &pins, now / 1000)
@@ -241,7 +239,7 @@ pub(crate) fn show_verified(
 }
 
 fn card_of(state: &State, person: &Person) -> PersonCard {
-    let pins = state.store().and_then(|store| store.read(settling::pins)).unwrap_or_default();
+    let pins = state.store().and_then(|store| store.read(settling::pins).map_err(Failure::store)).unwrap_or_default();
     PersonCard {
         user: person.user.handle(),
         name: name_of(person),
@@ -268,7 +266,7 @@ pub(crate) fn claimed_person(object: &Object) -> Person {
 }
 
 pub(crate) fn is_accepted(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
-    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known = find_person(tx, user)?;
     Ok(known.is_some_and(|person| person.contact == ContactState::Accepted))
 }
 
@@ -522,7 +520,7 @@ impl Home {
 }
 
 pub(crate) fn get_or_new(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
-    let known = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known = find_person(tx, user)?;
     Ok(known.unwrap_or_else(|| stranger(user)))
 }
 

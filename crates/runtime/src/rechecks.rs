@@ -5,8 +5,8 @@ use identity::{Evidence, PinBook};
 use crate::home::{Home, now_ms};
 use crate::objects::Follow;
 use crate::persons::{PINS, identity_line, trust_state};
-use crate::records::{Person, kind};
-use crate::sending::put_person;
+use crate::records::kind;
+use crate::sending::{find_person, put_person};
 use crate::trouble::{Failure, Outcome};
 
 impl Home {
@@ -21,19 +21,18 @@ impl Home {
     }
 
     async fn recheck(&self, evidence: &Evidence) -> Outcome<()> {
-        let pins: PinBook =
-            self.state().store()?.read(|tx| tx.recall(kind::PINS, PINS)).map_err(Failure::store)?.unwrap_or_default();
+        let pins: PinBook = self.state().store()?.read(crate::settling::pins).map_err(Failure::store)?;
         let (table, domain) = (self.issuer_table(), evidence.user.domain());
         let leaf = Some(&evidence.device);
         let verified = self.verify_evidence(evidence, &table, leaf, &pins, Some(&domain)).await?;
         let now = now_ms();
         let mut state = self.state();
         let done = state.store()?.write(|tx| {
-            let person: Option<Person> = tx.recall(kind::PERSON, evidence.user.address().as_str())?;
+            let person = find_person(tx, &evidence.user)?;
             let Some(mut person) = person.filter(|one| one.persona == Some(verified.persona().to_string())) else {
                 return Err(Failure::new("wrong-person", "another persona than the one we know"));
             };
-            let mut pins: PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+            let mut pins = crate::settling::pins(tx)?;
             pins.remember(&verified, now / 1000);
             tx.put(kind::PINS, PINS, &pins)?;
             let sure = trust_state(&verified);

@@ -6,7 +6,7 @@ use message::{Address, Message, MessageType, UserAddress};
 use seal::parcel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{OutboxRow, Tx};
+use store::{OutboxRow, StoreError, Tx};
 use sync::bundle::{self, BUNDLE_BYTES, BUNDLE_LIMIT};
 
 use crate::apart;
@@ -270,16 +270,26 @@ pub(crate) fn sealing(error: impl std::fmt::Display) -> Failure {
     Failure::new("sealing-failed", error)
 }
 
+/// An object, if it is known here.
+pub(crate) fn find_object(tx: &Tx<'_>, url: &Address) -> Result<Option<Object>, StoreError> {
+    tx.recall(kind::OBJECT, url.as_str())
+}
+
 pub(crate) fn get_object(tx: &Tx<'_>, url: &Address) -> Outcome<Object> {
-    tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("conversation"))
+    find_object(tx, url)?.ok_or_else(|| Failure::unknown("conversation"))
 }
 
 pub(crate) fn put_object(tx: &Tx<'_>, object: &Object) -> Outcome<()> {
     tx.put(kind::OBJECT, object.url.as_str(), object).map_err(Failure::store)
 }
 
+/// A person, if they are known here.
+pub(crate) fn find_person(tx: &Tx<'_>, user: &UserAddress) -> Result<Option<Person>, StoreError> {
+    tx.recall(kind::PERSON, user.address().as_str())
+}
+
 pub(crate) fn get_person(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Person> {
-    tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?.ok_or_else(|| Failure::unknown("person"))
+    find_person(tx, user)?.ok_or_else(|| Failure::unknown("person"))
 }
 
 pub(crate) fn put_person(tx: &Tx<'_>, person: &Person) -> Outcome<()> {

@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 
 use identity::{ChainError, Digest, PinBook, Pins, Sigchain};
-use store::Tx;
+use store::{StoreError, Tx};
 
 use crate::persons::PINS;
 use crate::records::{Me, kind};
-use crate::trouble::{Failure, Outcome};
 
 /// When the resets of our own history were first seen here, in Unix seconds.
 pub(crate) type OwnResets = BTreeMap<Digest, i64>;
@@ -46,6 +45,6 @@ pub(crate) fn settle(chain: &mut Sigchain, pins: &PinBook, now_s: i64) {
 }
 
 /// The pins.
-pub(crate) fn pins(tx: &Tx<'_>) -> Outcome<PinBook> {
-    Ok(tx.recall(kind::PINS, PINS).map_err(Failure::store)?.unwrap_or_default())
+pub(crate) fn pins(tx: &Tx<'_>) -> Result<PinBook, StoreError> {
+    Ok(tx.recall(kind::PINS, PINS)?.unwrap_or_default())
 }

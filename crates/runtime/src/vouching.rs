@@ -114,7 +114,7 @@ impl Home {
             let store = state.store()?;
             let Standing::Verifying { evidence } = &object.standing else { return Ok(()) };
             let waiting = WaitingEvidence::parse(evidence)?;
-            let pins: identity::PinBook = store.read(|tx| tx.recall(kind::PINS, PINS))?.unwrap_or_default();
+            let pins: identity::PinBook = store.read(crate::settling::pins)?;
             (waiting, object.peer_persona, pins)
         };
         let device = keys::VerifyingKey::parse(&waiting.device).map_err(|e| Failure::new("wrong-author", e))?;
@@ -182,7 +182,7 @@ impl Home {
     fn saw_reset(&self, pending: &identity::PendingReset) -> Outcome<()> {
         let state = self.state();
         state.store()?.write(|tx| {
-            let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+            let mut pins = crate::settling::pins(tx)?;
             pins.saw_reset(pending.persona, pending.reset, pending.first_seen);
             tx.put(kind::PINS, PINS, &pins).map_err(Failure::store)
         })

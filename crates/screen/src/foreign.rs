@@ -7,16 +7,7 @@ use xcap::{Monitor, Window, XCapError};
 
 use crate::error::ScreenError;
 use crate::shot::Shot;
-use crate::source::{Capture, Source, SourceKind};
-
-/// More screens than this are not listed.
-const SCREENS: usize = 16;
-/// More windows than this are not listed.
-const WINDOWS: usize = 64;
-/// Smaller ones are hints and tricks.
-const LEAST_SIDE: u32 = 48;
-/// The longest name in characters.
-const NAME: usize = 200;
+use crate::source::{Capture, LEAST_SIDE, NAME, SCREENS, Source, SourceKind, WINDOWS};
 
 /// What can be shown now, screens first.
 pub(crate) fn list() -> Result<Vec<Source>, ScreenError> {
@@ -105,7 +96,7 @@ fn window_of(window: &Window) -> Result<Option<Source>, XCapError> {
     let title = window.title()?;
     let name = if title.trim().is_empty() { window.app_name()? } else { title };
     let Some(name) = plain::name(&name, NAME) else { return Ok(None) };
-    if window.is_minimized()? || width < LEAST_SIDE || height < LEAST_SIDE || name.is_empty() {
+    if window.is_minimized()? || width.min(height) < u32::from(LEAST_SIDE) || name.is_empty() {
         return Ok(None);
     }
     Ok(Some(Source { id: format!("window:{}", window.id()?), kind: SourceKind::Window, name, width, height }))

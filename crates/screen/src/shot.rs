@@ -6,7 +6,7 @@ use crate::error::ScreenError;
 pub const MOST_SHOT_PIXELS: u32 = 7_680 * 4_320;
 
 /// Bytes of a pixel: blue, green, red, and one without meaning.
-const PIXEL: usize = 4;
+pub(crate) const PIXEL: usize = 4;
 
 /// Pixels, row by row without gaps; each is blue, green, red and a byte without meaning.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +39,6 @@ impl Shot {
     }
 
     /// Takes pixels that begin with red instead of blue.
-    #[cfg(any(target_os = "windows", target_os = "macos", test))]
     pub(crate) fn from_rgba(width: u32, height: u32, mut rgba: Vec<u8>) -> Result<Self, ScreenError> {
         rgba.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.swap(0, 2));
         Self::new(width, height, rgba)

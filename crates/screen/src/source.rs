@@ -7,6 +7,15 @@ use crate::shot::Shot;
 #[cfg(target_os = "linux")]
 use crate::{wayland, x11::Display};
 
+/// More screens than this are not listed.
+pub(crate) const SCREENS: usize = 16;
+/// More windows than this are not listed.
+pub(crate) const WINDOWS: usize = 64;
+/// Smaller windows are hints and tricks.
+pub(crate) const LEAST_SIDE: u16 = 48;
+/// The longest name in characters.
+pub(crate) const NAME: usize = 200;
+
 /// What kind of thing is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {

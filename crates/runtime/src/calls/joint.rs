@@ -19,8 +19,8 @@ use crate::comparing;
 use crate::gate;
 use crate::home::{Home, State, now_u64};
 use crate::persons::name_of;
-use crate::records::{Object, ObjectUse, Person, kind};
-use crate::sending::get_object;
+use crate::records::{Object, ObjectUse};
+use crate::sending::{find_person, get_object};
 use crate::trouble::{Failure, Outcome};
 
 /// Joint calls that another device of ours took; their other legs do not ring here.
@@ -387,7 +387,7 @@ fn joint_view(state: &State, id: &JointId) -> Option<JointView> {
     let me = &state.me().ok()?.record.user;
     let mut people = Vec::new();
     for (user, place) in joint.roster.people().filter(|(user, _)| *user != me) {
-        let read = state.store().ok()?.read(|tx| tx.recall::<Person>(kind::PERSON, user.address().as_str()));
+        let read = state.store().ok()?.read(|tx| find_person(tx, user));
         let person = read.ok().flatten();
         people.push(JointPerson {
             user: user.handle(),

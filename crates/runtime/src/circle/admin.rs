@@ -18,10 +18,11 @@ use crate::home::{Home, Ready, now_ms, now_u64};
 use crate::members::{Author, said};
 use crate::objects::{Follow, invite_devices, new_object_address};
 use crate::persons::system_row;
-use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
+use crate::records::{Object, ObjectUse, Side, Standing};
 use crate::registry::{Packages, RegistryEntry};
 use crate::sending::{
-    Introduction, get_object, get_person, inner_message, pumps, put_object, put_person, seal_and_queue, sealing,
+    Introduction, find_person, get_object, get_person, inner_message, pumps, put_object, put_person, seal_and_queue,
+    sealing,
 };
 use crate::trouble::{Failure, Outcome};
 use store::Tx;
@@ -386,7 +387,7 @@ pub(crate) fn on_wish(
         return Ok(Vec::new());
     }
     if let Wish::Add(user) = &wish {
-        let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let known = find_person(tx, user)?;
         if !known.is_some_and(|person| is_met(&person) && !person.tokens.is_empty()) {
             let introduction = introduction.filter(|shown| shown.evidence.user == *user);
             let shown = introduction.ok_or_else(|| Failure::new("malformed", "nobody knows who is to come in"))?;

@@ -26,7 +26,8 @@ use store::Tx;
 
 use crate::chat::our_tags;
 use crate::home::Ready;
-use crate::records::{Member, Object, Person, Side, kind};
+use crate::records::{Member, Object, Person, Side};
+use crate::sending::find_person;
 use crate::trouble::{Failure, Outcome};
 
 pub(crate) use admin::{let_in, no_group, on_wish};
@@ -200,7 +201,7 @@ pub(crate) fn is_met(person: &Person) -> bool {
 
 /// Whether what this person writes is not shown.
 pub(crate) fn is_blocked(tx: &Tx<'_>, user: &UserAddress) -> Outcome<bool> {
-    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let known = find_person(tx, user)?;
     Ok(known.is_some_and(|person| person.contact == ContactState::Blocked))
 }
 

@@ -22,10 +22,10 @@ use crate::key_changes;
 use crate::members::{Chains, Named};
 use crate::objects::Follow;
 use crate::persons::{PINS, flush, get_or_new, name_of, show_verified, system_row};
-use crate::records::{Object, Person, Side, Standing, kind};
+use crate::records::{Object, Side, Standing, kind};
 use crate::resync::ask_for_missing;
 use crate::sending::{
-    Introduction, acceptance_message, below, get_object, pumps, put_object, put_person, seal_and_queue,
+    Introduction, acceptance_message, below, find_person, get_object, pumps, put_object, put_person, seal_and_queue,
 };
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
@@ -37,7 +37,7 @@ const NAMED_LIMIT: usize = 4096;
 /// Whether everybody in a group is verified here.
 pub(crate) fn knows_all(tx: &Tx<'_>, circle: &Circle) -> Outcome<bool> {
     for user in circle.others() {
-        let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let person = find_person(tx, user)?;
         if !person.as_ref().is_some_and(is_met) {
             return Ok(false);
         }
@@ -86,8 +86,8 @@ impl Home {
         let evidence = &introduction.evidence;
         let (leaf, pins) = {
             let state = self.state();
-            let pins = state.store()?.read(|tx| tx.recall(kind::PINS, PINS)).map_err(Failure::store)?;
-            (speaker(object, &evidence.user)?, pins.unwrap_or_default())
+            let pins = state.store()?.read(crate::settling::pins).map_err(Failure::store)?;
+            (speaker(object, &evidence.user)?, pins)
         };
         let domain = evidence.user.domain();
         if !asking::is_reachable(&domain, &self.rooms.config.net.localhost) {
@@ -141,7 +141,7 @@ fn met(
 ) -> Outcome<Vec<Follow>> {
     let mut object = get_object(tx, url)?;
     let user = verified.user().clone();
-    let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str())?;
+    let known = find_person(tx, &user)?;
     let is_reporter = user == object.peer;
     // The Reporter came to us; of the others it only says that they are there.
     let came = match &object.standing {
@@ -158,7 +158,7 @@ fn met(
         Err(failure) if failure.code == "blocked" && !is_reporter => Entry::Open,
         judged => judged?,
     };
-    let mut pins: identity::PinBook = tx.recall(kind::PINS, PINS)?.unwrap_or_default();
+    let mut pins = crate::settling::pins(tx)?;
     let is_new = known.is_none();
     let mut person = get_or_new(tx, &user)?;
     if is_new {

@@ -10,8 +10,8 @@ use super::{Circle, is_met};
 use crate::home::Ready;
 use crate::members::{Author, Chains, Named, said};
 use crate::objects::Follow;
-use crate::records::{Member, Object, Person, Standing, kind};
-use crate::sending::{Introduction, inner_message, put_object, seal_and_queue, seal_to};
+use crate::records::{Member, Object, Standing, kind};
+use crate::sending::{Introduction, find_person, inner_message, put_object, seal_and_queue, seal_to};
 use crate::trouble::{Failure, Outcome};
 
 /// Bytes of what is shown of one person.
@@ -50,7 +50,7 @@ pub(super) fn forget_shown(tx: &Tx<'_>, url: &Address, user: &UserAddress) -> Ou
 
 /// What we were shown of a contact, for those who are to know them in a group.
 pub(super) fn introduction_of(tx: &Tx<'_>, user: &UserAddress) -> Outcome<Introduction> {
-    let person: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+    let person = find_person(tx, user)?;
     let person = person.filter(|person| is_met(person) && !person.tokens.is_empty());
     let person = person.ok_or_else(|| Failure::new("not-checked-yet", "that person is not verified here yet"))?;
     let chain = identity::Sigchain::parse(&person.chain).map_err(|e| Failure::new("database-damaged", e))?;
@@ -197,7 +197,7 @@ pub(super) fn keep_unmet(tx: &Tx<'_>, object: &mut Object, people: Vec<Introduct
             return Err(Failure::new("too-large", "more than anybody needs to show who they are"));
         }
         let user = &evidence.user;
-        let known: Option<Person> = tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+        let known = find_person(tx, user)?;
         let known = known.filter(|person| is_met(person) && person.chain.len() >= evidence.chain.len());
         let same = known.is_some_and(|person| person.chain.first() == evidence.chain.first());
         if *user == circle.own || same {

@@ -15,7 +15,9 @@ use crate::members::Author;
 use crate::objects::Follow;
 use crate::persons::{GUEST_WAITS, name_of, system_row};
 use crate::records::{Object, Person, Side, Standing, kind};
-use crate::sending::{get_object, inner_message, pumps, put_object, put_person, queue_sealed, seal_and_queue, sealing};
+use crate::sending::{
+    find_object, get_object, inner_message, pumps, put_object, put_person, queue_sealed, seal_and_queue, sealing,
+};
 use crate::trouble::{Failure, Outcome};
 
 /// Strangers who are told in one hour that a link is none; the rest hear nothing.
@@ -113,7 +115,7 @@ fn judged(tx: &Tx<'_>, me: &Ready, value: &Value, user: &UserAddress, now: i64) 
     if link.chat != door.group {
         return Ok(Judged::Refused("invite-wrong-group"));
     }
-    let group: Option<Object> = tx.recall(kind::OBJECT, link.chat.as_str()).map_err(Failure::store)?;
+    let group = find_object(tx, &link.chat)?;
     Ok(group.map_or(Judged::Refused("invite-revoked"), |group| link.judge(&me.record.user, &group, user, now)))
 }
 

@@ -15,9 +15,9 @@ use crate::histories;
 use crate::home::{Home, Ready, now_ms, now_u64};
 use crate::objects::{Follow, invite_devices, new_object_address};
 use crate::persons::{self, name_of};
-use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
+use crate::records::{Object, ObjectUse, Side, Standing, kind};
 use crate::registry::{Packages, RegistryEntry};
-use crate::sending::{pumps, put_object, put_person, sealing};
+use crate::sending::{find_object, find_person, pumps, put_object, put_person, sealing};
 use crate::trouble::{Failure, Outcome};
 
 /// The schema of doors.
@@ -33,7 +33,7 @@ impl Home {
         self.signer_of(&link, &Packages::None).await?;
         let state = self.state();
         state.store()?.read(|tx| {
-            let known: Option<Person> = tx.recall(kind::PERSON, link.by.address().as_str()).map_err(Failure::store)?;
+            let known = find_person(tx, &link.by)?;
             let known = known.filter(crate::circle::is_met);
             Ok(GroupOffer {
                 chat: link.said.chat.to_string(),
@@ -132,7 +132,7 @@ impl Home {
 }
 
 fn is_inside(tx: &Tx<'_>, chat: &Address) -> Outcome<bool> {
-    let object: Option<Object> = tx.recall(kind::OBJECT, chat.as_str()).map_err(Failure::store)?;
+    let object = find_object(tx, chat)?;
     Ok(object.is_some_and(|object| !matches!(object.standing, Standing::Closed { .. } | Standing::Request)))
 }
 

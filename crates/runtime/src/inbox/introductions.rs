@@ -11,9 +11,9 @@ use crate::circle::{self, Circle};
 use crate::home::{Ready, now_ms, now_u64};
 use crate::members::{Author, Chains, said};
 use crate::objects::Follow;
-use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
+use crate::records::{Object, ObjectUse, Person, Side, Standing};
 use crate::resync::ask_for_missing;
-use crate::sending::{Introduced, pumps, put_object, put_person};
+use crate::sending::{Introduced, find_person, pumps, put_object, put_person};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
 use crate::{behind, brought, doors, gate, leases, own, persons};
@@ -247,7 +247,7 @@ fn ours_elsewhere(
     let observer =
         sync::Observer::new(url.clone(), &said.schema, snapshot).map_err(|e| Failure::new("bad-object", e))?;
     let side = Side::Standby(observer);
-    let known: Option<Person> = tx.recall(kind::PERSON, peer.address().as_str()).map_err(Failure::store)?;
+    let known = find_person(tx, &peer)?;
     let accepted = known.as_ref().is_some_and(|person| person.contact == ContactState::Accepted);
     let was_copied = copied.is_some();
     let standing = if accepted && was_copied { Standing::Open } else { Standing::Invited };

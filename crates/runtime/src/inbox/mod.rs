@@ -21,9 +21,9 @@ use crate::commits::After;
 use crate::home::{Home, Ready, State, now_ms, now_u64};
 use crate::members::{Author, Chains, check_alone};
 use crate::objects::Follow;
-use crate::records::{Object, ObjectUse, Standing, kind};
+use crate::records::{ObjectUse, Standing};
 use crate::resync::ask_where_they_are;
-use crate::sending::get_object;
+use crate::sending::{find_object, get_object};
 use crate::trouble::{Failure, Outcome};
 use crate::verdicts::Policy;
 use crate::{behind, commits, gate, leases, linking};
@@ -204,7 +204,7 @@ pub(crate) fn open_one(tx: &Tx<'_>, me: &Ready, policy: &mut Policy, bytes: &[u8
         seal::Sealed::Message { group, epoch } => (group, epoch),
     };
     let url = group.address().ok_or_else(|| Failure::new("malformed", "the group is not named by an address"))?;
-    let known: Option<Object> = tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store)?;
+    let known = find_object(tx, &url)?;
     let chains = match &known {
         Some(object) => {
             if object.purpose != ObjectUse::Own {

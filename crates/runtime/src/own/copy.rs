@@ -12,7 +12,7 @@ use crate::members::Author;
 use crate::muting;
 use crate::objects::Follow;
 use crate::records::{Object, ObjectUse, Person, Side, Standing, kind};
-use crate::sending::{inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::sending::{find_object, find_person, inner_message, pumps, put_object, put_person, seal_and_queue};
 use crate::trouble::{Failure, Outcome};
 
 /// Rows of history in one page.
@@ -171,7 +171,7 @@ pub(super) fn on_page(tx: &Tx<'_>, me: &Ready, object: &Object, page: Page) -> O
     }
     let mut follow = Vec::new();
     for person in &page.persons {
-        let known: Option<Person> = tx.recall(kind::PERSON, person.user.address().as_str()).map_err(Failure::store)?;
+        let known = find_person(tx, &person.user)?;
         if known.is_none() {
             put_person(tx, person)?;
             if let Some(at) = person.compared_at.filter(|_| person.persona.is_some()) {
@@ -221,7 +221,7 @@ impl Skeleton {
     }
 
     fn keep(self, tx: &Tx<'_>) -> Outcome<()> {
-        if tx.recall::<Object>(kind::OBJECT, self.url.as_str()).map_err(Failure::store)?.is_some() {
+        if find_object(tx, &self.url)?.is_some() {
             return Ok(());
         }
         tx.put(kind::CHAT, self.url.as_str(), &self.extra).map_err(Failure::store)?;

@@ -19,7 +19,9 @@ use crate::members::{Author, Chains, Named, persona_of};
 use crate::muting;
 use crate::objects::Follow;
 use crate::records::{Me, Object, ObjectUse, Person, Side, Standing, kind};
-use crate::sending::{Introduced, get_object, inner_message, pumps, put_object, put_person, seal_and_queue};
+use crate::sending::{
+    Introduced, find_object, find_person, get_object, inner_message, pumps, put_object, put_person, seal_and_queue,
+};
 use crate::settling;
 use crate::trouble::{Failure, Outcome};
 
@@ -298,7 +300,7 @@ fn on_person(tx: &Tx<'_>, told: &Person) -> Outcome<Vec<Follow>> {
 /// The object of the own devices, if there is one.
 pub(crate) fn own_object(tx: &Tx<'_>, me: &Ready) -> Outcome<Option<Object>> {
     match &me.record.own {
-        Some(url) => tx.recall(kind::OBJECT, url.as_str()).map_err(Failure::store),
+        Some(url) => find_object(tx, url).map_err(Failure::store),
         None => Ok(None),
     }
 }
@@ -329,8 +331,7 @@ impl Home {
                 })
             }
             OwnStep::Person(user) => self.tell_own(state, move |_, tx| {
-                let person: Option<Person> =
-                    tx.recall(kind::PERSON, user.address().as_str()).map_err(Failure::store)?;
+                let person = find_person(tx, &user)?;
                 Ok(person.map(|person| ("person", MessageType::Update, json!(person))))
             }),
             OwnStep::ContactCode => self.tell_own(state, move |_, tx| {

@@ -114,7 +114,7 @@ fn for_a_contact_the_devices_of_before_count_until_three_days_after_the_reset_wa
     assert_eq!(live(seen + 30 * DAY).unwrap(), std::slice::from_ref(&old), "no issuer was seen behind it");
     store
         .write(|tx| {
-            let mut pins = settling::pins(tx)?;
+            let mut pins = crate::settling::pins(tx)?;
             pins.saw_reset(ana.chain.persona(), ana.reset, seen);
             tx.put(kind::PINS, PINS, &pins).map_err(Failure::store)
         })

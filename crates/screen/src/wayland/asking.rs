@@ -4,8 +4,6 @@
 //! ends it at the desktop, or when the portal goes. Closing the connection ends whatever the portal still has open.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -33,8 +31,8 @@ pub(super) struct Chosen {
 
 /// The person is being asked, or was. Dropped, it takes the question back or ends the session.
 pub(super) struct Asking {
+    /// Tells the answer, and then no more; it ends with the session, by whomever.
     pub(super) answer: mpsc::Receiver<Result<Chosen, ScreenError>>,
-    ended: Arc<AtomicBool>,
     _hold: oneshot::Sender<()>,
 }
 
@@ -42,30 +40,17 @@ impl Asking {
     /// Lets the desktop ask; `bus` is the address of a session bus, that of this session if there is none.
     pub(super) fn begin(bus: Option<String>) -> Result<Self, ScreenError> {
         let (say, answer) = mpsc::channel();
-        let ended = Arc::new(AtomicBool::new(false));
         let (hold, dropped) = oneshot::channel();
-        let over = Ended(Arc::clone(&ended));
         let thread = std::thread::Builder::new().name("screen-portal".to_owned());
-        let work = move || {
-            let _over = over;
-            zbus::block_on(ask(bus, &say, dropped));
-        };
+        // Whatever ends the thread, also a panic of a library, drops the other end of the answer.
+        let work = move || zbus::block_on(ask(bus, &say, dropped));
         thread.spawn(work).map_err(|_| ScreenError::NoPortal)?;
-        Ok(Self { answer, ended, _hold: hold })
+        Ok(Self { answer, _hold: hold })
     }
 
     /// Whether the session is over, by whomever.
     pub(super) fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-}
-
-/// Notes that the thread is through, also when a library panicked in it.
-struct Ended(Arc<AtomicBool>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        matches!(self.answer.try_recv(), Err(mpsc::TryRecvError::Disconnected))
     }
 }
 

@@ -1,10 +1,7 @@
 //! Reads the pixels of a buffer that somebody else filled and described: which of its bytes are the picture.
 
 use crate::error::ScreenError;
-use crate::shot::{MOST_SHOT_PIXELS, Shot};
-
-/// Bytes of a pixel.
-const PIXEL: usize = 4;
+use crate::shot::{MOST_SHOT_PIXELS, PIXEL, Shot};
 
 /// In which order the colours of a pixel come; a fourth byte follows them and is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,17 +57,17 @@ impl Format {
         };
         let (x, y) = (part.x as usize * PIXEL, part.y as usize);
         let (length, rows) = (part.width as usize * PIXEL, part.height as usize);
-        let mut bgrx = Vec::with_capacity(length * rows);
+        let mut pixels = Vec::with_capacity(length * rows);
         for at in y..y + rows {
             let begin = stride.checked_mul(at).and_then(|begin| begin.checked_add(place.offset as usize + x));
             let begin = begin.ok_or(ScreenError::Unusable)?;
             let end = begin.checked_add(length).ok_or(ScreenError::Unusable)?;
-            bgrx.extend_from_slice(bytes.get(begin..end).ok_or(ScreenError::Unusable)?);
+            pixels.extend_from_slice(bytes.get(begin..end).ok_or(ScreenError::Unusable)?);
         }
-        if self.order == Order::Rgb {
-            bgrx.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.swap(0, 2));
+        match self.order {
+            Order::Bgr => Shot::new(part.width, part.height, pixels),
+            Order::Rgb => Shot::from_rgba(part.width, part.height, pixels),
         }
-        Shot::new(part.width, part.height, bgrx)
     }
 
     /// The part that is meant, which lies within the whole.

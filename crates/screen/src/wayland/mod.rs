@@ -30,29 +30,27 @@ pub(crate) fn open(bus: Option<String>, id: &str) -> Result<PortalCapture, Scree
     if id != ID {
         return Err(ScreenError::Gone);
     }
-    Ok(PortalCapture { stream: None, kind: None, asking: Asking::begin(bus)? })
+    Ok(PortalCapture { chosen: None, asking: Asking::begin(bus)? })
 }
 
 /// Whoever waits for the person, and then looks at what was chosen.
 pub(crate) struct PortalCapture {
-    stream: Option<Stream>,
-    kind: Option<SourceKind>,
+    chosen: Option<(SourceKind, Stream)>,
     asking: Asking,
 }
 
 impl Capture for PortalCapture {
     fn kind(&self) -> Option<SourceKind> {
-        self.kind
+        self.chosen.as_ref().map(|(kind, _)| *kind)
     }
 
     fn grab(&mut self) -> Result<Option<Shot>, ScreenError> {
-        if let Some(stream) = &self.stream {
+        if let Some((_, stream)) = &self.chosen {
             return if self.asking.is_over() { Err(ScreenError::Gone) } else { stream.newest() };
         }
         match self.asking.answer.try_recv() {
             Ok(Ok(chosen)) => {
-                let stream = Stream::open(chosen.remote, chosen.node)?;
-                (self.stream, self.kind) = (Some(stream), Some(chosen.kind));
+                self.chosen = Some((chosen.kind, Stream::open(chosen.remote, chosen.node)?));
                 Ok(None)
             }
             Ok(Err(error)) => Err(error),

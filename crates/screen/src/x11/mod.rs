@@ -15,13 +15,8 @@ use x11rb::protocol::{composite, composite::ConnectionExt as _, randr, xfixes, x
 use x11rb::rust_connection::RustConnection;
 
 use crate::error::ScreenError;
-use crate::source::{Source, SourceKind};
+use crate::source::{NAME, SCREENS, Source, SourceKind};
 use capture::{Area, ScreenCapture, WindowCapture};
-
-/// More monitors than this are not listed.
-const MONITORS: usize = 16;
-/// The longest name in characters.
-const NAME: usize = 200;
 
 /// A connection to an X server.
 pub(crate) struct Display {
@@ -116,7 +111,7 @@ impl Display {
             Vec::new()
         };
         let mut named = Vec::new();
-        for (number, monitor) in (0..).zip(monitors.into_iter().take(MONITORS)) {
+        for (number, monitor) in (0..).zip(monitors.into_iter().take(SCREENS)) {
             let area = Area { x: monitor.x, y: monitor.y, width: monitor.width, height: monitor.height };
             let name = asked(self.connection.get_atom_name(monitor.name), |cookie| cookie.reply())?.name;
             if let Some(area) = area.within(self.whole) {

@@ -4,12 +4,8 @@ use x11rb::protocol::xproto::{Atom, AtomEnum, ConnectionExt as _, MapState, Wind
 
 use super::{Display, asked, title};
 use crate::error::ScreenError;
-use crate::source::{Source, SourceKind};
+use crate::source::{LEAST_SIDE, Source, SourceKind, WINDOWS};
 
-/// More windows than this are not listed.
-const WINDOWS: usize = 64;
-/// Smaller ones are hints and tricks.
-const LEAST_SIDE: u16 = 48;
 /// Words (4 bytes) of a name that are read.
 const NAME_WORDS: u32 = 200;
 

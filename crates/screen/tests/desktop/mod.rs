@@ -1,7 +1,6 @@
 //! A real Wayland desktop that nobody sits at: compositor, portal and PipeWire on a bus and in folders of their own.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
-#![allow(dead_code, reason = "each test file uses its part")]
 
 mod card;
 
