@@ -1,13 +1,14 @@
 /**
- * Visits every screen and state of the demo build in every look, lets axe judge each,
- * and takes a picture of it: `npm run e2e:demo [-- <part of a scene's name> …] [-- --look=dark]`.
+ * Visits every screen and state of the demo build in every look, lets axe judge each, and takes a picture of it:
+ * `npm run e2e:demo [-- <part of a scene's name> …] [-- --look=dark] [-- --no-pictures]`.
+ * Without pictures only what has a fault is drawn.
  */
 import { createServer } from 'node:http';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { violations } from './axe.mjs';
+import { AXE, violations } from './axe.mjs';
 import { scenes } from './scenes.mjs';
 
 const root = fileURLToPath(new URL('../dist-demo', import.meta.url));
@@ -22,25 +23,31 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 
 const WIDE = { width: 1280, height: 800 };
 const LEAST = { width: 480, height: 600 };
+/** The colours of `rtl` and `large` are those of `light`: they are judged once. */
 const LOOKS = [
   { name: 'light', set: 'light', size: WIDE, brief: true },
   { name: 'dark', set: 'dark', size: WIDE },
   { name: 'contrast', set: 'contrast', size: WIDE },
-  { name: 'rtl', set: 'light,lang:ar', size: WIDE },
-  { name: 'large', set: 'light,text:200', size: WIDE },
+  { name: 'rtl', set: 'light,lang:ar', size: WIDE, contrast: false },
+  { name: 'large', set: 'light,text:200', size: WIDE, contrast: false },
   { name: 'small', set: 'light', size: LEAST },
   { name: 'small-large', set: 'dark,text:200', size: LEAST, brief: true },
   { name: 'small-rtl', set: 'dark,lang:ar', size: LEAST },
   { name: 'pseudo', set: 'light,lang:en-XA', size: LEAST, axe: false },
 ];
 
+const AXE_AT = '/assets/axe-core.js';
+
 function serve() {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
-    const file = join(root, path === '/' ? 'index.html' : path);
+    const file = path === AXE_AT ? AXE : join(root, path === '/' ? 'index.html' : path);
     try {
       const body = readFileSync(file);
-      response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY });
+      // Kept, so that each of the many visits reads and compiles the programs once.
+      const kept = path.startsWith('/assets/') ? 'max-age=3600, immutable' : 'no-cache';
+      const type = TYPES[extname(file)] ?? 'application/octet-stream';
+      response.writeHead(200, { 'content-type': type, 'cache-control': kept, 'content-security-policy': POLICY });
       response.end(body);
     } catch {
       response.writeHead(404).end();
@@ -50,6 +57,7 @@ function serve() {
 }
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const pictures = !process.argv.includes('--no-pictures');
 const lookWanted = process.argv.find((word) => word.startsWith('--look='))?.slice(7).split(',');
 const looks = LOOKS.filter((look) => !lookWanted || lookWanted.includes(look.name));
 const chosen = scenes.filter((scene) => wanted.length === 0 || wanted.some((part) => scene.name.includes(part)));
@@ -60,6 +68,7 @@ const server = await serve();
 const origin = `http://127.0.0.1:${server.address().port}`;
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') });
 const faults = [];
+let visits = 0;
 
 /** Two at a time: while one page is drawn, axe reads another. Each takes a part of a look, so that both end together. */
 const PART = 30;
@@ -90,21 +99,26 @@ async function visit(look, part) {
   for (const scene of part) {
     where = `${scene.name} [${look.name}]`;
     try {
-      await page.goto('about:blank');
       await page.setViewportSize(scene.size ?? look.size);
-      await page.goto(`${origin}/?demo=${scene.demo ? `${scene.demo},` : ''}${look.set}${scene.at ?? '#/'}`);
+      // Each visit has an address of its own, and so is a page that knows nothing of the last one.
+      await page.goto(`${origin}/?visit=${++visits}&demo=${scene.demo ? `${scene.demo},` : ''}${look.set}${scene.at ?? '#/'}`);
       await scene.act?.(page);
       if (scene.shows) await page.getByTestId(scene.shows).first().waitFor({ timeout: 4000 });
       await page.evaluate(() => document.fonts.ready);
-      await page.screenshot({ path: join(shots, `${scene.name}.${look.name}.png`) });
+      const before = faults.length;
       await judge(page, look);
+      if (pictures || faults.length > before) await draw(page, scene);
     } catch (error) {
       faults.push(`${where}: ${error.message.split('\n')[0]}`);
-      await page.screenshot({ path: join(shots, `${scene.name}.${look.name}.png`) }).catch(() => {});
+      await draw(page, scene).catch(() => {});
     }
   }
   await context.close();
   console.log(`${look.name}: ${part.length} scenes seen, ${faults.length} faults so far`);
+
+  function draw(page, scene) {
+    return page.screenshot({ path: join(shots, `${scene.name}.${look.name}.png`) });
+  }
 
   async function judge(page, look) {
     const wide = await page.evaluate(() => {
@@ -124,7 +138,7 @@ async function visit(look, part) {
     const h1 = await page.locator('h1').count();
     if (h1 !== 1) faults.push(`${where}: ${h1} h1`);
     if (look.axe === false) return;
-    for (const one of await violations(page)) {
+    for (const one of await violations(page, { url: AXE_AT, contrast: look.contrast })) {
       for (const node of one.nodes) faults.push(`${where}: ${one.id}: ${node.target.join(' ')}: ${node.any[0]?.message ?? one.help}`);
     }
   }
