@@ -101,6 +101,7 @@ fn start(config: AudioConfig, usage: &Arc<Usage>) -> Result<Running, MediaError>
     let hold = usage.hold(Held::Thread);
     let usage = Arc::clone(usage);
     let work = move || {
+        priority::voice();
         if Voice::run(&config, orders_in, usage, hold).is_err() {
             tracing::error!("the voice codec could not be opened");
         }

@@ -160,6 +160,8 @@ impl<End: Send + 'static> DeviceThread<End> {
             let (orders, starved) = (orders.clone(), Arc::clone(&starved));
             move || {
                 let _hold = hold;
+                // Before the device is opened, since its own threads are started then.
+                priority::voice();
                 let open = |id: Option<&str>| open(id, orders.clone(), Arc::clone(&starved));
                 Keeper { open, chosen: id, news: news_out, told: None, look_after: LOOK_AFTER }.run(&orders_in);
             }

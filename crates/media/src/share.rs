@@ -194,6 +194,7 @@ impl ScreenShare {
         let watched = Arc::new(Watched { stop });
         let work = move || {
             let _hold = hold;
+            priority::pictures();
             let error = watch(&choice, &id, &seen_out, &stopped);
             if let Err(error) = error {
                 tracing::info!(code = error.code(), "a screen is not shown any more");

@@ -211,6 +211,7 @@ impl Reader {
             let (part, hold) = (Arc::clone(&self.part), self.part.usage.hold(Held::Thread));
             let work = move || {
                 let _hold = hold;
+                priority::pictures();
                 show(&part, &frames);
             };
             let Ok(thread) = std::thread::Builder::new().name("picture".to_owned()).spawn(work) else { return false };

@@ -30,6 +30,7 @@ impl SendingThread {
         let stopped = Arc::clone(&stop);
         let all = move || {
             let _hold = hold;
+            priority::pictures();
             if let Some(before) = before {
                 let _ = before.join();
             }

@@ -122,8 +122,7 @@ fn on_a_narrow_road_the_picture_becomes_small_and_comes_back() {
         let seen = numbers(&mut ben.media.pictures(), 60).await;
         assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
         road.becomes(wide);
-        // More than the narrow road carried; how much more depends on how little this codec needs for the picture.
-        until_sent(&ana, |sent| sent.sent_height >= 360 && sent.sent_rate > 300_000).await;
+        until_sent(&ana, |sent| sent.sent_height >= 360 && sent.sent_rate > 400_000).await;
         numbers(&mut ben.media.pictures(), 10).await;
         assert_eq!(ben.media.video_stats().codec, Some("H.264"));
         hang_up([ana, ben]).await;

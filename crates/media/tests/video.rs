@@ -131,3 +131,44 @@ fn on_a_narrow_road_the_picture_becomes_small_the_voice_goes_through_and_the_pic
         hang_up([ana, ben]).await;
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn when_the_computer_has_too_much_to_do_the_voice_goes_first_and_the_pictures_last() {
+    runtime().block_on(async {
+        let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
+        connect(&mut ana, &mut ben).await;
+        let mut pictures = ben.media.pictures();
+        ana.media.set_camera(Some(COUNTER));
+        numbers(&mut pictures, 3).await;
+        // What this system permits.
+        let first = std::thread::Builder::new().name("first".to_owned()).spawn(|| {
+            priority::voice();
+            nice_levels("first")
+        });
+        let first = first.unwrap().join().unwrap();
+        assert_eq!(nice_levels("voice"), [first[0], first[0]]);
+        // An encoder has threads of its own, which have its name.
+        for name in ["camera", "picture"] {
+            let levels = nice_levels(name);
+            assert!(!levels.is_empty() && levels.iter().all(|level| *level == 5), "{name}: {levels:?}");
+        }
+        hang_up([ana, ben]).await;
+    });
+}
+
+/// The nice levels of the threads of this name.
+#[cfg(target_os = "linux")]
+fn nice_levels(name: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        // A thread may end while we look.
+        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        let (before, after) = stat.rsplit_once(')').unwrap();
+        if before.ends_with(&format!("({name}")) {
+            // The 19th field of proc_pid_stat(5); what follows the name begins with the 3rd.
+            found.push(after.split_whitespace().nth(16).unwrap().parse().unwrap());
+        }
+    }
+    found
+}

@@ -27,13 +27,21 @@ pub(crate) struct Sound {
     _program: Program,
 }
 
+/// A program that stands for a device, which waits for no turn of the processor: it has the level that desktops give
+/// their sound servers, where that is permitted (`nice` starts it all the same where it is not).
+fn device(program: PathBuf) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "-11"]).arg(program);
+    command
+}
+
 impl Sound {
     /// Starts a sound server that only we know, with devices for these people.
     pub(crate) async fn start(crew: &Crew, folder: &Path, people: &[&str]) -> Outcome<Self> {
         let folder = folder.join("sound");
         let run = folder.join("run");
         crate::stage::private_dir(&run)?;
-        let mut command = Command::new(system("pulseaudio", "pulseaudio")?);
+        let mut command = device(system("pulseaudio", "pulseaudio")?);
         command
             .args([
                 "-n",
@@ -142,7 +150,7 @@ impl Sound {
     }
 
     fn command(&self, name: &str) -> Outcome<Command> {
-        let mut command = Command::new(system(name, "pulseaudio-utils")?);
+        let mut command = device(system(name, "pulseaudio-utils")?);
         command
             .env("PULSE_SERVER", &self.server)
             .env("PULSE_COOKIE", self.cookie())
