@@ -23,17 +23,17 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 
 const WIDE = { width: 1280, height: 800 };
 const LEAST = { width: 480, height: 600 };
-/** The colours of `rtl` and `large` are those of `light`: they are judged once. */
+/** `dark` and `contrast` differ from `light` in colours alone, `rtl` and `large` in everything else: each is judged by what it changes. */
 const LOOKS = [
   { name: 'light', set: 'light', size: WIDE, brief: true },
-  { name: 'dark', set: 'dark', size: WIDE },
-  { name: 'contrast', set: 'contrast', size: WIDE },
-  { name: 'rtl', set: 'light,lang:ar', size: WIDE, contrast: false },
-  { name: 'large', set: 'light,text:200', size: WIDE, contrast: false },
+  { name: 'dark', set: 'dark', size: WIDE, judge: 'colours' },
+  { name: 'contrast', set: 'contrast', size: WIDE, judge: 'colours' },
+  { name: 'rtl', set: 'light,lang:ar', size: WIDE, judge: 'structure' },
+  { name: 'large', set: 'light,text:200', size: WIDE, judge: 'structure' },
   { name: 'small', set: 'light', size: LEAST },
   { name: 'small-large', set: 'dark,text:200', size: LEAST, brief: true },
   { name: 'small-rtl', set: 'dark,lang:ar', size: LEAST },
-  { name: 'pseudo', set: 'light,lang:en-XA', size: LEAST, axe: false },
+  { name: 'pseudo', set: 'light,lang:en-XA', size: LEAST, judge: 'nothing' },
 ];
 
 const AXE_AT = '/assets/axe-core.js';
@@ -137,8 +137,8 @@ async function visit(look, part) {
     for (const one of wide) faults.push(`${where}: wider than its place: ${one}`);
     const h1 = await page.locator('h1').count();
     if (h1 !== 1) faults.push(`${where}: ${h1} h1`);
-    if (look.axe === false) return;
-    for (const one of await violations(page, { url: AXE_AT, contrast: look.contrast })) {
+    if (look.judge === 'nothing') return;
+    for (const one of await violations(page, { url: AXE_AT, judge: look.judge })) {
       for (const node of one.nodes) faults.push(`${where}: ${one.id}: ${node.target.join(' ')}: ${node.any[0]?.message ?? one.help}`);
     }
   }
