@@ -160,15 +160,12 @@ fn when_the_computer_has_too_much_to_do_the_voice_goes_first_and_the_pictures_la
 /// The nice levels of the threads of this name.
 #[cfg(target_os = "linux")]
 fn nice_levels(name: &str) -> Vec<i32> {
-    let mut found = Vec::new();
-    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-        // A thread may end while we look.
-        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
-        let (before, after) = stat.rsplit_once(')').unwrap();
-        if before.ends_with(&format!("({name}")) {
-            // The 19th field of proc_pid_stat(5); what follows the name begins with the 3rd.
-            found.push(after.split_whitespace().nth(16).unwrap().parse().unwrap());
-        }
-    }
-    found
+    use rustix::process::{Pid, getpriority_process};
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    // A thread may end while we look.
+    let named = threads.filter(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|found| found.trim_end() == name)
+    });
+    let numbers = named.filter_map(|thread| thread.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    numbers.filter_map(|thread| getpriority_process(Some(thread)).ok()).collect()
 }

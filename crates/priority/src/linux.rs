@@ -1,7 +1,6 @@
 //! Priorities of Linux: nice levels, which belong to one thread each, are inherited by what it starts, and may be
 //! lowered by everybody but raised only by who has the right, or by RealtimeKit for who asks it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -15,21 +14,15 @@ const BEHIND: i32 = 5;
 /// How long a voice waits for an answer before it begins without one. The answer may come later and counts all the same.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Whether somebody was asked and there was nobody, which need not be found out for each thread again.
-static NOBODY: AtomicBool = AtomicBool::new(false);
-
 pub(crate) fn voice() {
     let thread = gettid();
-    if setpriority_process(Some(thread), FIRST).is_ok() || NOBODY.load(Ordering::Relaxed) {
+    if setpriority_process(Some(thread), FIRST).is_ok() {
         return;
     }
     let (answered, answer) = mpsc::channel();
     let ask = move || {
-        if ask(thread).is_err() {
-            NOBODY.store(true, Ordering::Relaxed);
-        }
-        // Whoever asked may have begun already.
-        let _ = answered.send(());
+        // Where nobody can be asked this fails at once; whoever waits may have begun already.
+        let _ = answered.send(ask(thread));
     };
     if std::thread::Builder::new().name("priority".to_owned()).spawn(ask).is_ok() {
         let _ = answer.recv_timeout(PATIENCE);
