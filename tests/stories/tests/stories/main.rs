@@ -7,7 +7,7 @@ mod blocked;
 mod chatting;
 mod common;
 mod comparing;
-#[path = "../../../../crates/media/tests/coturn/mod.rs"]
+#[path = "../../../../crates/media/tests/it/coturn/mod.rs"]
 mod coturn;
 mod desktops;
 mod devices;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-#[path = "../../../../../crates/node/tests/common/oidc.rs"]
+#[path = "../../../../../crates/node/tests/it/common/oidc.rs"]
 #[allow(dead_code, reason = "the tests of the node use the rest of it")]
 mod oidc;
-#[path = "../../../../../crates/node/tests/common/wires.rs"]
+#[path = "../../../../../crates/node/tests/it/common/wires.rs"]
 #[allow(dead_code, reason = "the tests of the node use the rest of it")]
 mod wires;
 

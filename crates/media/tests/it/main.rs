@@ -1,0 +1,19 @@
+//! Every story of `media` in one program, so that a build links it once; each module is a story file of its own.
+
+mod calls;
+mod chromium;
+mod common;
+mod coturn;
+mod devices;
+mod echo;
+mod h264;
+mod netns;
+mod networks;
+mod relays;
+mod screens;
+mod seeing;
+#[cfg(target_os = "linux")]
+#[path = "../../../screen/tests/server/mod.rs"]
+mod server;
+mod several;
+mod video;

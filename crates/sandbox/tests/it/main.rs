@@ -1,0 +1,9 @@
+//! Every story of `sandbox` in one program, so that a build links it once; each module is a story file of its own.
+
+mod anything;
+mod bus;
+mod generations;
+mod globals;
+mod hostile;
+mod network;
+mod support;
