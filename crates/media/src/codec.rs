@@ -1,11 +1,13 @@
-//! Opus, 48 kHz mono, 20 ms, with forward error correction, and hardly anything while nobody speaks (DTX).
+//! Opus, 48 kHz mono, 20 or 10 ms, with forward error correction, and hardly anything while nobody speaks (DTX).
 
 use bytes::Bytes;
 
-use crate::{BLOCK, FRAME, SAMPLE_RATE};
+use crate::{FRAME, SAMPLE_RATE};
 
 /// Clear speech needs no more.
 const BITRATE: i32 = 32_000;
+/// What a frame says about itself it says twice as often in packets of 10 ms.
+const SHORT_BITRATE: i32 = 36_000;
 /// The loss the encoder prepares for; at 0 it would send no correction data.
 const EXPECTED_LOSS_PERCENT: i32 = 10;
 /// The largest packet Opus can make from one frame (RFC 6716, 3.4).
@@ -13,7 +15,7 @@ pub(crate) const PACKET_BYTES: usize = 1_275;
 /// A packet as short as this says that nobody speaks (RFC 6716, 3.2.1: no frame, or an empty one).
 pub(crate) const RESTING_BYTES: usize = 2;
 /// The longest packet Opus knows: 120 ms.
-const LONGEST_PACKET: usize = 5_760;
+pub(crate) const LONGEST_PACKET: usize = 5_760;
 
 /// What a frame of our voice becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +34,27 @@ pub(crate) fn wishes_rests(description: &str) -> bool {
     })
 }
 
+/// Whether the peer's description allows packets as short as 10 ms (RFC 7587, 6.1; without a word it does).
+pub(crate) fn allows_short(description: &str) -> bool {
+    let mut formats = description.lines().filter_map(|line| line.trim().strip_prefix("a=fmtp:"));
+    let least = |parameter: &str| parameter.trim().strip_prefix("minptime=").map(|ms| ms.parse::<u32>().ok());
+    formats.all(|format| {
+        let parameters = format.split_once(' ').map_or("", |(_, parameters)| parameters);
+        // What is no number is no leave.
+        parameters.split(';').filter_map(least).all(|ms| ms.is_some_and(|ms| ms <= 10))
+    })
+}
+
+/// The samples a packet holds, as it says itself; nothing if it is not Opus.
+pub(crate) fn samples_of(packet: &[u8]) -> Option<usize> {
+    let samples = opus::packet::get_nb_samples(packet, SAMPLE_RATE).ok()?;
+    (1..=LONGEST_PACKET).contains(&samples).then_some(samples)
+}
+
 pub(crate) struct Encoder {
     opus: opus::Encoder,
     packet: [u8; PACKET_BYTES],
+    short: bool,
     rests: bool,
     resting: bool,
 }
@@ -46,7 +66,7 @@ impl Encoder {
         opus.set_inband_fec(true)?;
         opus.set_packet_loss_perc(EXPECTED_LOSS_PERCENT)?;
         opus.set_signal(opus::Signal::Voice)?;
-        Ok(Self { opus, packet: [0; PACKET_BYTES], rests: false, resting: false })
+        Ok(Self { opus, packet: [0; PACKET_BYTES], short: false, rests: false, resting: false })
     }
 
     /// Sends hardly anything while nobody speaks, if the peer can live with that.
@@ -56,7 +76,14 @@ impl Encoder {
         }
     }
 
-    pub(crate) fn encode(&mut self, frame: &[f32; FRAME]) -> Option<Encoded> {
+    /// Makes a packet of 20 or 10 ms; they may follow each other in any order.
+    pub(crate) fn encode(&mut self, frame: &[f32]) -> Option<Encoded> {
+        let short = frame.len() < FRAME;
+        if short != self.short {
+            let bitrate = if short { SHORT_BITRATE } else { BITRATE };
+            self.opus.set_bitrate(opus::Bitrate::Bits(bitrate)).ok()?;
+            self.short = short;
+        }
         let length = self.opus.encode_float(frame, &mut self.packet).ok()?;
         let resting = self.rests && length <= RESTING_BYTES;
         // The first packet of a rest is sent, so that the peer does not take the rest for a loss.
@@ -87,23 +114,19 @@ impl Decoder {
         self.pcm.get(..samples).filter(|pcm| !pcm.is_empty())
     }
 
-    /// The frame before `following`, from the correction data in there.
-    pub(crate) fn recover(&mut self, following: &[u8]) -> Option<&[f32]> {
+    /// The `samples` before `following`, from the correction data in there.
+    pub(crate) fn recover(&mut self, following: &[u8], samples: usize) -> Option<&[f32]> {
         if following.is_empty() || following.len() > PACKET_BYTES {
             return None;
         }
-        let samples = self.opus.decode_float(following, &mut self.pcm[..FRAME], true).ok()?;
+        let room = self.pcm.get_mut(..samples)?;
+        let samples = self.opus.decode_float(following, room, true).ok()?;
         self.pcm.get(..samples).filter(|pcm| !pcm.is_empty())
     }
 
-    /// A guess at a lost frame.
-    pub(crate) fn conceal(&mut self) -> &[f32] {
-        self.guess(FRAME)
-    }
-
-    /// A guess at the next 10 ms, while nothing comes; during a rest, the noise of the place.
-    pub(crate) fn bridge(&mut self) -> &[f32] {
-        self.guess(BLOCK)
+    /// A guess at so many lost samples; during a rest, the noise of the place.
+    pub(crate) fn conceal(&mut self, samples: usize) -> &[f32] {
+        self.guess(samples.min(LONGEST_PACKET))
     }
 
     fn guess(&mut self, length: usize) -> &[f32] {
@@ -120,6 +143,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BLOCK;
 
     fn frames(count: usize) -> Vec<[f32; FRAME]> {
         let tone = |n: usize| (n as f32 * 300.0 * std::f32::consts::TAU / SAMPLE_RATE as f32).sin() * 0.5;
@@ -157,6 +181,37 @@ mod tests {
     }
 
     #[test]
+    fn whether_a_peer_allows_short_packets_stands_in_its_description() {
+        assert!(allows_short("v=0\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n"));
+        assert!(allows_short("v=0\r\na=fmtp:111 useinbandfec=1\r\n"));
+        assert!(!allows_short("v=0\r\na=fmtp:111 useinbandfec=1; minptime=20\r\n"));
+        assert!(!allows_short("a=fmtp:111 minptime=ten"));
+    }
+
+    #[test]
+    fn packets_of_both_lengths_follow_each_other_and_a_short_one_that_is_lost_is_recovered() {
+        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let whole = frames(40).concat();
+        let (long, short) = whole.split_at(20 * FRAME);
+        let mut packets = Vec::new();
+        for frame in long.chunks_exact(FRAME).chain(short.chunks_exact(BLOCK)) {
+            let Some(Encoded::Packet(packet)) = encoder.encode(frame) else { panic!("nobody rests") };
+            assert_eq!(samples_of(&packet), Some(frame.len()));
+            packets.push(packet);
+        }
+        let (lost, last) = (packets.len() - 2, packets.len() - 1);
+        let decoded: usize = packets[..lost].iter().map(|packet| decoder.decode(packet).unwrap().len()).sum();
+        assert_eq!(decoded, whole.len() - 2 * BLOCK);
+        let recovered = decoder.recover(&packets[last], BLOCK).unwrap();
+        assert_eq!(recovered.len(), BLOCK);
+        assert!(crate::level::rms(recovered) > 0.2);
+        // The one before the change, from the first of the other length: a guess, and of the right length.
+        let mut decoder = Decoder::new().unwrap();
+        packets[..19].iter().for_each(|packet| assert!(decoder.decode(packet).is_some()));
+        assert_eq!(decoder.recover(&packets[20], FRAME).unwrap().len(), FRAME);
+    }
+
+    #[test]
     fn a_frame_survives_the_codec() {
         let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
         let mut loudest: f32 = 0.0;
@@ -175,7 +230,7 @@ mod tests {
         for packet in &packets[..28] {
             decoder.decode(packet).unwrap();
         }
-        let recovered = decoder.recover(&packets[29]).unwrap();
+        let recovered = decoder.recover(&packets[29], FRAME).unwrap();
         assert_eq!(recovered.len(), FRAME);
         assert!(crate::level::rms(recovered) > 0.2);
     }
@@ -186,6 +241,7 @@ mod tests {
         assert!(decoder.decode(&[]).is_none());
         assert!(decoder.decode(&[0xff; 4_000]).is_none());
         assert!(decoder.decode(&[0xff, 0xff, 0xff]).is_none());
-        assert_eq!((decoder.conceal().len(), decoder.bridge().len()), (FRAME, BLOCK));
+        assert_eq!((decoder.conceal(FRAME).len(), decoder.conceal(BLOCK).len()), (FRAME, BLOCK));
+        assert_eq!((samples_of(&[]), samples_of(&[0xff, 0xff, 0xff])), (None, None));
     }
 }

@@ -16,12 +16,11 @@ use cpal::{BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample,
 use serde::{Deserialize, Serialize};
 
 use crate::SAMPLE_RATE;
+use crate::device_period::{Haste, PERIOD, Watch};
 use crate::usage::{Held, Usage};
 
 /// Samples a ring holds: 400 ms at 48 kHz, far more than should ever wait.
 const RING: usize = 19_200;
-/// What we ask a device to give or take at once: 10 ms.
-const PERIOD: u32 = 480;
 /// How often we look whether a device that is missed is there again, or one in use is gone.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How long opening a device may take.
@@ -97,13 +96,15 @@ pub(crate) struct DeviceThread<End> {
 enum Order {
     Stop,
     Lost,
+    /// The same device is to be opened anew: it needs more time.
+    Again,
 }
 
 pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Consumer<f32>> {
     // Whoever opens a device wants to know when it has moved.
     let waker = std::thread::current();
     DeviceThread::start("voice-in", id, usage, move |id, orders, _| {
-        let Chosen { device, config, format, gone } = choose(id, Direction::Input)?;
+        let Chosen { device, config, format, gone } = choose(id, Direction::Input, |_| PERIOD)?;
         let waker = waker.clone();
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
         let stream = match format {
@@ -120,15 +121,18 @@ pub(crate) fn microphone(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread
 
 pub(crate) fn speaker(id: Option<String>, usage: &Arc<Usage>) -> DeviceThread<rtrb::Producer<f32>> {
     let waker = std::thread::current();
+    let haste = Arc::new(Haste::default());
     DeviceThread::start("voice-out", id, usage, move |id, orders, starved| {
-        let Chosen { device, config, format, gone } = choose(id, Direction::Output)?;
+        let Chosen { device, config, format, gone } =
+            choose(id, Direction::Output, |host| haste.period(host.id().name()))?;
         let waker = waker.clone();
         let (producer, consumer) = rtrb::RingBuffer::new(RING);
+        let served = Served { orders, starved, haste: Arc::clone(&haste), waker };
         let stream = match format {
-            SampleFormat::F32 => render::<f32>(&device, config, consumer, orders, starved, waker),
-            SampleFormat::I16 => render::<i16>(&device, config, consumer, orders, starved, waker),
-            SampleFormat::I32 => render::<i32>(&device, config, consumer, orders, starved, waker),
-            SampleFormat::U16 => render::<u16>(&device, config, consumer, orders, starved, waker),
+            SampleFormat::F32 => render::<f32>(&device, config, consumer, served),
+            SampleFormat::I16 => render::<i16>(&device, config, consumer, served),
+            SampleFormat::I32 => render::<i32>(&device, config, consumer, served),
+            SampleFormat::U16 => render::<u16>(&device, config, consumer, served),
             _ => Err(ErrorKind::UnsupportedConfig.into()),
         }?;
         stream.play()?;
@@ -193,8 +197,11 @@ struct Keeper<End, Open> {
 enum Ending<End> {
     Stop,
     Lost,
-    /// The chosen one is there again, and runs.
-    Better(Opened<End>),
+    /// This one runs in its place; it is the system's choice `instead`, or the chosen one.
+    Better {
+        opened: Opened<End>,
+        instead: bool,
+    },
 }
 
 impl<End, Open> Keeper<End, Open>
@@ -235,7 +242,7 @@ where
             self.tell(DeviceState::Working { name, instead });
             let _ = self.news.send(News::Opened { ring, rate });
             match self.until_it_ends(instead, &gone, orders) {
-                Ending::Better(better) => (opened, instead) = (better, false),
+                Ending::Better { opened: better, instead: still } => (opened, instead) = (better, still),
                 Ending::Lost => {
                     self.tell(DeviceState::Lost);
                     return Ending::Lost;
@@ -250,10 +257,16 @@ where
             match orders.recv_timeout(self.look_after) {
                 Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ending::Stop,
                 Ok(Order::Lost) => return Ending::Lost,
+                Ok(Order::Again) => {
+                    let same = self.chosen.as_deref().filter(|_| !instead);
+                    if let Ok(opened) = (self.open)(same) {
+                        return Ending::Better { opened, instead };
+                    }
+                }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
-            if instead && let Ok(better) = (self.open)(self.chosen.as_deref()) {
-                return Ending::Better(better);
+            if instead && let Ok(opened) = (self.open)(self.chosen.as_deref()) {
+                return Ending::Better { opened, instead: false };
             }
             if gone() {
                 return Ending::Lost;
@@ -268,7 +281,7 @@ where
         loop {
             match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return true,
-                Ok(Order::Lost) => {}
+                Ok(Order::Lost | Order::Again) => {}
                 Err(mpsc::RecvTimeoutError::Timeout) => return false,
             }
         }
@@ -314,18 +327,26 @@ where
     device.build_input_stream(config, on_samples, on_error(orders), Some(OPENING))
 }
 
+/// How a speaker is served, and who is told of it.
+struct Served {
+    orders: mpsc::Sender<Order>,
+    starved: Arc<AtomicU64>,
+    haste: Arc<Haste>,
+    waker: Thread,
+}
+
 fn render<T>(
     device: &cpal::Device,
     config: StreamConfig,
     mut ring: rtrb::Consumer<f32>,
-    orders: mpsc::Sender<Order>,
-    starved: Arc<AtomicU64>,
-    waker: Thread,
+    served: Served,
 ) -> Result<cpal::Stream, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
 {
+    let Served { orders, starved, haste, waker } = served;
     let channels = usize::from(config.channels.max(1));
+    let (mut watch, again) = (Watch::default(), orders.clone());
     let on_samples = move |samples: &mut [T], _: &cpal::OutputCallbackInfo| {
         let mut missing = 0;
         for frame in samples.chunks_mut(channels) {
@@ -337,6 +358,9 @@ where
         }
         starved.fetch_add(missing, Ordering::Relaxed);
         waker.unpark();
+        if watch.is_too_late(Instant::now(), samples.len() / channels, config.sample_rate) && haste.give_up() {
+            let _ = again.send(Order::Again);
+        }
     };
     device.build_output_stream(config, on_samples, on_error(orders), Some(OPENING))
 }
@@ -359,31 +383,33 @@ struct Chosen {
     gone: Box<dyn Fn() -> bool>,
 }
 
-fn choose(id: Option<&str>, direction: Direction) -> Result<Chosen, cpal::Error> {
+fn choose(id: Option<&str>, direction: Direction, period: impl Fn(&cpal::Host) -> u32) -> Result<Chosen, cpal::Error> {
     let missing = || cpal::Error::from(ErrorKind::DeviceNotAvailable);
-    let (device, gone): (cpal::Device, Box<dyn Fn() -> bool>) = match id {
+    let (device, gone, period): (cpal::Device, Box<dyn Fn() -> bool>, u32) = match id {
         Some(id) => {
             let id: cpal::DeviceId = id.parse().map_err(|_| missing())?;
             let host = cpal::host_from_id(id.host())?;
+            let period = period(&host);
             let device = host.device_by_id(&id).ok_or_else(missing)?;
             // A sound server may move a stream elsewhere without a word. Asking others costs too much.
             let asks = asks_cheaply(&host);
-            (device, Box::new(move || asks && host.device_by_id(&id).is_none()))
+            (device, Box::new(move || asks && host.device_by_id(&id).is_none()), period)
         }
         None => {
             let host = cpal::default_host();
+            let period = period(&host);
             let default = move |host: &cpal::Host| match direction {
                 Direction::Input => host.default_input_device(),
                 Direction::Output => host.default_output_device(),
             };
             let device = default(&host).ok_or_else(missing)?;
             let (asks, used) = (asks_cheaply(&host), device.id().ok());
-            (device, Box::new(move || asks && default(&host).is_some_and(|now| now.id().ok() != used)))
+            (device, Box::new(move || asks && default(&host).is_some_and(|now| now.id().ok() != used)), period)
         }
     };
     let supported = best_config(&device, direction)?;
     let buffer_size = match supported.buffer_size() {
-        cpal::SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&PERIOD) => BufferSize::Fixed(PERIOD),
+        cpal::SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&period) => BufferSize::Fixed(period),
         _ => BufferSize::Default,
     };
     let config = StreamConfig { channels: supported.channels(), sample_rate: supported.sample_rate(), buffer_size };

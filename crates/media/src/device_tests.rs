@@ -110,6 +110,20 @@ fn a_sound_server_that_moves_a_stream_without_a_word_is_noticed() {
 }
 
 #[test]
+fn a_speaker_that_needs_more_time_is_opened_anew_and_nobody_is_troubled() {
+    let missing = System { chosen: Some(ErrorKind::DeviceNotAvailable), ..System::default() };
+    for (system, chosen, instead) in [(System::default(), None, false), (missing, Some("headset"), true)] {
+        let story = Story::begin(system, chosen);
+        while story.told() != works("default", instead) {}
+        let next = || story.news.recv_timeout(Duration::from_secs(20)).expect("something is told");
+        assert!(matches!(next(), News::Opened { .. }));
+        story.orders.send(Order::Again).unwrap();
+        assert!(matches!(next(), News::Opened { .. }), "no word about its state");
+        story.end();
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_device_has_a_name() {
     let named = [
         (ErrorKind::DeviceBusy, DeviceState::InUse),

@@ -9,29 +9,33 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::codec::RESTING_BYTES;
+use crate::codec::{RESTING_BYTES, samples_of};
+use crate::{BLOCK, FRAME};
 
-/// The most packets that wait; more than a second of voice means something is wrong.
-const WAITING: usize = 64;
+/// The most packets that wait, and the most voice in them; more than a second means something is wrong.
+const WAITING: usize = 128;
+const WAITING_SAMPLES: usize = 64 * FRAME;
 /// A jump of more packets than this is a new stream or an attack.
 const JUMP: i64 = 250;
-/// Frames that are concealed in a row; more sounds like a robot.
-const CONCEALED_RUN: u32 = 5;
-/// The same while nothing comes, in pieces of half a frame.
-const BRIDGED_RUN: u32 = 2 * CONCEALED_RUN;
+/// What is concealed in a row: 100 ms. More sounds like a robot.
+const CONCEALED_RUN: usize = 5 * FRAME;
+/// The same while nothing comes, in blocks.
+const BRIDGED_RUN: u32 = (CONCEALED_RUN / BLOCK) as u32;
 /// The least and the most we delay voice.
 const DELAY_MS: std::ops::RangeInclusive<f64> = 10.0..=200.0;
 /// Where the delay begins, before anything was measured.
 const FIRST_DELAY_MS: f64 = 20.0;
-/// How many packets the delay is measured over: about two and a half seconds.
+/// How many packets the delay is measured over: about two and a half seconds, or half of that in short ones.
 const MEASURED: usize = 128;
-/// Voice that waits this much too short looks twice whether a packet is lost: for two half frames.
+/// Voice that waits this much too short looks twice whether a packet is lost: for two blocks.
 const HASTE_MS: f64 = -10.0;
 const HASTE_RUN: u32 = 2;
-/// A hole as long as this is skipped instead of filled.
-const LONG_HOLE: i64 = 25;
-/// How quickly the delay falls again, in milliseconds a packet.
-const RELAX_MS: f64 = 0.2;
+/// A hole longer than this is skipped instead of filled: half a second.
+const LONG_HOLE: usize = 25 * FRAME;
+/// Half of what is asked for at once.
+const NEAREST_MS: f64 = 5.0;
+/// How quickly the delay falls again, in each millisecond of voice.
+const RELAX: f64 = 0.01;
 /// What a frame that came too late adds to the delay, and what one adds that was only just missed.
 const LATE_MS: f64 = 10.0;
 const MISSED_MS: f64 = 3.0;
@@ -41,13 +45,13 @@ const MISSED_MS: f64 = 3.0;
 pub(crate) enum Pick {
     /// This packet, in its turn.
     Play(Bytes),
-    /// The lost packet before this one.
-    Recover(Bytes),
-    /// A guess at a lost frame.
-    Conceal,
-    /// A guess at the next half frame: nothing came yet.
+    /// The lost packet before this one, and how long that was.
+    Recover { following: Bytes, samples: usize },
+    /// A guess at a lost packet of this length.
+    Conceal { samples: usize },
+    /// A guess at the next block: nothing came yet.
     Bridge,
-    /// Nobody speaks there: half a frame of the noise of the place.
+    /// Nobody speaks there: the noise of the place until something is said.
     Rest,
     /// Silence.
     Nothing,
@@ -67,6 +71,8 @@ struct Waiting {
     payload: Bytes,
     /// When its sound was made, on the sender's clock.
     media_ms: f64,
+    /// How much sound it holds.
+    samples: usize,
 }
 
 #[derive(Debug)]
@@ -79,10 +85,13 @@ pub(crate) struct JitterBuffer {
     resting: bool,
     /// Something was played already, so what is older came too late.
     begun: bool,
-    /// Half frames bridged because nothing was there; the next packet is still owed.
+    /// Blocks bridged because nothing was there; the next packet is still owed.
     stalled: u32,
-    /// Frames concealed in the present hole.
-    in_hole: u32,
+    /// Samples that were missing in the present hole so far.
+    in_hole: usize,
+    /// How much the last packet held, and where its sound ended on the sender's clock.
+    samples: usize,
+    reached_ms: f64,
     counters: Counters,
 }
 
@@ -107,6 +116,8 @@ impl JitterBuffer {
             begun: false,
             stalled: 0,
             in_hole: 0,
+            samples: FRAME,
+            reached_ms: 0.0,
             counters: Counters::default(),
         }
     }
@@ -123,6 +134,12 @@ impl JitterBuffer {
     /// How much longer (or, negative, shorter) voice waits than it should.
     pub(crate) fn surplus_ms(&self) -> f64 {
         self.delay.actual.map_or(0.0, |actual| actual - self.delay.target)
+    }
+
+    /// Whether the packet that comes next is here: then more sound can be had at once.
+    pub(crate) fn has_next(&self) -> bool {
+        let next = self.stream.as_ref().map(|stream| stream.next);
+        self.playing && self.waiting.first_key_value().map(|(number, _)| *number) == next
     }
 
     /// The caller cut (negative) or added time, so what waits now waits less or more.
@@ -150,13 +167,14 @@ impl JitterBuffer {
         let media_ms = stream.media_ms(timestamp);
         let late = self.begun && number < stream.next;
         self.counters.received += 1;
-        self.delay.arrived(now_ms, media_ms);
+        let samples = samples_of(&payload).unwrap_or(FRAME);
+        self.delay.arrived(now_ms, media_ms, samples as f64 / 48.0);
         if late {
             self.counters.late += 1;
             self.delay.came_too_late();
             return;
         }
-        self.waiting.entry(number).or_insert(Waiting { payload, media_ms });
+        self.waiting.entry(number).or_insert(Waiting { payload, media_ms, samples });
         self.shed();
     }
 
@@ -176,14 +194,15 @@ impl JitterBuffer {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        while self.waiting.len() > WAITING {
-            self.waiting.pop_first();
+        let mut waiting: usize = self.waiting.values().map(|packet| packet.samples).sum();
+        while self.waiting.len() > WAITING || waiting > WAITING_SAMPLES {
+            waiting -= self.waiting.pop_first().map_or(waiting, |(_, packet)| packet.samples);
             self.counters.lost += 1;
             stream.next = self.waiting.first_key_value().map_or(stream.next, |(number, _)| *number);
         }
     }
 
-    /// Decides what to play next: a frame, or half of one.
+    /// Decides what to play next: a packet, or a block.
     pub(crate) fn pick(&mut self, now_ms: f64) -> Pick {
         let Some(stream) = &mut self.stream else {
             return Pick::Nothing;
@@ -193,7 +212,9 @@ impl JitterBuffer {
             return if self.playing { self.on_empty() } else { pause };
         };
         if !self.playing {
-            if self.delay.of(now_ms, packet.media_ms) < self.delay.target {
+            // After a rest voice begins with the block that is nearest to its time, not only with one after that.
+            let spared_ms = if self.begun { NEAREST_MS } else { 0.0 };
+            if self.delay.of(now_ms, packet.media_ms) < self.delay.target - spared_ms {
                 return pause;
             }
             // What is missing now belongs to the pause that was just heard.
@@ -206,6 +227,7 @@ impl JitterBuffer {
             stream.next = first;
             self.stalled = 0;
             self.in_hole = 0;
+            self.reached_ms = packet.media_ms;
         }
         let hole = first - stream.next;
         if hole > 0 { self.in_hole(now_ms, hole) } else { self.play(now_ms) }
@@ -222,6 +244,8 @@ impl JitterBuffer {
         self.stalled = 0;
         self.in_hole = 0;
         self.delay.played(now_ms, packet.media_ms);
+        self.samples = packet.samples;
+        self.reached_ms = packet.media_ms + packet.samples as f64 / 48.0;
         // After this one nothing comes until somebody speaks again.
         self.resting = packet.payload.len() <= RESTING_BYTES;
         self.playing = !self.resting;
@@ -248,12 +272,18 @@ impl JitterBuffer {
         let (Some(stream), Some((&first, packet))) = (&mut self.stream, self.waiting.first_key_value()) else {
             return Pick::Nothing;
         };
+        // Where the sender changed its length, the time that is missing tells which of the two it was.
+        let each = (packet.media_ms - self.reached_ms) * 48.0 / hole as f64;
+        let off = |samples: usize| (each - samples as f64).abs();
+        let samples = if off(self.samples) <= off(packet.samples) { self.samples } else { packet.samples };
         // Time already filled while nothing was there belongs to this hole.
-        let filled = i64::from(self.stalled / 2).min(hole);
+        let filled = self.stalled as usize * BLOCK / samples;
+        let filled = i64::try_from(filled).unwrap_or(hole).min(hole);
         self.stalled = 0;
         self.counters.lost += u64::try_from(filled).unwrap_or_default();
         stream.next += filled;
-        if hole > LONG_HOLE {
+        self.reached_ms += (filled as usize * samples) as f64 / 48.0;
+        if hole > (LONG_HOLE / samples) as i64 {
             self.counters.lost += u64::try_from(first - stream.next).unwrap_or_default();
             stream.next = first;
         }
@@ -263,13 +293,14 @@ impl JitterBuffer {
         }
         stream.next += 1;
         self.counters.lost += 1;
-        self.in_hole += 1;
+        self.in_hole += samples;
+        self.reached_ms += samples as f64 / 48.0;
         if missing == 1 {
-            return Pick::Recover(packet.payload.clone());
+            return Pick::Recover { following: packet.payload.clone(), samples };
         }
         if self.in_hole <= CONCEALED_RUN {
             self.counters.concealed += 1;
-            return Pick::Conceal;
+            return Pick::Conceal { samples };
         }
         Pick::Nothing
     }
@@ -336,7 +367,7 @@ impl Delay {
         now_ms - media_ms - self.quickest
     }
 
-    fn arrived(&mut self, now_ms: f64, media_ms: f64) {
+    fn arrived(&mut self, now_ms: f64, media_ms: f64, lasts_ms: f64) {
         self.transits[self.measured % MEASURED] = now_ms - media_ms;
         self.measured += 1;
         let known = &self.transits[..self.measured.min(MEASURED)];
@@ -352,7 +383,7 @@ impl Delay {
         if wanted > self.target {
             self.target = wanted;
         } else if settled {
-            self.target = (self.target - RELAX_MS).max(wanted);
+            self.target = (self.target - RELAX * lasts_ms).max(wanted);
         }
     }
 

@@ -86,8 +86,70 @@ fn packets_that_overtake_each_other_are_put_in_order() {
 fn one_lost_packet_is_recovered_from_the_next() {
     let road = Road::new().run(200, |number| (number % 20 != 7).then_some(30.0));
     assert_eq!(road.buffer.counters().lost, 10);
-    assert_eq!(road.heard.iter().filter(|pick| matches!(pick, Pick::Recover(_))).count(), 10);
+    assert_eq!(road.heard.iter().filter(|pick| matches!(pick, Pick::Recover { .. })).count(), 10);
     assert_eq!(road.played(), 190);
+}
+
+/// A packet of 10 ms.
+fn short(number: u16) -> Bytes {
+    Bytes::copy_from_slice(&[0, (number >> 8) as u8, number as u8])
+}
+
+#[test]
+fn a_hole_is_as_long_as_the_packets_that_are_missing_in_it() {
+    let hole = |missing: std::ops::Range<u32>| {
+        let mut buffer = JitterBuffer::new();
+        // Long packets until half a second, then short ones.
+        let sent =
+            (0..25).map(|n| (n * 960, packet(n as u16))).chain((0..50).map(|n| (24_000 + n * 480, short(n as u16))));
+        for (number, (timestamp, payload)) in (0..).zip(sent) {
+            if !missing.contains(&number) {
+                buffer.insert(f64::from(timestamp) / 48.0, number as u16, timestamp, payload);
+            }
+        }
+        let mut missed = Vec::new();
+        for _ in 0..75 {
+            match buffer.pick(2_000.0) {
+                Pick::Recover { samples, .. } => missed.push(("recovered", samples)),
+                Pick::Conceal { samples } => missed.push(("guessed", samples)),
+                _ => {}
+            }
+        }
+        assert_eq!(buffer.counters().lost, u64::from(missing.end - missing.start));
+        missed
+    };
+    assert_eq!(hole(10..11), [("recovered", 960)]);
+    assert_eq!(hole(40..42), [("guessed", 480), ("recovered", 480)]);
+    assert_eq!(hole(24..25), [("recovered", 960)], "the last long one");
+    assert_eq!(hole(25..26), [("recovered", 480)], "the first short one");
+    assert_eq!(hole(24..26), [("guessed", 960), ("recovered", 480)], "one of each");
+}
+
+#[test]
+fn a_short_packet_that_is_lost_is_guessed_for_as_long_as_it_lasted_while_nothing_comes() {
+    let mut buffer = JitterBuffer::new();
+    let mut heard = Vec::new();
+    // Of a voice in short packets three in a row are lost.
+    for block in 0..200_u16 {
+        if !(100..103).contains(&block) {
+            buffer.insert(f64::from(block) * 10.0, block, u32::from(block) * 480, short(block));
+        }
+        heard.push(buffer.pick(f64::from(block) * 10.0 + 3.0));
+    }
+    let counters = buffer.counters();
+    assert_eq!((counters.lost, counters.late), (3, 0));
+    let played = heard.iter().filter(|pick| matches!(pick, Pick::Play(_))).count();
+    assert!((190..=195).contains(&played), "{played}: voice waits no longer than before");
+}
+
+#[test]
+fn voice_beyond_a_second_is_dropped_in_short_packets_too() {
+    let mut buffer = JitterBuffer::new();
+    (0..500_u16).for_each(|number| buffer.insert(0.0, number, u32::from(number) * 480, short(number)));
+    assert_eq!(buffer.waiting.len(), WAITING);
+    let mut buffer = JitterBuffer::new();
+    (0..500_u16).for_each(|number| buffer.insert(0.0, number, u32::from(number) * 960, packet(number)));
+    assert_eq!(buffer.waiting.len(), WAITING_SAMPLES / FRAME);
 }
 
 #[test]

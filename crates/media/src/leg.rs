@@ -9,12 +9,12 @@ use bytes::Bytes;
 
 use crate::playout::{Block, Playout};
 use crate::stats::Shared;
-use crate::{BLOCK, FRAME_TIME};
+use crate::{BLOCK, BLOCK_TIME};
 
 /// Packets that may wait for the voice thread: more than two seconds.
 pub(crate) const INBOUND: usize = 128;
-/// Frames our voice may lag behind the clock before its timestamps jump: 200 ms.
-const LAG: u32 = 10;
+/// Blocks our voice may lag behind the clock before its timestamps jump: 200 ms.
+const LAG: u32 = 20;
 
 /// A voice packet of the peer.
 pub(crate) struct Inbound {
@@ -29,8 +29,8 @@ pub(crate) struct Outbound {
     pub(crate) payload: Bytes,
     /// Counts packets.
     pub(crate) sequence: u32,
-    /// Counts frames of 20 ms of time, also those in which the microphone gave nothing.
-    pub(crate) frame: u32,
+    /// Counts blocks of 10 ms of time, also those in which the microphone gave nothing.
+    pub(crate) block: u32,
     /// Something is missing before it.
     pub(crate) begins: bool,
 }
@@ -63,30 +63,30 @@ pub(crate) struct Leg {
 struct Numbering {
     since: Option<Instant>,
     sequence: u32,
-    frame: u32,
+    block: u32,
     /// Nothing was sent for the time before the next packet.
     rested: bool,
 }
 
 impl Numbering {
-    /// Numbers a frame; one without a payload takes time and no number.
-    fn next(&mut self, now: Instant, payload: Option<Bytes>) -> Option<Outbound> {
+    /// Numbers a frame of so many blocks; one without a payload takes time and no number.
+    fn next(&mut self, now: Instant, payload: Option<Bytes>, blocks: u32) -> Option<Outbound> {
         let since = *self.since.get_or_insert(now);
-        let passed = now.saturating_duration_since(since).as_millis() / FRAME_TIME.as_millis();
+        let passed = now.saturating_duration_since(since).as_millis() / BLOCK_TIME.as_millis();
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
-        let behind = passed > self.frame.saturating_add(LAG);
+        let behind = passed > self.block.saturating_add(LAG);
         if behind {
-            self.frame = passed;
+            self.block = passed;
         }
-        let frame = self.frame;
-        self.frame = self.frame.wrapping_add(1);
+        let block = self.block;
+        self.block = self.block.wrapping_add(blocks);
         self.rested |= behind;
         let Some(payload) = payload else {
             self.rested = true;
             return None;
         };
         let begins = std::mem::take(&mut self.rested) || self.sequence == 0;
-        let outbound = Outbound { payload, sequence: self.sequence, frame, begins };
+        let outbound = Outbound { payload, sequence: self.sequence, block, begins };
         self.sequence = self.sequence.wrapping_add(1);
         Some(outbound)
     }
@@ -111,13 +111,18 @@ impl Leg {
         self.shared.held.load(Ordering::Relaxed)
     }
 
+    /// Whether short packets reach the other side well, and are allowed there.
+    pub(crate) fn likes_short(&self) -> bool {
+        self.shared.allows_short.load(Ordering::Relaxed) && self.shared.short.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn tell(&self, news: VoiceNews) {
         let _ = self.queues.news.try_send(news);
     }
 
-    /// Hands a frame of ours to the network; none if nothing is said.
-    pub(crate) fn send(&mut self, now: Instant, payload: Option<Bytes>) {
-        if let Some(outbound) = self.numbering.next(now, payload) {
+    /// Hands a frame of ours of so many blocks to the network; none if nothing is said.
+    pub(crate) fn send(&mut self, now: Instant, payload: Option<Bytes>, blocks: u32) {
+        if let Some(outbound) = self.numbering.next(now, payload, blocks) {
             let _ = self.queues.outbound.try_send(outbound);
         }
     }
@@ -166,7 +171,8 @@ impl Leg {
         let (sent, heard) = (self.numbering.sequence, self.playout.counters());
         let ((cut_ms, added_ms), (delay_ms, jitter_ms)) =
             (self.playout.cut_and_added(), self.playout.target_and_jitter());
-        tracing::info!(sent, ?heard, delay_ms, jitter_ms, cut_ms, added_ms, "the voice of a call");
+        let waits_ms = delay_ms + self.playout.surplus_ms();
+        tracing::info!(sent, ?heard, delay_ms, jitter_ms, waits_ms, cut_ms, added_ms, "the voice of a call");
     }
 
     fn ms(&self, at: Instant) -> f64 {
@@ -185,14 +191,29 @@ mod tests {
         let begin = Instant::now();
         let mut numbering = Numbering::default();
         let mut number = |ms| {
-            let out = numbering.next(begin + Duration::from_millis(ms), Some(Bytes::new())).unwrap();
-            (out.sequence, out.frame, out.begins)
+            let out = numbering.next(begin + Duration::from_millis(ms), Some(Bytes::new()), 2).unwrap();
+            (out.sequence, out.block, out.begins)
         };
         assert_eq!(number(0), (0, 0, true));
-        assert_eq!(number(25), (1, 1, false));
-        assert_eq!(number(200), (2, 2, false), "a burst may still come");
-        assert_eq!(number(1_000), (3, 50, true));
-        assert_eq!(number(1_010), (4, 51, false));
+        assert_eq!(number(25), (1, 2, false));
+        assert_eq!(number(200), (2, 4, false), "a burst may still come");
+        assert_eq!(number(1_000), (3, 100, true));
+        assert_eq!(number(1_010), (4, 102, false));
+    }
+
+    #[test]
+    fn time_goes_on_by_what_each_packet_holds_when_their_length_changes() {
+        let begin = Instant::now();
+        let mut numbering = Numbering::default();
+        let mut number = |ms, blocks| {
+            let out = numbering.next(begin + Duration::from_millis(ms), Some(Bytes::new()), blocks).unwrap();
+            (out.sequence, out.block, out.begins)
+        };
+        assert_eq!(number(0, 2), (0, 0, true));
+        assert_eq!(number(10, 1), (1, 2, false));
+        assert_eq!(number(20, 1), (2, 3, false));
+        assert_eq!(number(40, 2), (3, 4, false));
+        assert_eq!(number(60, 2), (4, 6, false), "nothing is missing in between");
     }
 
     #[test]
@@ -200,13 +221,13 @@ mod tests {
         let begin = Instant::now();
         let mut numbering = Numbering::default();
         let mut number = |ms, payload| {
-            let out = numbering.next(begin + Duration::from_millis(ms), payload)?;
-            Some((out.sequence, out.frame, out.begins))
+            let out = numbering.next(begin + Duration::from_millis(ms), payload, 2)?;
+            Some((out.sequence, out.block, out.begins))
         };
         assert_eq!(number(0, Some(Bytes::new())), Some((0, 0, true)));
         assert_eq!(number(20, None), None);
         assert_eq!(number(40, None), None);
-        assert_eq!(number(60, Some(Bytes::new())), Some((1, 3, true)));
-        assert_eq!(number(80, Some(Bytes::new())), Some((2, 4, false)));
+        assert_eq!(number(60, Some(Bytes::new())), Some((1, 6, true)));
+        assert_eq!(number(80, Some(Bytes::new())), Some((2, 8, false)));
     }
 }

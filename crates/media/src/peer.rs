@@ -91,7 +91,7 @@ impl Peer {
         for kind in kinds {
             media.register_codec(codecs::parameters(*kind), RtpCodecKind::Video)?;
         }
-        let own = OwnSources { camera: any_ssrc()?, screen: any_ssrc()? };
+        let own = OwnSources { voice: any_ssrc()?, camera: any_ssrc()?, screen: any_ssrc()? };
         let interceptors = feedback.listen(configure_rtcp_reports(Registry::new()), &mut media, own)?;
         let hurry = runtime.hurry();
         let ears = Ears { signals, hurry, loopback: network.include_loopback, relay_only: network.relay_only };
@@ -107,7 +107,7 @@ impl Peer {
             .await?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
 
-        let ssrc = any_ssrc()?;
+        let ssrc = own.voice;
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let sender = connection.add_track(Arc::clone(&track) as _).await?;
         let picture = PictureEnds::add(&connection, Which::Camera, own.camera, kinds).await?;

@@ -18,13 +18,18 @@ fn humming(frames: usize) -> Vec<f32> {
 }
 
 fn encode(samples: &[f32], rests: bool) -> Vec<Option<Bytes>> {
+    encode_in(FRAME, samples, rests)
+}
+
+/// The same in packets of another length.
+fn encode_in(length: usize, samples: &[f32], rests: bool) -> Vec<Option<Bytes>> {
     let mut encoder = Encoder::new().unwrap();
     encoder.allow_rests(rests);
-    let encode = |frame: &[f32]| match encoder.encode(frame.try_into().unwrap()).unwrap() {
+    let encode = |frame: &[f32]| match encoder.encode(frame).unwrap() {
         Encoded::Packet(packet) => Some(packet),
         Encoded::Rest => None,
     };
-    samples.chunks_exact(FRAME).map(encode).collect()
+    samples.chunks_exact(length).map(encode).collect()
 }
 
 /// A road that is the same in each run.
@@ -47,8 +52,18 @@ struct Heard {
     waits: Vec<f64>,
 }
 
-/// Sends a packet each `period` ms over the road; a listener takes 10 ms each 10 ms.
-fn travel(packets: &[Option<Bytes>], period: f64, mut road: impl FnMut(usize) -> Option<f64>) -> Heard {
+/// Sends a packet of 20 ms each `period` ms over the road; a listener takes 10 ms each 10 ms.
+fn travel(packets: &[Option<Bytes>], period: f64, road: impl FnMut(usize) -> Option<f64>) -> Heard {
+    travel_in(FRAME, packets, period, road)
+}
+
+/// The same with packets of another length.
+fn travel_in(
+    length: usize,
+    packets: &[Option<Bytes>],
+    period: f64,
+    mut road: impl FnMut(usize) -> Option<f64>,
+) -> Heard {
     let mut travelling = Vec::new();
     let mut sequence = 0u16;
     for (number, packet) in packets.iter().enumerate() {
@@ -64,7 +79,7 @@ fn travel(packets: &[Option<Bytes>], period: f64, mut road: impl FnMut(usize) ->
     for block in 0..blocks {
         let now = block as f64 * 10.0 + 3.0;
         while let Some((at, sequence, number, packet)) = arrivals.next_if(|(at, ..)| *at <= now) {
-            heard.playout.insert(at, sequence, (number * FRAME) as u32, packet);
+            heard.playout.insert(at, sequence, (number * length) as u32, packet);
         }
         heard.sound.extend(heard.playout.pull(now).pcm);
         if block % 100 == 99 {
@@ -79,8 +94,93 @@ fn a_tone_is_heard_without_a_break() {
     let heard = travel(&encode(&humming(200), false), 20.0, |_| Some(5.0));
     assert_eq!(heard.playout.counters().concealed, 0);
     let (cut, added) = heard.playout.cut_and_added();
-    assert!(cut <= 15.0 && added == 0.0, "only what waited too long at the beginning: {cut}, {added}");
+    assert!(cut <= 25.0 && added == 0.0, "only what waited too long at the beginning: {cut}, {added}");
     assert!(seconds_of_gaps(&heard.sound[4_800..], 0, -40.0) < 0.01);
+}
+
+#[test]
+fn on_a_calm_road_voice_soon_waits_hardly_longer_than_it_must() {
+    for length in [FRAME, BLOCK] {
+        let period = length as f64 / 48.0;
+        let packets = encode_in(length, &humming(600), false);
+        let heard = travel_in(length, &packets, period, |number| Some(15.0 + (number * 7 % 5) as f64));
+        let (target, _) = heard.playout.target_and_jitter();
+        println!("{length}: {:?}, target {target:.1}, {:?}", heard.waits, heard.playout.cut_and_added());
+        assert!(heard.waits[4..].iter().all(|wait| *wait <= target + SURPLUS_MS + 1.0), "{:?}", heard.waits);
+        assert_eq!((heard.playout.counters().concealed, heard.playout.counters().late), (0, 0));
+        assert!(seconds_of_gaps(&heard.sound[4_800..], 0, -40.0) < 0.01);
+    }
+}
+
+#[test]
+fn short_packets_are_cut_and_stretched_as_well_when_clocks_differ() {
+    for (period, name) in [(10.0 * 1.000_2, "slow"), (10.0 * 0.999_8, "fast")] {
+        let minute = encode_in(BLOCK, &humming(3_000), false);
+        let packets: Vec<_> = minute.iter().cycle().take(30_000).cloned().collect();
+        let heard = travel_in(BLOCK, &packets, period, |number| Some(15.0 + (number * 7 % 5) as f64));
+        let settled = &heard.waits[5..];
+        let (least, most) = settled.iter().fold((f64::MAX, f64::MIN), |(l, m), wait| (l.min(*wait), m.max(*wait)));
+        let (cut, added) = heard.playout.cut_and_added();
+        let counters = heard.playout.counters();
+        println!("{name}: waits {least:.1} to {most:.1} ms, cut {cut:.0} ms, added {added:.0} ms, {counters:?}");
+        assert!(most - least < 25.0 && most < 35.0, "{name}: {least:.1} to {most:.1} ms");
+        assert!(counters.concealed <= 12, "{name}: {counters:?}");
+        assert_eq!(counters.late, 0);
+        // Five minutes at two hundred parts in a million.
+        let corrected = if name == "fast" { cut - added } else { added - cut };
+        assert!((40.0..=85.0).contains(&corrected), "{name}: cut {cut}, added {added}");
+        assert!(seconds_of_gaps(&heard.sound[48_000..], 10, -40.0) < 0.1);
+    }
+}
+
+#[test]
+fn short_packets_lose_no_more_sound_on_a_bad_road_than_long_ones() {
+    for seed in 1..=2 {
+        let mut chance = Chance(0x9E37_79B9_7F4A_7C15 ^ (seed << 40));
+        let road = |_| (chance.next() >= 0.1).then(|| 20.0 + chance.next() * 60.0);
+        let heard = travel_in(BLOCK, &encode_in(BLOCK, &humming(3_000), false), 10.0, road);
+        let after = &heard.sound[48_000..];
+        let gaps = seconds_of_gaps(after, 40, -40.0) / (after.len() as f32 / 48_000.0);
+        let (counters, (delay, jitter)) = (heard.playout.counters(), heard.playout.target_and_jitter());
+        println!("seed {seed}: gaps {:.2} %, {counters:?}, delay {delay:.0} ms, jitter {jitter:.0} ms", gaps * 100.0);
+        assert!(counters.lost > 400, "the road loses packets");
+        assert!(gaps < 0.01 && delay < 120.0, "{:.2} %, {delay}", gaps * 100.0);
+    }
+}
+
+#[test]
+fn a_voice_whose_packets_change_their_length_is_heard_without_a_break_and_in_time() {
+    let said = humming(400);
+    let mut encoder = Encoder::new().unwrap();
+    let (mut packets, mut at) = (Vec::new(), 0);
+    while at + FRAME <= said.len() {
+        // A second of long ones, a second of short ones.
+        let length = if (at / 48_000).is_multiple_of(2) { FRAME } else { BLOCK };
+        let Some(Encoded::Packet(packet)) = encoder.encode(&said[at..at + length]) else { panic!("nobody rests") };
+        packets.push((at, length, packet));
+        at += length;
+    }
+    for lost in [false, true] {
+        let mut playout = Playout::new().unwrap();
+        let mut arrivals = packets.iter().enumerate().filter(|(number, _)| !lost || number % 10 != 9).peekable();
+        let mut sound = Vec::new();
+        for block in 0..800 {
+            let now = f64::from(block) * 10.0 + 3.0;
+            // A packet leaves when the last of its sound was said.
+            let is_there = |at: usize, length: usize| (at + length) as f64 / 48.0 + 5.0 <= now;
+            while let Some((number, (at, _, packet))) = arrivals.next_if(|(_, (at, length, _))| is_there(*at, *length))
+            {
+                playout.insert(now, number as u16, *at as u32, packet.clone());
+            }
+            sound.extend(playout.pull(now).pcm);
+        }
+        let counters = playout.counters();
+        let expected = if lost { packets.len() / 10 } else { 0 };
+        assert!(counters.lost.abs_diff(expected as u64) <= 1, "{expected} of {counters:?}");
+        assert!(counters.late == 0 && counters.concealed <= 12, "{counters:?}");
+        assert!(seconds_of_gaps(&sound[9_600..], 20, -40.0) < 0.01);
+        assert!(playout.surplus_ms() <= SURPLUS_MS + 10.0, "{}", playout.surplus_ms());
+    }
 }
 
 #[test]
@@ -184,14 +284,15 @@ fn noise_instead_of_opus_is_concealed() {
 
 #[test]
 fn cutting_and_stretching_keep_the_pitch() {
-    let tone: [f32; FRAME] =
-        std::array::from_fn(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.012);
-    for surplus in [100.0, -30.0, 0.0] {
-        let mut ready = VecDeque::new();
-        let by_ms = append(&mut ready, &tone, surplus);
+    let whole: Vec<f32> =
+        (0..2 * FRAME).map(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.012).collect();
+    for (surplus, length) in [(100.0, FRAME), (-30.0, FRAME), (-30.0, BLOCK), (0.0, FRAME)] {
+        let (past, tone) = (&whole[..FRAME], &whole[FRAME..FRAME + length]);
+        let mut ready: VecDeque<f32> = past.iter().copied().collect();
+        let by_ms = append(&mut ready, past, tone, surplus);
         assert_eq!(by_ms > 0.0, surplus < 0.0);
         assert_eq!(by_ms < 0.0, surplus > 0.0);
-        assert_eq!(ready.len(), (FRAME as f64 + by_ms * 48.0).round() as usize);
+        assert_eq!(ready.len(), ((FRAME + length) as f64 + by_ms * 48.0).round() as usize);
         let pcm: Vec<f32> = ready.into();
         let jump = pcm.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
         assert!(jump < 0.001, "no click: {jump}");
@@ -201,12 +302,24 @@ fn cutting_and_stretching_keep_the_pitch() {
 #[test]
 fn a_hiss_is_not_cut_where_it_would_be_heard() {
     let mut seed = 9_u32;
-    let hiss: [f32; FRAME] = std::array::from_fn(|_| {
+    let hiss: [f32; 2 * FRAME] = std::array::from_fn(|_| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed as f32 / u32::MAX as f32 - 0.5) * 0.5
     });
+    let (past, hiss) = hiss.split_at(FRAME);
     let mut ready = VecDeque::new();
-    assert_eq!(append(&mut ready, &hiss, 30.0), 0.0);
-    assert_eq!(append(&mut ready, &hiss, -30.0), 0.0);
-    assert!(append(&mut ready, &hiss, 90.0) < 0.0, "but what waits far too long is");
+    assert_eq!(append(&mut ready, past, hiss, 30.0), 0.0);
+    assert_eq!(append(&mut ready, past, hiss, -30.0), 0.0);
+    assert!(append(&mut ready, past, hiss, 90.0) < 0.0, "but what waits far too long is");
+}
+
+#[test]
+fn a_cut_leaves_voice_not_so_short_that_it_is_stretched_again() {
+    // A deep voice fits best after more than can be spared.
+    let deep: Vec<f32> =
+        (0..FRAME).map(|n| (n as f32 * 90.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.009).collect();
+    for surplus in [7.5, 9.0, 12.0] {
+        let by_ms = append(&mut VecDeque::new(), &deep, &deep, surplus);
+        assert!(by_ms < 0.0 && surplus + by_ms >= -OVERCUT_MS - 0.1, "{surplus} and {by_ms}");
+    }
 }

@@ -328,6 +328,7 @@ impl CallMedia {
         self.inner.screen.agree(&sdp.screen_codecs());
         *self.inner.their_screen.lock().expect("no holder of this lock can panic") = sdp.screen_ssrcs().to_vec();
         self.inner.shared.rests.store(codec::wishes_rests(sdp.text()), Ordering::Relaxed);
+        self.inner.shared.allows_short.store(codec::allows_short(sdp.text()), Ordering::Relaxed);
     }
 
     /// Our pictures, and how each will be encoded.

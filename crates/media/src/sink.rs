@@ -15,10 +15,11 @@ use crate::{BLOCK, SAMPLE_RATE};
 
 /// What waits for the device: at first, at least, and at most after it starved. Milliseconds.
 const PREFILL_MS: usize = 20;
-const PREFILL_LEAST_MS: usize = 10;
+const PREFILL_LEAST_MS: usize = 5;
 const PREFILL_MOST_MS: usize = 120;
 /// What each starving adds, and what a time without it takes away.
 const PREFILL_STEP_MS: usize = 10;
+const PREFILL_LESS_MS: usize = 5;
 /// How long a device must be served well before less waits for it. Doubles with each starving after less did.
 const SERVED_WELL: Duration = Duration::from_secs(4);
 const SERVED_WELL_MOST: Duration = Duration::from_secs(300);
@@ -200,7 +201,7 @@ impl Prefill {
             self.since = now;
         } else if now.saturating_duration_since(self.since) >= self.patience && self.ms > PREFILL_LEAST_MS {
             self.lowered = true;
-            self.ms -= PREFILL_STEP_MS;
+            self.ms = self.ms.saturating_sub(PREFILL_LESS_MS).max(PREFILL_LEAST_MS);
             self.since = now;
         }
     }
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(prefill.ms, PREFILL_LEAST_MS);
         prefill.adapt(after(60), true);
         prefill.adapt(after(65), false);
-        assert_eq!(prefill.ms, 20, "it is not tried again so soon");
+        assert_eq!(prefill.ms, 15, "it is not tried again so soon");
         prefill.adapt(after(69), false);
         assert_eq!(prefill.ms, 10);
         (70..200).for_each(|second| prefill.adapt(after(second), true));

@@ -67,6 +67,10 @@ pub(crate) struct Shared {
     pub(crate) held: AtomicBool,
     /// The peer wishes that we send nothing while nobody speaks.
     pub(crate) rests: AtomicBool,
+    /// The peer allows packets of 10 ms.
+    pub(crate) allows_short: AtomicBool,
+    /// The road is good enough for them.
+    pub(crate) short: AtomicBool,
     pub(crate) stopping: AtomicBool,
     /// A track of the peer is being read.
     pub(crate) reading: AtomicBool,

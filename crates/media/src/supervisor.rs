@@ -15,11 +15,12 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState, StatsSelector};
 
-use crate::FRAME;
+use crate::BLOCK;
 use crate::binding;
 use crate::desk::Seat;
 use crate::error::{FailReason, MediaEvent};
 use crate::leg::{Inbound, Outbound, VoiceNews};
+use crate::length::Length;
 use crate::paths::{Paths, own_addresses};
 use crate::peer::{Peer, PictureEnds};
 use crate::session::{Sources, Vouched};
@@ -122,7 +123,7 @@ impl Supervisor {
                     None => break Err(FailReason::Engine),
                 },
                 Some(news) = self.video_news.recv() => { self.on_video_news(news).await; Ok(()) }
-                _ = levels.tick() => { self.tell_levels(); self.look_at_paths().await; Ok(()) }
+                _ = levels.tick() => { self.tell_levels(); self.choose_length(); self.look_at_paths().await; Ok(()) }
                 _ = checks.tick() => self.check().await,
             };
             if verdict.is_err() {
@@ -228,6 +229,14 @@ impl Supervisor {
         if self.shared.gate.is_open() {
             let _ = self.events.try_send(MediaEvent::Level { input, output });
         }
+    }
+
+    /// Lets the voice thread send packets as long as the road likes them.
+    fn choose_length(&self) {
+        let (feedback, now) = (&self.video.feedback, Instant::now());
+        let rate = self.video.path.rate_while_sending(now);
+        let length = feedback.voice_length(|choice| choice.now(feedback.ms(now), rate));
+        self.shared.short.store(length == Length::Short, Ordering::Relaxed);
     }
 
     async fn look_at_paths(&mut self) {
@@ -423,7 +432,7 @@ async fn receive(track: Arc<dyn TrackRemote>, video: Arc<VideoPart>, inbound: st
 async fn send(peer: Peer, shared: Arc<Shared>, mut outbound: mpsc::Receiver<Outbound>, payload_type: u8) {
     let first_sequence = getrandom::u32().unwrap_or_default();
     let first_timestamp = getrandom::u32().unwrap_or_default();
-    while let Some(Outbound { payload, sequence, frame, begins }) = outbound.recv().await {
+    while let Some(Outbound { payload, sequence, block, begins }) = outbound.recv().await {
         if !shared.gate.is_open() {
             continue;
         }
@@ -433,7 +442,7 @@ async fn send(peer: Peer, shared: Arc<Shared>, mut outbound: mpsc::Receiver<Outb
             marker: begins,
             payload_type,
             sequence_number: first_sequence.wrapping_add(sequence) as u16,
-            timestamp: first_timestamp.wrapping_add(frame.wrapping_mul(FRAME as u32)),
+            timestamp: first_timestamp.wrapping_add(block.wrapping_mul(BLOCK as u32)),
             ssrc: peer.ssrc,
             ..Default::default()
         };

@@ -1,4 +1,4 @@
-//! What the peer and the path say about our picture: wishes for key frames, losses, delays, and the peer's clocks.
+//! What the peer and the path say about our picture and voice: wishes for key frames, losses, delays, and the peer's clocks.
 //!
 //! All of it comes in RTCP, which the engine keeps to itself; this listens on its way.
 
@@ -25,6 +25,7 @@ use rtc::shared::error::Error;
 use video::{Arrivals, LipSync, Passed};
 
 use crate::SAMPLE_RATE;
+use crate::length::{LengthChoice, VoiceReport};
 use crate::video_track::{CLOCK, Which};
 
 /// Above everything of the engine's own, so that what it repairs or repeats is seen once.
@@ -40,6 +41,7 @@ pub(crate) struct Feedback {
     lost_permille: AtomicU32,
     arrivals: Mutex<Arrivals>,
     sync: Mutex<LipSync>,
+    voice: Mutex<LengthChoice>,
 }
 
 /// What was heard of one picture.
@@ -63,6 +65,7 @@ impl Feedback {
             lost_permille: AtomicU32::new(UNKNOWN),
             arrivals: Mutex::default(),
             sync: Mutex::default(),
+            voice: Mutex::default(),
         }
     }
 
@@ -102,6 +105,11 @@ impl Feedback {
     /// What the peer missed of our picture; asked once for each report.
     pub(crate) fn take_lost_permille(&self) -> Option<u32> {
         Some(self.lost_permille.swap(UNKNOWN, Ordering::AcqRel)).filter(|value| *value != UNKNOWN)
+    }
+
+    /// How long our voice packets should be.
+    pub(crate) fn voice_length<T>(&self, work: impl FnOnce(&mut LengthChoice) -> T) -> T {
+        work(&mut self.voice.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The peer's clocks.
@@ -150,9 +158,10 @@ impl Stream {
     }
 }
 
-/// The sources of our own pictures.
+/// The sources of what we send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwnSources {
+    pub(crate) voice: u32,
     pub(crate) camera: u32,
     pub(crate) screen: u32,
 }
@@ -244,6 +253,12 @@ impl Listener {
         if let Some(lost) = ours.map(|report| report.fraction_lost).max() {
             let permille = u32::from(lost) * 1_000 / 256;
             self.feedback.lost_permille.store(permille, Ordering::Release);
+        }
+        for report in reports.iter().filter(|report| report.ssrc == self.own.voice) {
+            let lost_permille = u32::from(report.fraction_lost) * 1_000 / 256;
+            let jitter_ms = report.jitter / (SAMPLE_RATE / 1_000);
+            let at_ms = self.feedback.ms(Instant::now());
+            self.feedback.voice_length(|choice| choice.observe(at_ms, VoiceReport { lost_permille, jitter_ms }));
         }
     }
 }

@@ -86,6 +86,13 @@ impl PicturePath {
         (estimate, video::shares(estimate, self.is_on(Which::Camera), self.is_on(Which::Screen)))
     }
 
+    /// What the path carries in bits per second, while a picture is sent: nothing is known of it otherwise.
+    pub(crate) fn rate_while_sending(&self, now: Instant) -> Option<u32> {
+        let thought = self.thought();
+        let is_sending = thought.sent.is_some_and(|(_, last)| now.saturating_duration_since(last) < PAUSE);
+        is_sending.then(|| thought.estimate.now())
+    }
+
     /// Takes the next place on the path, for a packet that holds it so long; gives when it may leave.
     pub(crate) fn reserve(&self, now: Instant, takes: Duration) -> Instant {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);

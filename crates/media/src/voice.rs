@@ -16,6 +16,7 @@ use crate::codec::{Encoded, Encoder};
 use crate::config::{Microphone, Speaker, VoiceProcessing};
 use crate::device::Direction;
 use crate::leg::{Leg, VoiceNews};
+use crate::length::Length;
 use crate::mix::Mixer;
 use crate::processing::Processor;
 use crate::sink::Sink;
@@ -46,8 +47,7 @@ pub(crate) struct Voice {
     source: Source,
     sink: Sink,
     processor: Processor,
-    /// The first half of a frame.
-    half: Option<[f32; BLOCK]>,
+    frame: Frame,
     encoder: Encoder,
     /// Says silence to those who are not to hear us.
     quiet: Encoder,
@@ -79,7 +79,7 @@ impl Voice {
             source: Source::open(&config.microphone, &usage, opened),
             sink: Sink::open(&config.speaker, config.record.clone(), &usage, opened),
             processor: Processor::new(config.processing),
-            half: None,
+            frame: Frame::default(),
             encoder: Encoder::new()?,
             quiet: Encoder::new()?,
             mixer: Mixer::default(),
@@ -196,18 +196,13 @@ impl Voice {
     }
 
     fn send(&mut self, now: Instant, block: [f32; BLOCK]) {
-        let Some(first) = self.half.take() else {
-            self.half = Some(block);
-            return;
-        };
-        let mut frame = [0.0; FRAME];
-        frame[..BLOCK].copy_from_slice(&first);
-        frame[BLOCK..].copy_from_slice(&block);
-        let said = encoded(&mut self.encoder, &self.legs, false, &frame);
-        let silence = encoded(&mut self.quiet, &self.legs, true, &[0.0; FRAME]);
+        let Some(frame) = self.frame.take(&block, length(&self.legs)) else { return };
+        let said = encoded(&mut self.encoder, &self.legs, false, frame);
+        let silence = encoded(&mut self.quiet, &self.legs, true, &[0.0; FRAME][..frame.len()]);
+        let blocks = (frame.len() / BLOCK) as u32;
         for leg in self.legs.iter_mut().filter(|leg| leg.is_live()) {
             let payload = if leg.is_silent() { &silence } else { &said };
-            leg.send(now, payload.clone());
+            leg.send(now, payload.clone(), blocks);
         }
     }
 
@@ -229,8 +224,47 @@ impl Voice {
     }
 }
 
+/// How long the packets are that all who are spoken with get: short ones only if all of them do well with those.
+fn length(legs: &[Leg]) -> Length {
+    let mut live = legs.iter().filter(|leg| leg.is_live()).peekable();
+    if live.peek().is_some() && live.all(Leg::likes_short) { Length::Short } else { Length::Long }
+}
+
+/// Gathers blocks into frames of the length that is wanted when each begins.
+#[derive(Debug)]
+struct Frame {
+    sound: [f32; FRAME],
+    filled: usize,
+    wanted: usize,
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self { sound: [0.0; FRAME], filled: 0, wanted: FRAME }
+    }
+}
+
+impl Frame {
+    /// Adds a block; gives the frame that it completes.
+    fn take(&mut self, block: &[f32; BLOCK], length: Length) -> Option<&[f32]> {
+        if self.filled == 0 {
+            self.wanted = match length {
+                Length::Short => BLOCK,
+                Length::Long => FRAME,
+            };
+        }
+        self.sound[self.filled..self.filled + BLOCK].copy_from_slice(block);
+        self.filled += BLOCK;
+        if self.filled < self.wanted {
+            return None;
+        }
+        self.filled = 0;
+        Some(&self.sound[..self.wanted])
+    }
+}
+
 /// A frame encoded once for all who hear the same; nothing if nobody does, or nobody speaks.
-fn encoded(encoder: &mut Encoder, legs: &[Leg], silent: bool, frame: &[f32; FRAME]) -> Option<Bytes> {
+fn encoded(encoder: &mut Encoder, legs: &[Leg], silent: bool, frame: &[f32]) -> Option<Bytes> {
     let mut hearing = legs.iter().filter(|leg| leg.is_live() && leg.is_silent() == silent).peekable();
     hearing.peek()?;
     // Who does not wish for rests takes them from all: a packet is the same for everybody.
@@ -238,5 +272,26 @@ fn encoded(encoder: &mut Encoder, legs: &[Leg], silent: bool, frame: &[f32; FRAM
     match encoder.encode(frame) {
         Some(Encoded::Packet(payload)) => Some(payload),
         Some(Encoded::Rest) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_has_begun_is_completed_and_nothing_is_lost_when_the_length_changes() {
+        use Length::{Long, Short};
+        let mut frame = Frame::default();
+        let mut heard = Vec::new();
+        let mut lengths = Vec::new();
+        for (number, length) in [Long, Short, Short, Short, Long, Long, Long, Short].into_iter().enumerate() {
+            if let Some(sound) = frame.take(&[number as f32; BLOCK], length) {
+                lengths.push(sound.len());
+                heard.extend(sound.iter().step_by(BLOCK).map(|sample| *sample as usize));
+            }
+        }
+        assert_eq!(lengths, [FRAME, BLOCK, BLOCK, FRAME, FRAME]);
+        assert_eq!(heard, [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }
