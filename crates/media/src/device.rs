@@ -253,17 +253,17 @@ where
     }
 
     fn until_it_ends(&self, instead: bool, gone: &dyn Fn() -> bool, orders: &mpsc::Receiver<Order>) -> Ending<End> {
+        let mut again = false;
         loop {
             match orders.recv_timeout(self.look_after) {
                 Ok(Order::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ending::Stop,
                 Ok(Order::Lost) => return Ending::Lost,
-                Ok(Order::Again) => {
-                    let same = self.chosen.as_deref().filter(|_| !instead);
-                    if let Ok(opened) = (self.open)(same) {
-                        return Ending::Better { opened, instead };
-                    }
-                }
+                // A machine as busy as that may fail to open it; then it is tried again.
+                Ok(Order::Again) => again = true,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if again && let Ok(opened) = (self.open)(self.chosen.as_deref().filter(|_| !instead)) {
+                return Ending::Better { opened, instead };
             }
             if instead && let Ok(opened) = (self.open)(self.chosen.as_deref()) {
                 return Ending::Better { opened, instead: false };
@@ -347,18 +347,24 @@ where
     let Served { orders, starved, haste, waker } = served;
     let channels = usize::from(config.channels.max(1));
     let (mut watch, again) = (Watch::default(), orders.clone());
+    let asked = match config.buffer_size {
+        BufferSize::Fixed(samples) => samples,
+        BufferSize::Default => PERIOD,
+    };
+    // Before the first sample there was nothing to give.
+    let mut begun = false;
     let on_samples = move |samples: &mut [T], _: &cpal::OutputCallbackInfo| {
         let mut missing = 0;
         for frame in samples.chunks_mut(channels) {
-            let sample = ring.pop().unwrap_or_else(|_| {
-                missing += 1;
+            let sample = ring.pop().inspect(|_| begun = true).unwrap_or_else(|_| {
+                missing += u64::from(begun);
                 0.0
             });
             frame.fill(T::from_sample(sample.clamp(-1.0, 1.0)));
         }
         starved.fetch_add(missing, Ordering::Relaxed);
         waker.unpark();
-        if watch.is_too_late(Instant::now(), samples.len() / channels, config.sample_rate) && haste.give_up() {
+        if watch.is_too_late(Instant::now(), samples.len() / channels, config.sample_rate) && haste.give_up(asked) {
             let _ = again.send(Order::Again);
         }
     };

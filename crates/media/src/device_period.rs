@@ -24,9 +24,7 @@ const RESTED: Duration = Duration::from_millis(500);
 /// What is known of a speaker in use. It stays known when the device is opened again.
 #[derive(Debug, Default)]
 pub(crate) struct Haste {
-    /// It was asked for little.
-    hasty: AtomicBool,
-    /// That was too little.
+    /// A sound server's pieces were too little.
     too_hasty: AtomicBool,
 }
 
@@ -34,13 +32,12 @@ impl Haste {
     /// The samples to ask of a speaker of this host.
     pub(crate) fn period(&self, host: &str) -> u32 {
         let is_server = SERVERS.contains(&host) && !self.too_hasty.load(Ordering::Relaxed);
-        self.hasty.store(is_server, Ordering::Relaxed);
         if is_server { SERVER_PERIOD } else { PERIOD }
     }
 
-    /// It needs more time from now on; says whether it can be given more.
-    pub(crate) fn give_up(&self) -> bool {
-        self.hasty.load(Ordering::Relaxed) && !self.too_hasty.swap(true, Ordering::Relaxed)
+    /// What was asked for was too little; says whether it can be given more from now on.
+    pub(crate) fn give_up(&self, asked: u32) -> bool {
+        asked == SERVER_PERIOD && !self.too_hasty.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -48,6 +45,8 @@ impl Haste {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     answered: Option<Instant>,
+    /// The least it ever took, which is a piece: a server that waited asks for several at once.
+    least: Option<usize>,
     /// Since when is counted, and how often it was too late since.
     since: Option<Instant>,
     late: u32,
@@ -57,7 +56,9 @@ impl Watch {
     /// The speaker took so many samples of this rate; says whether it was too late too often.
     pub(crate) fn is_too_late(&mut self, now: Instant, samples: usize, rate: u32) -> bool {
         let waited = self.answered.replace(now).map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        let piece = Duration::from_secs_f64(samples as f64 / f64::from(rate.max(1)));
+        let least = self.least.map_or(samples, |least| least.min(samples));
+        self.least = Some(least);
+        let piece = Duration::from_secs_f64(least as f64 / f64::from(rate.max(1)));
         if waited <= piece * PIECES || waited >= RESTED {
             return false;
         }
@@ -88,17 +89,17 @@ mod tests {
     fn of_a_sound_server_half_as_much_is_asked_until_the_machine_is_too_busy_for_that() {
         let haste = Haste::default();
         assert_eq!(haste.period("PulseAudio"), 240);
-        assert!(haste.give_up());
-        assert!(!haste.give_up(), "once is enough");
+        assert!(haste.give_up(240));
+        assert!(!haste.give_up(240), "once is enough");
         assert_eq!(haste.period("PulseAudio"), 480);
-        assert!(!haste.give_up(), "more is not to be had");
+        assert!(!haste.give_up(480), "more is not to be had");
     }
 
     #[test]
     fn a_device_of_the_system_is_never_opened_again_for_it() {
         let haste = Haste::default();
         assert_eq!(haste.period("ALSA"), 480);
-        assert!(!haste.give_up());
+        assert!(!haste.give_up(480));
         assert_eq!(haste.period("PulseAudio"), 240, "and says nothing of a server");
     }
 
@@ -113,6 +114,19 @@ mod tests {
         let (mut watch, mut now) = (Watch::default(), Instant::now());
         assert!(!answers(&mut watch, &mut now, [5, 14, 5, 14, 5, 14, 5, 14, 5, 14]));
         assert!(answers(&mut watch, &mut now, [5, 14]));
+    }
+
+    #[test]
+    fn a_server_that_waited_asks_for_two_pieces_at_once_and_had_nothing_to_play_all_the_same() {
+        let (mut watch, mut now) = (Watch::default(), Instant::now());
+        assert!(!answers(&mut watch, &mut now, [5; 10]));
+        let late: Vec<_> = (0..6)
+            .map(|_| {
+                now += MS * 14;
+                watch.is_too_late(now, 480, 48_000)
+            })
+            .collect();
+        assert_eq!(late, [false, false, false, false, false, true]);
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub const OPEN_CALLS: usize = 12;
 const SIGNALS: usize = 256;
 /// Device news and first sounds.
 const NEWS: usize = 32;
-/// Voice frames that may wait for the network: 320 ms.
-const OUTBOUND: usize = 16;
+/// Voice frames that may wait for the network: 320 ms of short ones.
+const OUTBOUND: usize = 32;
 
 /// Opens the media of calls. One for each runtime.
 pub struct MediaEngine {

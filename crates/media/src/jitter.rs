@@ -16,7 +16,7 @@ use crate::{BLOCK, FRAME};
 const WAITING: usize = 128;
 const WAITING_SAMPLES: usize = 64 * FRAME;
 /// A jump of more packets than this is a new stream or an attack.
-const JUMP: i64 = 250;
+const JUMP: i64 = 500;
 /// What is concealed in a row: 100 ms. More sounds like a robot.
 const CONCEALED_RUN: usize = 5 * FRAME;
 /// The same while nothing comes, in blocks.
@@ -25,6 +25,8 @@ const BRIDGED_RUN: u32 = (CONCEALED_RUN / BLOCK) as u32;
 const DELAY_MS: std::ops::RangeInclusive<f64> = 10.0..=200.0;
 /// Where the delay begins, before anything was measured.
 const FIRST_DELAY_MS: f64 = 20.0;
+/// A packet that comes this much sooner than the quickest so far: what was measured before tells nothing of this road.
+const LEFT_OUT_MS: f64 = 100.0;
 /// How many packets the delay is measured over: about two and a half seconds, or half of that in short ones.
 const MEASURED: usize = 128;
 /// Voice that waits this much too short looks twice whether a packet is lost: for two blocks.
@@ -180,14 +182,7 @@ impl JitterBuffer {
 
     /// Forgets the stream; the next packet begins a new one.
     fn begin_again(&mut self) {
-        self.waiting.clear();
-        self.stream = None;
-        self.delay = Delay::new();
-        self.playing = false;
-        self.resting = false;
-        self.begun = false;
-        self.stalled = 0;
-        self.in_hole = 0;
+        *self = Self { counters: self.counters, ..Self::new() };
     }
 
     fn shed(&mut self) {
@@ -368,6 +363,10 @@ impl Delay {
     }
 
     fn arrived(&mut self, now_ms: f64, media_ms: f64, lasts_ms: f64) {
+        // A queue that drains brings packets ever sooner, never one so much sooner than all before: the sender left out time.
+        if now_ms - media_ms < self.quickest - LEFT_OUT_MS {
+            self.measured = 0;
+        }
         self.transits[self.measured % MEASURED] = now_ms - media_ms;
         self.measured += 1;
         let known = &self.transits[..self.measured.min(MEASURED)];

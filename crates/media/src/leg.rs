@@ -11,8 +11,8 @@ use crate::playout::{Block, Playout};
 use crate::stats::Shared;
 use crate::{BLOCK, BLOCK_TIME};
 
-/// Packets that may wait for the voice thread: more than two seconds.
-pub(crate) const INBOUND: usize = 128;
+/// Packets that may wait for the voice thread: more than two seconds of short ones.
+pub(crate) const INBOUND: usize = 256;
 /// Blocks our voice may lag behind the clock before its timestamps jump: 200 ms.
 const LAG: u32 = 20;
 

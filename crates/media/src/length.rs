@@ -29,6 +29,8 @@ const LEAST_RATE: u32 = 400_000;
 /// How long the road must have been good. Doubles with each time that it was bad after that.
 const PATIENCE_MS: u64 = 3_000;
 const PATIENCE_MOST_MS: u64 = 60_000;
+/// A report of fewer packets than this tells nothing: of one who rests few are sent, and one lost among them is a fifth.
+const TELLING: u32 = 25;
 /// A peer that reports nothing for so long tells nothing about the road; a browser reports every 5 s or so.
 const SILENT_MS: u64 = 12_000;
 
@@ -39,19 +41,24 @@ pub(crate) struct LengthChoice {
     /// Since when the road is good, as far as is known.
     good_since: Option<u64>,
     heard: Option<u64>,
+    /// The last packet of ours that the peer had when it reported.
+    reached: Option<u32>,
     patience_ms: u64,
 }
 
 impl Default for LengthChoice {
     fn default() -> Self {
-        Self { length: Length::Long, good_since: None, heard: None, patience_ms: PATIENCE_MS }
+        Self { length: Length::Long, good_since: None, heard: None, reached: None, patience_ms: PATIENCE_MS }
     }
 }
 
 impl LengthChoice {
-    /// Takes what the peer reports.
-    pub(crate) fn observe(&mut self, now_ms: u64, report: VoiceReport) {
+    /// Takes what the peer reports, who had packets of ours up to `reached` (RFC 3550's extended highest sequence number).
+    pub(crate) fn observe(&mut self, now_ms: u64, reached: u32, report: VoiceReport) {
         self.heard = Some(now_ms);
+        if self.reached.replace(reached).is_some_and(|before| reached.wrapping_sub(before) < TELLING) {
+            return;
+        }
         if report.is_worse_than(&BAD) {
             self.fall_back();
         } else if report.is_worse_than(&GOOD) {
@@ -98,7 +105,7 @@ mod tests {
         let mut told = Vec::new();
         for (second, (lost_permille, jitter_ms)) in (from_s..).zip(reports) {
             let report = VoiceReport { lost_permille: *lost_permille, jitter_ms: *jitter_ms };
-            choice.observe(second * 1_000, report);
+            choice.observe(second * 1_000, 50 * u32::try_from(second).unwrap(), report);
             told.push(choice.now(second * 1_000, None));
         }
         told
@@ -144,6 +151,16 @@ mod tests {
         on_roads(&mut choice, 20, &[(0, 1); 5]);
         assert_eq!(choice.now(24_500, Some(2_000_000)), Length::Short);
         assert_eq!(choice.now(24_600, Some(300_000)), Length::Long);
+    }
+
+    #[test]
+    fn one_that_is_lost_while_one_rests_is_no_bad_road() {
+        let mut choice = LengthChoice::default();
+        on_roads(&mut choice, 0, &[(0, 1); 5]);
+        choice.observe(5_000, 50 * 4 + 5, VoiceReport { lost_permille: 200, jitter_ms: 2 });
+        assert_eq!(choice.now(5_000, None), Length::Short);
+        choice.observe(6_000, 50 * 5 + 5, VoiceReport { lost_permille: 200, jitter_ms: 2 });
+        assert_eq!(choice.now(6_000, None), Length::Long, "but of those who speak it is");
     }
 
     #[test]

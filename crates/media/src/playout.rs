@@ -122,8 +122,8 @@ impl Playout {
         let surplus_ms = self.jitter.surplus_ms();
         self.piece.clear();
         let spoken = self.decode(packet);
-        // A short packet alone holds no period to cut; the next one waits as well, since there is too much.
-        if surplus_ms > SURPLUS_MS
+        // Short packets alone hold no period to cut; the next ones wait as well, since there is too much.
+        while surplus_ms > SURPLUS_MS
             && self.piece.len() < PERIODS
             && self.jitter.has_next()
             && let Pick::Play(next) = self.jitter.pick(now_ms)

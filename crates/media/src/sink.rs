@@ -40,7 +40,6 @@ struct Rendered {
     rate: usize,
     prefill: Prefill,
     starved: u64,
-    began: bool,
     last_free: usize,
     last_taken: Instant,
 }
@@ -120,7 +119,6 @@ impl Rendered {
             rate: SAMPLE_RATE as usize,
             prefill: Prefill::new(now),
             starved: 0,
-            began: false,
             last_free: 0,
             last_taken: now,
         }
@@ -133,7 +131,6 @@ impl Rendered {
                     self.resampler = Resampler::new(SAMPLE_RATE, rate);
                     self.rate = rate as usize;
                     self.ring = Some(ring);
-                    self.began = false;
                     self.last_taken = now;
                 }
                 News::State(new) => {
@@ -157,8 +154,7 @@ impl Rendered {
             return None;
         }
         let starved = self.device.starved.load(Ordering::Relaxed);
-        // Before the first block there was nothing to give.
-        self.prefill.adapt(now, self.began && starved > self.starved);
+        self.prefill.adapt(now, starved > self.starved);
         self.starved = starved;
         Some(waiting < self.prefill.ms * self.rate / 1_000)
     }
@@ -172,7 +168,6 @@ impl Rendered {
             });
         }
         self.last_free = ring.slots();
-        self.began = true;
     }
 }
 

@@ -257,8 +257,9 @@ impl Listener {
         for report in reports.iter().filter(|report| report.ssrc == self.own.voice) {
             let lost_permille = u32::from(report.fraction_lost) * 1_000 / 256;
             let jitter_ms = report.jitter / (SAMPLE_RATE / 1_000);
-            let at_ms = self.feedback.ms(Instant::now());
-            self.feedback.voice_length(|choice| choice.observe(at_ms, VoiceReport { lost_permille, jitter_ms }));
+            let (at_ms, reached) = (self.feedback.ms(Instant::now()), report.last_sequence_number);
+            self.feedback
+                .voice_length(|choice| choice.observe(at_ms, reached, VoiceReport { lost_permille, jitter_ms }));
         }
     }
 }

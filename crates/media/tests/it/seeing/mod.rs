@@ -1,5 +1,6 @@
 //! What two people see of each other: pictures that carry their numbers, over a road of any quality.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::time::Duration;
