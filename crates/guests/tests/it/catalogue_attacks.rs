@@ -1,5 +1,4 @@
 //! Fetches packages from honest and hostile catalogues over real sockets.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! Ben signs in at the pass office: a real office, its real proxy in a real sandbox, and nothing believed.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

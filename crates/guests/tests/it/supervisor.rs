@@ -1,5 +1,4 @@
 //! Runs real guests that crash, come back, are given up, and are exchanged.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use std::time::Duration;
 

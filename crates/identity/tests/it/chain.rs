@@ -1,5 +1,4 @@
 //! The history of a persona: what may be appended to it, by whom, and how two copies compare.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, NOW};
 use identity::*;

@@ -1,5 +1,4 @@
 //! What an MLS leaf says about its owner, and what it cannot pretend.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, NOW};
 use identity::*;

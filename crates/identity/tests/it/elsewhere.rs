@@ -1,5 +1,4 @@
 //! What we write is read by another JOSE library on another runtime, byte for byte (tests/issuer/check-pkt.mjs).
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::io::Write;

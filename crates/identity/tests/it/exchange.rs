@@ -1,5 +1,4 @@
 //! Chains grow by what others hand over, and two stories of one owner become a proof.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, NOW};
 use identity::*;

@@ -1,5 +1,7 @@
 //! Every story of `identity` in one program, so that a build links it once; each module is a story file of its own.
 
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 mod chain;
 mod common;
 mod credential;

@@ -1,5 +1,4 @@
 //! A reset as contacts and strangers meet it: who waits, who believes, and who is not fooled.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, HOUR, ISSUER, NOW, Story};
 use identity::*;

@@ -1,5 +1,4 @@
 //! An issuer speaks again without a new sign-in, and how old its word may be.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, HOUR, ISSUER, IssuerKey, NOW, Story};
 use identity::*;

@@ -1,5 +1,4 @@
 //! A reset in the chain: who may ask for it, who may say no, and what each verifier makes of it.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, HOUR, NOW};
 use identity::*;

@@ -1,5 +1,4 @@
 //! The root key is replaced: by itself, or by the recovery key; what it signed before stays good.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::{DAY, NOW, Story};
 use identity::*;

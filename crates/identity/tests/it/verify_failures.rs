@@ -1,5 +1,4 @@
 //! One story for each way somebody is not recognised.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use identity::*;

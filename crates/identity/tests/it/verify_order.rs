@@ -1,5 +1,4 @@
 //! The checks run in their order: whatever else is wrong, the first fault is the one that is told.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use identity::*;

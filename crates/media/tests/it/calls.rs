@@ -1,7 +1,5 @@
 //! Stories of two people who call each other over the loopback interface.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use crate::common::{

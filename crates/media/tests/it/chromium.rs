@@ -1,7 +1,5 @@
 //! A call with a peer nobody here wrote: Chromium with its fake devices, in both roles, directly and through a relay.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -1,7 +1,5 @@
 //! A call through real sound devices: a PulseAudio server of our own with virtual ones.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

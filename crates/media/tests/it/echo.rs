@@ -1,7 +1,5 @@
 //! Stories of somebody who calls the echo, alone and without a network.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use crate::common::{files, likeness, read, runtime, seconds_of_sound, speech};

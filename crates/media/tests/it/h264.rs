@@ -1,7 +1,5 @@
 //! Two people see each other in H.264 where both have it, and in VP8 where one has not.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use crate::common::{Person, connect, quiet, runtime};
 use crate::seeing::{COUNTER, hang_up, numbers, over, until_sent};
 use media::{AudioConfig, CameraChoice, H264, MediaEvent, VideoStats};

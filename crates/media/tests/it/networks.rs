@@ -1,6 +1,5 @@
 //! Stories of calls through networks that do not want them: made of namespaces and nftables.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

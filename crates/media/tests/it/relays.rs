@@ -1,7 +1,5 @@
 //! Stories of calls that go through a real relay: over UDP, TCP and TLS.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use crate::common::{Person, connect, files, introduce, read, runtime, seconds_of, tone};

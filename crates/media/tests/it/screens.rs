@@ -1,6 +1,5 @@
 //! Somebody shows a screen beside their camera: what arrives is read, letter by letter.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! Stories of one person in two calls at once: one microphone, one speaker, and one of them may rest.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use crate::common::{Person, connect, files, read, runtime, tone};

@@ -1,7 +1,5 @@
 //! Two people see each other: the pictures carry their numbers, so that what arrived can be read.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use crate::common::{Person, connect, long_tone, quiet, runtime};

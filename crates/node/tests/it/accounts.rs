@@ -1,7 +1,5 @@
 //! Who may have which name, and what strangers are told.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use crate::common::{House, Person, Session, now_s, oidc};
 use identity::Cic;
 use keys::SigningKey;

@@ -1,7 +1,5 @@
 //! A Node gets its certificate from a real ACME authority (Pebble, the one of Let's Encrypt's own tests).
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,5 @@
 //! Several nodes are one domain: people meet across them, and any node or server may die.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::collections::{BTreeMap, HashSet};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,8 +3,6 @@
 //! The flows are those of the reTHINK specifications (connection, allocation, subscription, publication,
 //! registration and discovery). Where the reference trusted whoever asked, ours asks for proof.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use crate::common::wires::Heard;
 use crate::common::{House, Link, Person, Session, open_message, proof, read_answer};
 use keys::SigningKey;

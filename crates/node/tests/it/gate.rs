@@ -1,5 +1,4 @@
 //! The gate as a member's session meets it: what it brings, and what it refuses.
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 use crate::common::{House, Person, Session};
 use message::{Code, Domain, Message, MessageType};

@@ -2,8 +2,6 @@
 //!
 //! `BLESS=1 cargo test -p node --test it limits` writes it anew.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! The message node's promises, over every wire with real sockets.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use crate::common::wires::Heard;
 use crate::common::{House, Link, Person, Session, open_message, proof, read_answer, sealed, unsealed};
 use keys::SigningKey;

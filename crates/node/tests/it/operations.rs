@@ -1,7 +1,5 @@
 //! What those who run a node see of it: health, metrics, TLS, stopping.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::path::Path;
 use std::sync::Arc;
 

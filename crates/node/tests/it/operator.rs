@@ -1,7 +1,5 @@
 //! What an operator does: packages, wires, people, the log of routed messages.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use crate::common::oidc::http;
 use crate::common::wires::{Heard, Link};
 use crate::common::{House, Person, Session, config, domain, sealed};

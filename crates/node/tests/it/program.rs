@@ -1,7 +1,5 @@
 //! The program `parlance-node` as an operator uses it.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

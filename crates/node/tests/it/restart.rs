@@ -1,7 +1,5 @@
 //! A node that is told to stop says goodbye, and nothing it acknowledged is lost.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Child, Command};

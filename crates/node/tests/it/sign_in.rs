@@ -1,7 +1,5 @@
 //! The embedded issuer, end to end by HTTP.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use crate::common::House;
 use crate::common::oidc::{Login, REDIRECT, VERIFIER, http, query, sign_in};
 use identity::{Jwks, PkToken};

@@ -1,7 +1,5 @@
 //! The stubs that come with the node, run in the real sandbox against the real node.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

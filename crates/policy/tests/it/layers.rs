@@ -1,7 +1,5 @@
 //! Properties of the layers: a denial anywhere wins, an organisation only ever takes away, and every verdict is explained.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use std::collections::BTreeSet;
 
 use message::{Domain, UserAddress, Verdict};

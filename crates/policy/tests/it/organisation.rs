@@ -1,7 +1,5 @@
 //! Stories of an organisation's policy: which documents are taken, and what they lock.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use std::collections::BTreeSet;
 
 use identity::IssuerEntry;

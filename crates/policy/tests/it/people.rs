@@ -1,7 +1,5 @@
 //! Stories of who may reach Ben at b.example, and of what he is told about it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use message::{Domain, UserAddress, Verdict};
 use policy::{
     Assurance, Brought, Ceiling, Contact, DAY_S, Identity, IssuerRule, KeyChange, Keys, Layer, Peer, PeopleRules,

@@ -1,7 +1,5 @@
 //! Stories of what may pass in Ana's runtime at a.example, and why not.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use bus::Party;
 use message::{
     Address, AddressPattern, Body, ConsentQuestion, Domain, Grants, Message, MessageType, Origin, UserAddress, Verdict,

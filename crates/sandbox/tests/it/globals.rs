@@ -1,5 +1,4 @@
 //! The web-like globals a guest finds.
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use crate::support::{Actor, engine, on_message, spec, talkative};
 use message::Grants;

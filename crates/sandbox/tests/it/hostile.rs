@@ -2,7 +2,6 @@
 //!
 //! "In time" is one second of the guest's own CPU time, measured on its
 //! thread, so that a busy machine cannot make an honest stop look late.
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! What a guest may reach over the network, against a real server on this machine.
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! Issuers that lie, fall silent, lead elsewhere or live in another time.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Ben signs in at Glewlwyd: an issuer in another language by other people, with habits of its own.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use serde_json::json;

@@ -1,5 +1,4 @@
 //! An issuer that can bind keys binds Ben's root key; one that only says so is taken as it is.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use signin::*;

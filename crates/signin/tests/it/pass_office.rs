@@ -1,5 +1,4 @@
 //! Ben signs in at an issuer without OpenID Connect; the proxy is played by the test, well and badly.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use serde_json::{Value, json};

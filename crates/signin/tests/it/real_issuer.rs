@@ -1,5 +1,4 @@
 //! Ben signs in at an issuer we did not write, and a stranger recognises him by what came out.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! Ben's attestation grows old, and is renewed without troubling him.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::common::*;
 use message::Private;

@@ -1,7 +1,5 @@
 //! Stories of a backup: sealed without the words, restored with them, and never half.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
-
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -1,7 +1,5 @@
 //! Stories of where the master key is kept: in a real keyring, behind a passphrase, or in the open.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -5,8 +5,6 @@
 //! must open every sealed message exactly once: no key of the ratchet was used twice, none is
 //! missing.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! Stories of a profile that is locked while the app runs: nothing of its keys stays in memory.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
-
 use std::path::Path;
 
 use store::{ChildRow, KeyError, KeySource, MasterKey, Store, StoreError};

@@ -3,7 +3,6 @@
 //! The app of these stories is this test binary started again.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

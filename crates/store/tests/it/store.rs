@@ -1,7 +1,5 @@
 //! Stories of what a profile keeps, loses together, and never shows to a thief of the disk.
 
-#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
-
 use std::path::{Path, PathBuf};
 
 use keys::SigningKey;
