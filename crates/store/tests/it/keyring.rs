@@ -108,7 +108,7 @@ fn succeeded(output: &Output) {
 #[cfg(target_os = "linux")]
 const UNLOCKED: &str = r#"
     eval "$(printf 'test\n' | gnome-keyring-daemon --unlock --components=secrets)"
-    "$PARLANCE_KEYRING_TEST_EXE" --exact the_act --nocapture; end=$?
+    "$PARLANCE_KEYRING_TEST_EXE" --exact keyring::the_act --nocapture; end=$?
     kill "$GNOME_KEYRING_PID" 2>/dev/null || true
     exit $end"#;
 
@@ -132,7 +132,7 @@ fn a_real_keyring_keeps_the_key_from_one_start_to_the_next() {
 fn without_a_keyring_the_reason_is_told_and_a_passphrase_helps() {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_act", "--nocapture"]);
+    command.args(["--exact", "keyring::the_act", "--nocapture"]);
     succeeded(&act("no bus", home.path(), command));
 }
 
@@ -143,7 +143,7 @@ fn a_keyring_that_hangs_is_not_waited_for_without_end() {
     // A bus that takes the call and never answers.
     let _bus = std::os::unix::net::UnixListener::bind(home.path().join("bus")).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_act", "--nocapture"]);
+    command.args(["--exact", "keyring::the_act", "--nocapture"]);
     succeeded(&act("silent bus", home.path(), command));
 }
 

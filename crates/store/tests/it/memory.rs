@@ -18,7 +18,7 @@ const PASSPHRASE: &str = "correct horse";
 
 fn act(name: &str, dir: &Path) -> Output {
     Command::new("sh")
-        .args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" --exact the_act --nocapture"])
+        .args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" --exact memory::the_act --nocapture"])
         .arg(std::env::current_exe().unwrap())
         .env(ACT, name)
         .env(DIR, dir)
