@@ -27,22 +27,20 @@ pub(crate) enum Encoded {
 
 /// Whether the peer's description wishes that we send nothing while nobody speaks (RFC 7587, 6.1).
 pub(crate) fn wishes_rests(description: &str) -> bool {
-    let mut formats = description.lines().filter_map(|line| line.trim().strip_prefix("a=fmtp:"));
-    formats.any(|format| {
-        let parameters = format.split_once(' ').map_or("", |(_, parameters)| parameters);
-        parameters.split(';').any(|parameter| parameter.trim() == "usedtx=1")
-    })
+    parameters(description).any(|parameter| parameter == "usedtx=1")
 }
 
 /// Whether the peer's description allows packets as short as 10 ms (RFC 7587, 6.1; without a word it does).
 pub(crate) fn allows_short(description: &str) -> bool {
-    let mut formats = description.lines().filter_map(|line| line.trim().strip_prefix("a=fmtp:"));
-    let least = |parameter: &str| parameter.trim().strip_prefix("minptime=").map(|ms| ms.parse::<u32>().ok());
-    formats.all(|format| {
-        let parameters = format.split_once(' ').map_or("", |(_, parameters)| parameters);
-        // What is no number is no leave.
-        parameters.split(';').filter_map(least).all(|ms| ms.is_some_and(|ms| ms <= 10))
-    })
+    let mut least = parameters(description).filter_map(|parameter| parameter.strip_prefix("minptime="));
+    // What is no number is no leave.
+    least.all(|ms| ms.parse::<u32>().is_ok_and(|ms| ms <= 10))
+}
+
+/// What a description says of its formats, one `name=value` after the other.
+fn parameters(description: &str) -> impl Iterator<Item = &str> {
+    let formats = description.lines().filter_map(|line| line.trim().strip_prefix("a=fmtp:"));
+    formats.filter_map(|format| Some(format.split_once(' ')?.1)).flat_map(|all| all.split(';')).map(str::trim)
 }
 
 /// The samples a packet holds, as it says itself; nothing if it is not Opus.
@@ -126,15 +124,12 @@ impl Decoder {
 
     /// A guess at so many lost samples; during a rest, the noise of the place.
     pub(crate) fn conceal(&mut self, samples: usize) -> &[f32] {
-        self.guess(samples.min(LONGEST_PACKET))
-    }
-
-    fn guess(&mut self, length: usize) -> &[f32] {
-        match self.opus.decode_float(&[], &mut self.pcm[..length], false) {
-            Ok(samples) if samples > 0 => &self.pcm[..samples],
+        let room = &mut self.pcm[..samples.min(LONGEST_PACKET)];
+        match self.opus.decode_float(&[], room, false) {
+            Ok(guessed) if guessed > 0 => &room[..guessed],
             _ => {
-                self.pcm[..length].fill(0.0);
-                &self.pcm[..length]
+                room.fill(0.0);
+                room
             }
         }
     }

@@ -249,17 +249,16 @@ impl Listener {
     }
 
     fn hear_losses(&self, reports: &[ReceptionReport]) {
+        let lost_permille = |report: &ReceptionReport| u32::from(report.fraction_lost) * 1_000 / 256;
         let ours = reports.iter().filter(|report| self.own(report.ssrc).is_some());
-        if let Some(lost) = ours.map(|report| report.fraction_lost).max() {
-            let permille = u32::from(lost) * 1_000 / 256;
+        if let Some(permille) = ours.map(lost_permille).max() {
             self.feedback.lost_permille.store(permille, Ordering::Release);
         }
         for report in reports.iter().filter(|report| report.ssrc == self.own.voice) {
-            let lost_permille = u32::from(report.fraction_lost) * 1_000 / 256;
             let jitter_ms = report.jitter / (SAMPLE_RATE / 1_000);
+            let heard = VoiceReport { lost_permille: lost_permille(report), jitter_ms };
             let (at_ms, reached) = (self.feedback.ms(Instant::now()), report.last_sequence_number);
-            self.feedback
-                .voice_length(|choice| choice.observe(at_ms, reached, VoiceReport { lost_permille, jitter_ms }));
+            self.feedback.voice_length(|choice| choice.observe(at_ms, reached, heard));
         }
     }
 }

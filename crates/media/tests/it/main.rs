@@ -9,6 +9,7 @@ mod coturn;
 mod devices;
 mod echo;
 mod h264;
+#[cfg(target_os = "linux")]
 mod netns;
 mod networks;
 mod relays;
