@@ -16,11 +16,13 @@ pub fn run(names: &[String], minutes: Option<f64>, count: Option<u32>, install: 
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(Failed(format!("no benchmark {unknown}; there are {}", NAMES.join(", "))));
     }
-    // The Node is measured beside servers that only tests and measurements need.
-    let beside = names.iter().any(|name| name == "node" || name == "sync");
-    ensure(if beside { Purpose::Test } else { Purpose::Build }, install)?;
+    let any_of = |some: &[&str]| names.iter().any(|name| some.contains(&name.as_str()));
+    let with_node = any_of(&["node", "sync"]);
+    // Other servers, a sound server and a browser are only needed by tests and by measurements beside them.
+    let beside_others = with_node || any_of(&["call", "soak"]);
+    ensure(if beside_others { Purpose::Test } else { Purpose::Build }, install)?;
     suite::prepare()?;
-    if beside {
+    if with_node {
         step("Building the Node", &mut cargo(&["build", "--release", "-p", "node"]))?;
     }
     for name in names {
