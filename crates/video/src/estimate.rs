@@ -20,11 +20,11 @@ const PLAINLY_PERCENT: u64 = 103;
 /// Loss, in thousandths, from which less is sent (as in draft-ietf-rmcat-gcc-02, section 6).
 const MUCH_LOSS: u32 = 100;
 /// Packets that queue longer than this, even the luckiest, are too many.
-const LONG_QUEUE_MS: u32 = 70;
+const LONG_QUEUE_MS: u32 = 50;
 /// …and this long means that far too many are under way.
 const VERY_LONG_QUEUE_MS: u32 = 200;
 /// Above this it does not grow.
-const SHORT_QUEUE_MS: u32 = 30;
+const SHORT_QUEUE_MS: u32 = 20;
 /// Without reports: a round trip this much longer than the shortest means that a queue stands.
 const LONG_ROUND_TRIP_MS: u32 = 250;
 /// What was sent before the last step down must have gone through before the next.

@@ -30,7 +30,7 @@ fn a_queue_that_stands_leads_down_to_what_gets_through() {
     let mut estimate = Estimate::default();
     assert_eq!(estimate.observe(0, arrived(290_000, 90, 0)), 246_500);
     assert_eq!(estimate.observe(300, arrived(290_000, 90, 0)), 246_500, "what is under way must pass first");
-    assert_eq!(estimate.observe(400, arrived(250_000, 50, 0)), 246_500, "nor does it grow while some still queue");
+    assert_eq!(estimate.observe(400, arrived(250_000, 40, 0)), 246_500, "nor does it grow while some still queue");
     assert!(estimate.observe(900, arrived(250_000, 250, 0)) < 180_000, "a very long one leads further down");
 }
 
@@ -196,4 +196,22 @@ fn an_encoder_that_spends_less_than_it_may_comes_to_the_large_picture_all_the_sa
     let mut parts = (Arrivals::default(), Estimate::default(), Ladder::new(1_280, 720), 0.0);
     let heights = drive_thriftily(&mut road, &mut parts, 0, 60, 0.75);
     assert_eq!(*heights.last().unwrap(), 720, "{heights:?}");
+}
+
+#[test]
+fn on_a_road_that_is_narrow_from_the_first_word_on_the_voice_hardly_waits_for_the_picture() {
+    let waits = |bits_per_second| {
+        let mut road = Road { bits_per_second, free_us: 0, reports: VecDeque::new(), longest_wait_ms: 0, lost: 0 };
+        let mut parts = (Arrivals::default(), Estimate::default(), Ladder::new(1_280, 720), 0.0);
+        let waits: Vec<u64> = (0..40)
+            .map(|second| {
+                road.longest_wait_ms = 0;
+                drive(&mut road, &mut parts, second, second + 1);
+                road.longest_wait_ms
+            })
+            .collect();
+        (waits, road.lost)
+    };
+    let all = [700_000, 1_000_000, 1_400_000, 2_000_000].map(waits);
+    assert!(all.iter().all(|(waits, lost)| waits.iter().all(|wait| *wait < 190) && *lost == 0), "ms and lost: {all:?}");
 }

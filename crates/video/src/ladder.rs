@@ -50,6 +50,9 @@ const HOLD_MS: u64 = 3_000;
 const TOO_HIGH_MS: u64 = 10_000;
 /// The longest that a rung is not tried again.
 const LONGEST_HOLD_MS: u64 = 48_000;
+/// A picture takes no more than so much more than a second ago, in thousandths: a step up would else spend at once what was never
+/// tried, and everything on the path would wait for it.
+const RISE: u64 = 250;
 /// The picture rests below the lowest rung's least by so much, and comes back above it.
 const REST_PERCENT: u64 = 70;
 
@@ -83,6 +86,8 @@ pub struct Ladder {
     /// When this rung was reached from below.
     climbed_at: Option<u64>,
     hold_ms: u64,
+    /// What the picture was given last, in bits per second, and when.
+    given: Option<(u64, u32)>,
 }
 
 impl Ladder {
@@ -110,7 +115,7 @@ impl Ladder {
     }
 
     fn of(rungs: Vec<Rung>, rung: usize, highest: usize) -> Self {
-        Self { rungs, rung, highest, resting: false, fits_since: None, climbed_at: None, hold_ms: HOLD_MS }
+        Self { rungs, rung, highest, resting: false, fits_since: None, climbed_at: None, hold_ms: HOLD_MS, given: None }
     }
 
     /// The step it stands on.
@@ -132,10 +137,22 @@ impl Ladder {
         }
         self.climb(now_ms, budget);
         if self.resting {
+            self.given = None;
             return Setting::Rest;
         }
         let Rung { width, height, pictures, most, .. } = self.rung();
-        Setting::Send { width, height, bits_per_second: budget.min(most), pictures }
+        let bits_per_second = self.give(now_ms, budget.min(most));
+        Setting::Send { width, height, bits_per_second, pictures }
+    }
+
+    /// Less at once, more as it rises.
+    fn give(&mut self, now_ms: u64, wanted: u32) -> u32 {
+        let risen = self.given.map_or(u64::from(wanted), |(at, before)| {
+            u64::from(before) * (1_000_000 + RISE * now_ms.saturating_sub(at)) / 1_000_000
+        });
+        let given = u32::try_from(risen).unwrap_or(u32::MAX).min(wanted);
+        self.given = Some((now_ms, given));
+        given
     }
 
     fn descend(&mut self, now_ms: u64) {
