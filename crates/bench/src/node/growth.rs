@@ -103,15 +103,16 @@ fn draw(to: &Path, ours: &[Step], theirs: &[Step]) -> Result<(), Failed> {
     let area = SVGBackend::new(to, (960, 400)).into_drawing_area();
     area.fill(&WHITE)?;
     let (left, right) = area.split_horizontally(480);
-    panel(&left, "CPU time for each message, µs", [ours, theirs], |step| median(&step.micros))?;
-    panel(&right, "Memory for each idle session, bytes", [ours, theirs], |step| step.bytes)?;
+    let (low, high) = (SeriesLabelPosition::LowerRight, SeriesLabelPosition::UpperLeft);
+    panel(&left, ("CPU time for each message, µs", low), [ours, theirs], |step| median(&step.micros))?;
+    panel(&right, ("Memory for each idle session, KB", high), [ours, theirs], |step| step.bytes / 1_000.0)?;
     area.present()?;
     Ok(())
 }
 
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
-    title: &str,
+    (title, names): (&str, SeriesLabelPosition),
     [ours, theirs]: [&[Step]; 2],
     value: impl Fn(&Step) -> f64,
 ) -> Result<(), Failed> {
@@ -141,7 +142,7 @@ fn panel(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(names)
         .background_style(WHITE)
         .border_style(RGBColor(200, 200, 200))
         .draw()?;

@@ -16,6 +16,16 @@ pub(super) const SECRET: &str = "bench";
 /// Logins at the same time.
 const LOGINS: usize = 8;
 
+/// A message that is not confirmed for so long is sent again with the number it had, as clients do: among many at
+/// once, Synapse leaves one without an answer now and then.
+const CONFIRMED: Duration = Duration::from_secs(15);
+
+/// Times that one message is sent.
+const TRIES: usize = 4;
+
+/// What all messages of one run may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// One session.
 pub(super) struct Client {
     http: reqwest::Client,
@@ -85,8 +95,14 @@ impl Client {
     async fn say(&self, room: &str, number: usize, text: &str) -> Result<(), Failed> {
         let path = format!("{}/_matrix/client/v3/rooms/{room}/send/m.room.message/{number}", self.base);
         let body = json!({ "msgtype": "m.text", "body": text });
-        self.http.put(path).bearer_auth(&self.token).json(&body).send().await?.error_for_status()?;
-        Ok(())
+        for _ in 0..TRIES {
+            let put = self.http.put(&path).bearer_auth(&self.token).json(&body).timeout(CONFIRMED);
+            match put.send().await {
+                Err(error) if error.is_timeout() => {}
+                said => return Ok(said?.error_for_status().map(drop)?),
+            }
+        }
+        Err("synapse confirms a message to nobody".into())
     }
 
     /// Waits for what is new; says how many messages of the room are in it.
@@ -145,7 +161,7 @@ pub(super) async fn pairs(
             futures_util::stream::iter(sending).buffer_unordered(window).try_collect::<Vec<_>>().await.map(drop)
         }));
     }
-    all_done(begun, tasks).await
+    tokio::time::timeout(PATIENCE, all_done(begun, tasks)).await?
 }
 
 /// One room, many who hear it; for each message the time until the last of them has it.
@@ -176,7 +192,7 @@ pub(super) async fn fan_out(port: u16, subscribers: usize, changes: usize) -> Re
     for change in 0..changes {
         let begun = Instant::now();
         owner.say(&room, change, &body).await?;
-        times.push(all_heard(begun, &mut hears, subscribers).await?);
+        times.push(tokio::time::timeout(PATIENCE, all_heard(begun, &mut hears, subscribers)).await??);
     }
     Ok(times)
 }
