@@ -299,7 +299,7 @@ fn a_large_group_grows_in_steps_speaks_and_puts_somebody_out_and_everything_is_l
     lives(Crowd::gathers(LARGE + 8));
 }
 
-/// `cargo nextest run --run-ignored only -E 'test(a_thousand_people)' --no-capture` prints what it costs.
+/// `cargo test -p runtime --lib -- --ignored --nocapture a_thousand_people` prints what it costs; nextest would end it.
 #[test]
 #[ignore = "a thousand leaves in a debug build take minutes"]
 fn a_thousand_people_are_in_a_group() {
