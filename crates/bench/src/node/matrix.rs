@@ -16,8 +16,7 @@ pub(super) const SECRET: &str = "bench";
 /// Logins at the same time.
 const LOGINS: usize = 8;
 
-/// A message that is not confirmed for so long is sent again with the number it had, as clients do: among many at
-/// once, Synapse leaves one without an answer now and then.
+/// A message that is not confirmed for so long is sent again with the number it had, as clients do.
 const CONFIRMED: Duration = Duration::from_secs(15);
 
 /// Times that one message is sent.
