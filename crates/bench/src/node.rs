@@ -68,6 +68,7 @@ pub(crate) fn run() -> Result<Report, Failed> {
 async fn throughput(figures: &mut Vec<Figure>) -> Result<(), Failed> {
     let (node, mosquitto) = (Node::start()?, Mosquitto::start()?);
     let (prosody, synapse) = (Prosody::start(PAIRS)?, Synapse::start()?);
+    let mut missing = 0;
     let keys = [
         (100, ["node_small_per_s", "mosquitto_small_per_s", "prosody_small_per_s", "synapse_small_per_s"]),
         (10_000, ["node_large_per_s", "mosquitto_large_per_s", "prosody_large_per_s", "synapse_large_per_s"]),
@@ -82,7 +83,9 @@ async fn throughput(figures: &mut Vec<Figure>) -> Result<(), Failed> {
             rates[1].push(rate(each, mqtt::pairs(mosquitto.port, PAIRS, each, size, WINDOW)).await?);
             rates[2].push(rate(each, xmpp::pairs(prosody.port, PAIRS, each, size)).await?);
             let few = MESSAGES / SYNAPSE_PART;
-            rates[3].push(rate(few, matrix::pairs(synapse.port, PAIRS, few, size, SYNAPSE_WINDOW)).await?);
+            let (took, came) = matrix::pairs(synapse.port, PAIRS, few, size, SYNAPSE_WINDOW).await?;
+            rates[3].push(came as f64 / took.as_secs_f64());
+            missing += PAIRS * few - came;
         }
         let [first, second, third, fourth] = rates;
         let best = second.iter().chain(&third).chain(&fourth).copied().fold(0.0, f64::max);
@@ -96,6 +99,8 @@ async fn throughput(figures: &mut Vec<Figure>) -> Result<(), Failed> {
         figures.push(Figure::new(xmpp, "/s", third));
         figures.push(Figure::new(matrix, "/s", fourth));
     }
+    figures
+        .push(Figure::new("synapse_missing", "", vec![missing as f64]).with_reference("messages that did not arrive"));
     Ok(())
 }
 
