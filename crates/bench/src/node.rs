@@ -32,9 +32,6 @@ const RUNS: usize = 5;
 /// Synapse does one message where the others do a hundred: fewer, so that each run takes about as long.
 const SYNAPSE_PART: usize = 40;
 
-/// …and under way at once: of some hundreds, it leaves one without an answer now and then.
-const SYNAPSE_WINDOW: usize = 4;
-
 /// Changes sent to all subscribers.
 const CHANGES: usize = 50;
 
@@ -44,7 +41,7 @@ threads. Everybody is authenticated: a key proven to the Node, a password to mos
 comes; a room for each pair, the recipient in a long /sync).
   *_small_per_s, *_large_per_s  8 senders to 8 recipients, 100 bytes and 10 KB each, 64 under way per sender. At the Node the
                      recipient confirms and the sender hears so (at least once, a mailbox behind it); at mosquitto QoS 1 both
-                     ways; prosody has no confirmation: counted is what arrives. Synapse keeps each message and says so (4 under way).
+                     ways; prosody has no confirmation: counted is what arrives. Synapse keeps each message and says so.
   *_fanout_*_ms      one change of 100 bytes until the last of 200 and 1,000 subscribers has it, each with a socket of its own;
                      p50 and p99 of 50. prosody has no such thing without a room, and is left out; Synapse: a room with
                      200 people, 10 messages.
@@ -83,7 +80,7 @@ async fn throughput(figures: &mut Vec<Figure>) -> Result<(), Failed> {
             rates[1].push(rate(each, mqtt::pairs(mosquitto.port, PAIRS, each, size, WINDOW)).await?);
             rates[2].push(rate(each, xmpp::pairs(prosody.port, PAIRS, each, size)).await?);
             let few = MESSAGES / SYNAPSE_PART;
-            let (took, came) = matrix::pairs(synapse.port, PAIRS, few, size, SYNAPSE_WINDOW).await?;
+            let (took, came) = matrix::pairs(synapse.port, PAIRS, few, size, WINDOW).await?;
             rates[3].push(came as f64 / took.as_secs_f64());
             missing += PAIRS * few - came;
         }

@@ -140,12 +140,18 @@ impl Estimate {
         });
         let near = self.limit.is_some_and(|(limit, _)| self.bits_per_second > share(limit, NEAR_PERCENT));
         let permille = if near { CAREFULLY } else { QUICKLY };
-        let grown = u64::from(self.bits_per_second) * (1_000_000 + permille * passed_ms) / 1_000_000;
+        let grown = grown(self.bits_per_second, permille, passed_ms);
         // What arrived limits growth only: a still picture needs little, and proves nothing against the path.
         let tried = share(arrived.acknowledged, TRIED_PERCENT).max(TRIED_ALWAYS);
         let most = self.bits_per_second.max(tried);
-        self.bits_per_second = u32::try_from(grown).unwrap_or(u32::MAX).min(most);
+        self.bits_per_second = grown.min(most);
     }
+}
+
+/// What a rate has become after so long, if it grows by so much in a second, in thousandths.
+pub(crate) fn grown(rate: u32, permille: u64, passed_ms: u64) -> u32 {
+    let parts = permille.saturating_mul(passed_ms).saturating_add(1_000_000);
+    u32::try_from(u64::from(rate).saturating_mul(parts) / 1_000_000).unwrap_or(u32::MAX)
 }
 
 fn share(value: u32, percent: u64) -> u32 {

@@ -1,5 +1,7 @@
 //! Chooses size and rate of our picture for what the path carries: down at once, up only after it has held.
 
+use crate::estimate::grown;
+
 /// One step of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rung {
@@ -147,10 +149,8 @@ impl Ladder {
 
     /// Less at once, more as it rises.
     fn give(&mut self, now_ms: u64, wanted: u32) -> u32 {
-        let risen = self.given.map_or(u64::from(wanted), |(at, before)| {
-            u64::from(before) * (1_000_000 + RISE * now_ms.saturating_sub(at)) / 1_000_000
-        });
-        let given = u32::try_from(risen).unwrap_or(u32::MAX).min(wanted);
+        let risen = self.given.map_or(wanted, |(at, before)| grown(before, RISE, now_ms.saturating_sub(at)));
+        let given = risen.min(wanted);
         self.given = Some((now_ms, given));
         given
     }
