@@ -111,16 +111,26 @@ function extract(body) {
 
 class Body {
   #stream = null;
+  #bytes = undefined;
   #used = false;
-  setBody({ stream, bytes }) {
-    this.#stream = stream ?? (bytes ? new ReadableStream({
-      start(controller) {
-        if (bytes.byteLength > 0) controller.enqueue(bytes);
-        controller.close();
-      },
-    }) : null);
+  static {
+    internal.hasBody = (message) => message.#bytes !== undefined || message.#stream !== null;
   }
+  setBody({ stream, bytes }) {
+    this.#stream = stream ?? null;
+    this.#bytes = stream ? undefined : bytes;
+  }
+  // A stream of bytes that are here is made only for who asks for one: most are sent or read whole.
   get body() {
+    const bytes = this.#bytes;
+    if (bytes !== undefined) {
+      this.#stream ??= new ReadableStream({
+        start(controller) {
+          if (bytes.byteLength > 0) controller.enqueue(bytes);
+          controller.close();
+        },
+      });
+    }
     return this.#stream;
   }
   get bodyUsed() {
@@ -129,8 +139,9 @@ class Body {
   async bytes() {
     if (this.bodyUsed) throw new TypeError('the body was read already');
     this.#used = true;
+    if (this.#stream === null) return this.#bytes?.slice() ?? new Uint8Array(0);
     const parts = [];
-    if (this.#stream) for await (const chunk of this.#stream) parts.push(internal.bytesOf(chunk));
+    for await (const chunk of this.#stream) parts.push(internal.bytesOf(chunk));
     return concat(parts);
   }
   async arrayBuffer() {
@@ -147,18 +158,34 @@ class Body {
   }
   fork() {
     if (this.bodyUsed) throw new TypeError('the body was read already');
-    if (!this.#stream) return {};
+    if (!this.body) return {};
     const [mine, other] = this.#stream.tee();
     this.#stream = mine;
     return { stream: other };
   }
 }
 
+const HREFS_LIMIT = 64;
+const HREF_LENGTH_LIMIT = 1_024;
+const hrefs = new Map();
+
+/** An address as `URL` writes it; a guest asks for its own few again and again. */
+function hrefOf(input) {
+  const base = globalThis.location?.href;
+  const key = `${base ?? ''}\n${input}`;
+  const known = hrefs.get(key);
+  if (known !== undefined) return known;
+  const { href } = new URL(input, base);
+  if (hrefs.size >= HREFS_LIMIT) hrefs.clear();
+  if (key.length <= HREF_LENGTH_LIMIT) hrefs.set(key, href);
+  return href;
+}
+
 class Request extends Body {
   constructor(input, init = {}) {
     super();
     const other = input instanceof Request ? input : undefined;
-    this.url = other ? other.url : new URL(input, globalThis.location?.href).href;
+    this.url = other ? other.url : hrefOf(input);
     this.method = String(init.method ?? other?.method ?? 'GET').toUpperCase();
     this.headers = new Headers(init.headers ?? other?.headers);
     this.signal = init.signal ?? other?.signal ?? new AbortController().signal;

@@ -5,7 +5,7 @@ const open = new Map();
 async function fetch(input, init) {
   const request = new Request(input, init);
   request.signal.throwIfAborted();
-  const body = request.body ? await request.bytes() : undefined;
+  const body = internal.hasBody(request) ? await request.bytes() : undefined;
   request.signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const id = internal.newId();

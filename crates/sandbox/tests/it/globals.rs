@@ -207,3 +207,48 @@ async fn an_unhandled_rejection_is_logged() {
     assert!(guest.logs[0].contains("forgotten"), "{:?}", guest.logs);
     assert!(!guest.logs.contains(&"1".to_string()));
 }
+
+#[tokio::test]
+async fn a_body_is_read_whole_or_as_a_stream_and_only_once() {
+    let script = "(async () => {
+        const request = (body) => new Request('/send', { method: 'POST', body });
+        const whole = request('h\u{e9}llo');
+        const text = await whole.text();
+        const twice = await whole.text().catch((error) => error.name);
+        let parts = 0;
+        for await (const part of request('stream').body) parts += part.length;
+        const read = request('locked');
+        read.body.getReader();
+        const copied = request('copied');
+        const copy = copied.clone();
+        return [text, whole.bodyUsed, twice, parts, read.bodyUsed, await copied.text(), await copy.text(),
+            request(undefined).body, await request(undefined).text(), await request('').text()];
+    })()";
+    assert_eq!(
+        value(script).await,
+        json!(["h\u{e9}llo", true, "TypeError", 6, true, "copied", "copied", null, "", ""])
+    );
+}
+
+#[tokio::test]
+async fn what_is_read_of_a_body_is_a_copy_of_its_own() {
+    let script = "(async () => {
+        const blob = new Blob(['blob']);
+        new Uint8Array(await new Response(blob).arrayBuffer()).fill(88);
+        return [await blob.text(), await new Response(blob).text()];
+    })()";
+    assert_eq!(value(script).await, json!(["blob", "blob"]));
+}
+
+#[tokio::test]
+async fn an_address_is_read_beside_where_the_guest_is_now() {
+    let script = "(async () => {
+        const at = (place) => { globalThis.location = { href: place }; return new Request('x').url; };
+        return [at('https://b.example/a/'), at('https://c.example/b/'), at('https://b.example/a/'), new Request('https://B.example').url];
+    })()";
+    let first = value(script).await;
+    assert_eq!(
+        first,
+        json!(["https://b.example/a/x", "https://c.example/b/x", "https://b.example/a/x", "https://b.example/"])
+    );
+}
