@@ -1,5 +1,8 @@
 //! Looks for words in conversations. The index is in memory only (`store::words`).
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use contract::SearchAnswer;
 use message::Address;
 use store::{ChildRow, Tx};
@@ -14,6 +17,13 @@ const PAGE: usize = 50;
 /// Messages indexed in one go; others read and write in between. The index is put in order once for each go, which
 /// takes as long as a few messages.
 const INDEX_AT_ONCE: usize = 100;
+
+/// The same while messages are on their way: who writes and who is written to wait for no more than these.
+const INDEX_BESIDE: usize = 16;
+
+/// How long the others have the lock for themselves then. Whoever gives a lock back and asks for it at once has it
+/// again before those that were woken.
+const INDEX_PAUSE: Duration = Duration::from_millis(2);
 
 /// Messages indexed before a search is answered.
 const INDEX_FIRST: usize = 2_000;
@@ -55,15 +65,21 @@ impl Home {
         let home = self.clone();
         self.rooms.tasks.start("index", async move {
             loop {
+                let is_busy = home.rooms.under_way.load(Ordering::Relaxed) > 0;
+                let at_once = if is_busy { INDEX_BESIDE } else { INDEX_AT_ONCE };
                 let done = match home.state().store() {
                     // It lies in memory: no disk is waited for.
-                    Ok(store) => store.write_soon(|tx| index(tx, INDEX_AT_ONCE)),
+                    Ok(store) => store.write_soon(|tx| index(tx, at_once)),
                     Err(failure) => Err(failure),
                 };
                 if !matches!(done, Ok(false)) {
                     break;
                 }
-                tokio::task::yield_now().await;
+                if is_busy {
+                    tokio::time::sleep(INDEX_PAUSE).await;
+                } else {
+                    tokio::task::yield_now().await;
+                }
             }
             home.state().upkeep.indexing = false;
         });
