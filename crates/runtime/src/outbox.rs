@@ -360,8 +360,6 @@ impl Home {
             return Ok(());
         }
         let mut state = self.state();
-        // What gathered meanwhile leaves next.
-        self.write_what_gathered(&mut state);
         // A power cut may take this back: what the node has is then brought again, and known by its mark.
         let follow = state.store()?.write_soon(|tx| {
             let mut follow = Vec::new();

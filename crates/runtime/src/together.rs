@@ -26,8 +26,9 @@ use crate::verdicts::Policy;
 #[cfg(test)]
 mod tests;
 
-/// How long children gather while something is under way, after which they would leave no sooner by themselves.
-const GATHER: Duration = Duration::from_millis(8);
+/// How long children gather while something is under way. Each bundle costs every program on its way as much as a
+/// dozen children do, so they leave at this beat, and not whenever an answer comes.
+const GATHER: Duration = Duration::from_millis(4);
 
 /// Parcels opened in one transaction: others want the lock as well.
 const PARCELS_LIMIT: usize = 256;
@@ -151,11 +152,12 @@ impl Home {
         None
     }
 
-    /// Whether the children that wait do so a little longer, for others to be sealed with.
+    /// Whether the children that wait do so a little longer, for others to be sealed with: who waits already waits
+    /// to the end, and who comes while something is under way begins to.
     fn may_gather(&self, state: &mut State) -> bool {
         let together = &mut state.together;
         let few = (1..BUNDLE_LIMIT).contains(&together.children.len());
-        if !few || self.rooms.under_way.load(Ordering::Relaxed) == 0 {
+        if !few || !together.is_gathering && self.rooms.under_way.load(Ordering::Relaxed) == 0 {
             return false;
         }
         if !together.is_gathering {
@@ -172,7 +174,7 @@ impl Home {
     }
 
     /// Does what gathered, unless a moment is being heard that will do so.
-    pub(crate) fn write_what_gathered(&self, state: &mut State) {
+    fn write_what_gathered(&self, state: &mut State) {
         if !state.together.is_open && !state.together.children.is_empty() {
             self.do_together(state);
             self.show_what_waits(state);
