@@ -10,7 +10,7 @@ pub struct Desktop(std::convert::Infallible);
 
 impl Desktop {
     /// Says that there is none.
-    pub async fn connect(_app: &'static str) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
+    pub async fn connect(_app: &str) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
         Err(NotifierError::NoBus { source: None })
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use zbus::zvariant::Value;
 use zbus::{Connection, MatchRule, Message, MessageStream};
 
+use crate::action::{DEFAULT, bounded, button_of, word_of};
 use crate::{ANSWERS_LIMIT, BusError, NotifierError};
 
 const SERVICE: &str = "org.freedesktop.Notifications";
@@ -22,19 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Signals of the bus that may wait for us.
 const SIGNALS_LIMIT: usize = 64;
 
-/// Characters of a reply that are taken from the server; the app has its own, smaller limit.
-const REPLY_LIMIT: usize = 32 * 1024;
-
-/// Pressing the notice itself (specification, "Actions").
-const DEFAULT: &str = "default";
-
 /// The action of KDE's inline reply, and the capability of who has it.
 const INLINE_REPLY: &str = "inline-reply";
 
 /// The desktop of the session. Dropping it leaves on the desktop what is there.
 pub struct Desktop {
     connection: Connection,
-    app: &'static str,
+    app: String,
     known: Arc<Mutex<Known>>,
     listening: tokio::task::JoinHandle<()>,
 }
@@ -65,21 +60,18 @@ impl Drop for Desktop {
 impl Desktop {
     /// Joins the session's bus; `app` is the name of the app's desktop entry. What people do with notices comes out
     /// of the receiver.
-    pub async fn connect(app: &'static str) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
+    pub async fn connect(app: &str) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
         Self::on(zbus::connection::Builder::session(), app).await
     }
 
     /// The same with the bus at an address (D-Bus Specification, "Server Addresses").
-    pub async fn connect_to(
-        address: &str,
-        app: &'static str,
-    ) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
+    pub async fn connect_to(address: &str, app: &str) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
         Self::on(zbus::connection::Builder::address(address), app).await
     }
 
     async fn on(
         builder: zbus::Result<zbus::connection::Builder<'_>>,
-        app: &'static str,
+        app: &str,
     ) -> Result<(Self, mpsc::Receiver<(Key, Answer)>), NotifierError> {
         let joined = async {
             let connection = builder?.method_timeout(PATIENCE).build().await?;
@@ -92,7 +84,7 @@ impl Desktop {
         let known = Arc::new(Mutex::new(Known::default()));
         let (sender, receiver) = mpsc::channel(ANSWERS_LIMIT);
         let listening = tokio::spawn(listen(signals, owners, known.clone(), sender));
-        Ok((Self { connection, app, known, listening }, receiver))
+        Ok((Self { connection, app: app.to_owned(), known, listening }, receiver))
     }
 
     /// Shows a notice, in the place of the one about the same.
@@ -104,11 +96,11 @@ impl Desktop {
         let arguments = (
             "Parlance",
             replaces,
-            self.app,
+            self.app.as_str(),
             notice.title.as_str(),
             body,
             actions(notice, can),
-            hints(notice, can, self.app),
+            hints(notice, can, &self.app),
             timeout,
         );
         let id: u32 = self.call("Notify", &arguments).await?.body().deserialize().map_err(refused)?;
@@ -167,18 +159,6 @@ fn actions(notice: &Notice, can: Can) -> Vec<&str> {
         pairs.extend([action, label.as_str()]);
     }
     pairs
-}
-
-fn word_of(button: Button) -> &'static str {
-    match button {
-        Button::Reply => "reply",
-        Button::Read => "read",
-        Button::CallBack => "call-back",
-    }
-}
-
-fn button_of(word: &str) -> Option<Button> {
-    [Button::Reply, Button::Read, Button::CallBack].into_iter().find(|button| word_of(*button) == word)
 }
 
 fn hints<'a>(notice: &'a Notice, can: Can, app: &'a str) -> HashMap<&'static str, Value<'a>> {
@@ -278,7 +258,7 @@ fn answer_of(signal: &Message, known: &Mutex<Known>) -> Option<(Key, Answer)> {
         }
         "NotificationReplied" => {
             let (id, text): (u32, String) = body.deserialize().ok()?;
-            (id, Answer::Wrote(text.chars().take(REPLY_LIMIT).collect()))
+            (id, Answer::Wrote(bounded(&text)))
         }
         "NotificationClosed" => {
             let (id, _why): (u32, u32) = body.deserialize().ok()?;
