@@ -16,9 +16,6 @@ use crate::aside::Aside;
 use crate::tray::{self, Pressed};
 use crate::windows;
 
-/// The name of the app's desktop entry (`bundle.identifier`).
-const APP: &str = "app.parlance.desktop";
-
 /// The event that leads the main window to a place of the interface.
 const GO: &str = "go";
 
@@ -77,7 +74,7 @@ impl Notices {
 /// Keeps the desktop until the app ends.
 pub async fn keep(app: AppHandle, api: Api, mut wishes: mpsc::Receiver<Wish>) {
     let mut news = api.hear();
-    let (desktop, mut answers) = match Desktop::connect(APP).await {
+    let (desktop, mut answers) = match Desktop::connect(&app.config().identifier).await {
         Ok((desktop, answers)) => (Some(desktop), answers),
         Err(error) => {
             tracing::info!(%error, "this desktop shows no notices");
