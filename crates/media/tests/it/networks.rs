@@ -1,4 +1,5 @@
-//! Stories of calls through networks that do not want them: made of namespaces and nftables.
+//! Stories of calls, and of files from device to device, through networks that do not want them: made of namespaces and
+//! nftables.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -7,8 +8,14 @@ use std::time::{Duration, Instant};
 use crate::common::{Person, connect, files, introduce, read, seconds_of, tone};
 use crate::coturn::{Coturn, PORT, TLS_PORT};
 use crate::netns::{Home, INTERNET, Router, World};
-use media::{AudioConfig, FailReason, MediaEvent, NetworkConfig};
+use media::{
+    AudioConfig, DirectAnswer, DirectError, DirectOffer, FailReason, Frame, MediaEngine, MediaEvent, NetworkConfig,
+    Pieces, parts,
+};
 use tokio::runtime::Runtime;
+
+/// Longer than anything is waited for on a channel, even where every packet goes round over a stream.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Two homes with people in them, and a relay on the internet.
 struct Neighbourhood {
@@ -31,13 +38,31 @@ impl Neighbourhood {
     /// Somebody at home who says `hz`, and who knows the relay in these ways.
     fn person(&self, home: Home, hz: f32, relays: &[&str]) -> Person {
         let mut config = files(&tone(self.folder.path(), hz), &self.heard_by(home));
-        config.network = NetworkConfig {
+        config.network = self.network(relays);
+        self.at(home, config)
+    }
+
+    fn network(&self, relays: &[&str]) -> NetworkConfig {
+        NetworkConfig {
             stun: vec![format!("stun:{}:{PORT}", self.relay.ip)],
             relays: relays.iter().map(|how| self.relay.server(how)).collect(),
             net: Some(self.relay.net()),
             ..NetworkConfig::default()
-        };
-        self.at(home, config)
+        }
+    }
+
+    /// Two devices that describe themselves to each other for a file: one that asks, and one that answered.
+    fn two_ends(&self, relays: &[&str]) -> (DirectOffer, DirectAnswer, String) {
+        let engine = || MediaEngine::new(AudioConfig { network: self.network(relays), ..AudioConfig::default() });
+        let (ana, ben) = (engine(), engine());
+        let (offer, description) = self.does(Home::Ana, async move { ana.offer_direct().await }).unwrap();
+        let (answered, answer) = self.does(Home::Ben, async move { ben.answer_direct(&description).await }).unwrap();
+        (offer, answered, answer)
+    }
+
+    fn does<T: Send + 'static>(&self, home: Home, work: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = &self.homes[home as usize];
+        runtime.block_on(runtime.spawn(work)).unwrap()
     }
 
     fn at(&self, home: Home, config: AudioConfig) -> Person {
@@ -104,6 +129,66 @@ fn without_a_relay_these_networks_let_nobody_through() {
         let reflexive = ana.candidates_told().into_iter().any(|candidate| candidate.contains("srflx"));
         assert!(reflexive, "STUN was heard, and was of no use");
     });
+}
+
+/// Bytes of a piece, as a sealed chunk has them.
+const PIECE: usize = 131_088;
+
+fn piece(number: u32) -> Vec<u8> {
+    vec![number as u8; PIECE]
+}
+
+/// Gives what is asked for until nobody asks any more.
+async fn gives(answered: DirectAnswer) -> DirectError {
+    let mut channel = match answered.settle().await {
+        Ok(channel) => channel,
+        Err(error) => return error,
+    };
+    loop {
+        let number = match channel.hear(PATIENCE).await {
+            Ok(Frame::Ask { piece }) => piece,
+            Ok(other) => panic!("who asks says {other:?}"),
+            Err(error) => return error,
+        };
+        for part in parts(number, piece(number)) {
+            channel.say(&part).await.unwrap();
+        }
+    }
+}
+
+/// Asks for so many pieces, as far ahead as may be.
+async fn gets(offer: DirectOffer, answer: String, count: u32) -> Result<(), DirectError> {
+    let mut channel = offer.settle(&answer).await?;
+    let (mut pieces, mut asked, mut came) = (Pieces::default(), 0, 0);
+    while came < count {
+        while asked < count && pieces.has_room() {
+            channel.say(&pieces.ask(asked, PIECE)?).await?;
+            asked += 1;
+        }
+        if let Some((number, bytes)) = pieces.take(channel.hear(PATIENCE).await?)? {
+            assert!(number == came && bytes == piece(number), "piece {number} is not what was given");
+            came += 1;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_comes_from_device_to_device_behind_symmetric_nat_through_the_relay() {
+    let Some(place) = Neighbourhood::new(Router::Symmetric) else { return };
+    let (offer, answered, answer) = place.two_ends(&["turn?transport=udp"]);
+    let giving = place.homes[Home::Ben as usize].spawn(gives(answered));
+    assert_eq!(place.does(Home::Ana, gets(offer, answer, 40)), Ok(()));
+    assert_eq!(world_runtime().block_on(giving).unwrap(), DirectError::Lost, "who has all of it leaves");
+}
+
+#[test]
+fn without_a_relay_no_file_comes_through_these_networks_and_both_sides_say_so() {
+    let Some(place) = Neighbourhood::new(Router::Symmetric) else { return };
+    let (offer, answered, answer) = place.two_ends(&[]);
+    let giving = place.homes[Home::Ben as usize].spawn(gives(answered));
+    assert_eq!(place.does(Home::Ana, gets(offer, answer, 1)), Err(DirectError::NoPath));
+    assert_eq!(world_runtime().block_on(giving).unwrap(), DirectError::NoPath);
 }
 
 /// Lets whoever wants another path have one, as the signalling of the two would.

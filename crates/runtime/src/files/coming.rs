@@ -31,13 +31,15 @@ impl Home {
             // The message went before its file came.
             Err(_) => return self.no_more_wanted(message),
         };
-        match self.fetch_chunks(&row, &attached.file).await {
+        let fetched = self.fetch_chunks(&row, &attached.file).await;
+        if self.state().carried(message).is_err() {
+            // The message went while its file came: nothing of it stays, and it is nobody's trouble.
+            self.no_more_wanted(message)?;
+            return place_of(&attached.file).map_or(Ok(()), |(_, blob)| self.shelf().remove(&blob));
+        }
+        match fetched {
             Ok(()) => {
                 self.no_more_wanted(message)?;
-                if self.state().carried(message).is_err() {
-                    // The message went while its file came.
-                    return place_of(&attached.file).map_or(Ok(()), |(_, blob)| self.shelf().remove(&blob));
-                }
                 let shown = shown_as(&self.shelf(), &attached.file);
                 self.tell_file(&row, FileState::Here { shown });
                 Ok(())

@@ -259,6 +259,7 @@ impl Home {
                 self.file_task(blob.clone(), token, async move { home.put_file(&blob, one).await });
             }
         }
+        state.files.stop_unwanted(&coming);
         for (message, _) in coming.into_iter().filter(|(_, one)| one.trouble.is_none()) {
             if let Some(token) = state.files.begin(&message, true, now, AT_ONCE) {
                 let home = self.clone();
@@ -353,6 +354,14 @@ impl Files {
     fn wake(&mut self) {
         self.rests.clear();
         self.looked_at = 0;
+    }
+
+    /// Stops what comes for messages that went meanwhile: their files are wanted no more.
+    fn stop_unwanted(&mut self, wanted: &[(String, Wanted)]) {
+        let is_wanted = |name: &String| wanted.iter().any(|(message, _)| message == name);
+        let coming = self.work.iter().filter(|(name, work)| work.coming && !is_wanted(name));
+        let unwanted: Vec<String> = coming.map(|(name, _)| name.clone()).collect();
+        unwanted.iter().for_each(|name| self.stop(name));
     }
 
     fn done(&self, name: &str) -> Option<u64> {

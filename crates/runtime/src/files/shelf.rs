@@ -84,9 +84,10 @@ impl Shelf {
         fs::metadata(self.path(blob, "")).is_ok_and(|meta| meta.is_file() && meta.len() == shape.sealed_size())
     }
 
-    /// Bytes that came of a file that is not whole.
+    /// Plain bytes in the whole chunks that came of a file.
     pub(crate) fn came(&self, blob: &str) -> u64 {
-        fs::metadata(self.path(blob, ".part")).map_or(0, |meta| meta.len())
+        let sealed = fs::metadata(self.path(blob, ".part")).map_or(0, |meta| meta.len());
+        sealed / blob::SEALED_CHUNK as u64 * blob::CHUNK as u64
     }
 
     /// A sealed chunk of a whole file.

@@ -7,21 +7,21 @@ use contract::{ChatMessage, FileNews, FileState, News, Question};
 use lab::Person;
 
 /// Enough pieces for a cut to fall between them.
-const SIZE: usize = 12 * 1024 * 1024;
+pub const SIZE: usize = 12 * 1024 * 1024;
 
 /// Sends a file and gives the message in which the other side finds it.
-async fn sent(stage: &Stage, chat: &str, plain: &[u8]) -> ChatMessage {
+pub async fn sent(stage: &Stage, chat: &str, plain: &[u8]) -> ChatMessage {
     sends(&stage.ana, chat, "film.bin", plain, "").await.unwrap();
     let (message, _) = gets(&stage.ben, chat, "film.bin").await;
     message
 }
 
-async fn asks_for(person: &Person, message: &str) {
+pub async fn asks_for(person: &Person, message: &str) {
     person.ask::<FileState>(Question::FileGet { message: message.to_owned() }).await.unwrap();
 }
 
 /// The next news of a file's way, as far as this picks it.
-async fn hears<T>(person: &mut Person, what: &str, pick: impl Fn(&FileState) -> Option<T>) -> T {
+pub async fn hears<T>(person: &mut Person, what: &str, pick: impl Fn(&FileState) -> Option<T>) -> T {
     person
         .hears(what, |news| match news {
             News::File(FileNews { state: FileState::Failed { code }, .. }) => panic!("the file cannot be had: {code}"),
@@ -32,7 +32,7 @@ async fn hears<T>(person: &mut Person, what: &str, pick: impl Fn(&FileState) -> 
 }
 
 /// More than this is here, and it came directly.
-async fn hears_direct_progress(person: &mut Person, more_than: u64) -> u64 {
+pub async fn hears_direct_progress(person: &mut Person, more_than: u64) -> u64 {
     hears(person, "pieces that come directly", |state| match state {
         FileState::Coming { done, directly: true } if *done > more_than => Some(*done),
         _ => None,
@@ -40,12 +40,22 @@ async fn hears_direct_progress(person: &mut Person, more_than: u64) -> u64 {
     .await
 }
 
-async fn hears_it_is_here(person: &mut Person) {
+/// All that is missing comes directly, however slowly; nothing comes twice.
+pub async fn hears_all_come_directly(person: &mut Person, mut here: u64, size: usize) {
+    while here < size as u64 {
+        let more = hears_direct_progress(person, 0).await;
+        assert!(more > here, "a piece came twice: {more} after {here}");
+        here = more;
+    }
+    hears_it_is_here(person).await;
+}
+
+pub async fn hears_it_is_here(person: &mut Person) {
     hears(person, "the whole file", |state| matches!(state, FileState::Here { .. }).then_some(())).await;
 }
 
 /// Pieces that a domain's node gave out.
-async fn given_out(domain: &lab::Domain) -> u64 {
+pub async fn given_out(domain: &lab::Domain) -> u64 {
     domain.node().stats().await.blob_chunks_got
 }
 

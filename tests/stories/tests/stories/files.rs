@@ -120,7 +120,7 @@ fn lies_open(person: &Person, bytes: &[u8]) -> bool {
     walk(person.folder(), bytes)
 }
 
-fn sealed_files(person: &Person) -> Vec<std::path::PathBuf> {
+pub fn sealed_files(person: &Person) -> Vec<std::path::PathBuf> {
     let Ok(entries) = std::fs::read_dir(person.folder().join("files")) else { return Vec::new() };
     entries.flatten().map(|entry| entry.path()).collect()
 }

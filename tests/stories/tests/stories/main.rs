@@ -12,6 +12,8 @@ mod coturn;
 mod desktops;
 mod devices;
 mod direct_files;
+mod direct_refused;
+mod direct_roads;
 #[cfg(unix)]
 mod export;
 mod file_kills;

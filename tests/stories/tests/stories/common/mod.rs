@@ -3,7 +3,7 @@
 use contract::ContactState;
 use lab::person::Setup;
 use lab::{Domain, Issuer, Person};
-use node::Wire;
+use node::{Relays, Wire};
 use policy::{Ceiling, Charter, OrgPolicy, PeopleRules};
 use runtime::OrganisationSource;
 
@@ -24,9 +24,25 @@ impl Stage {
 
     /// The same with other microphones and speakers.
     pub async fn set(ana: impl Fn(&Setup) -> Setup, ben: impl Fn(&Setup) -> Setup) -> Self {
-        logs();
         let a = Domain::start("a.localhost", Wire::Ws).await;
         let b = Domain::start("b.localhost", Wire::Sse).await;
+        Self::at(a, b, ana, ben).await
+    }
+
+    /// The same, but neither shows an address of their own: each goes through the relay that their domain names.
+    pub async fn relayed([anas, bens]: [Relays; 2]) -> Self {
+        let a = Domain::with_relays("a.localhost", Wire::Ws, anas).await;
+        let b = Domain::with_relays("b.localhost", Wire::Sse, bens).await;
+        let hidden = |setup: &Setup| {
+            let mut setup = setup.clone();
+            setup.network.relay_only = true;
+            setup
+        };
+        Self::at(a, b, hidden, hidden).await
+    }
+
+    async fn at(a: Domain, b: Domain, ana: impl Fn(&Setup) -> Setup, ben: impl Fn(&Setup) -> Setup) -> Self {
+        logs();
         let issuer = Issuer::start();
         let setup = Setup::with(&[&a, &b]).knowing(&issuer.url);
         let mut ana = Person::new("ana", ana(&setup)).await;
