@@ -302,7 +302,31 @@ fn calls() {
     seed("candidate", "tcp", "candidate:1 1 tcp 1 2001:db8::7 9 typ host tcptype active generation 0");
     seed("candidate", "fingerprint", format!("sha-256 {fingerprint}"));
     seed("candidate", "bye", "fingerprint-mismatch");
+    direct_files(&fingerprint, candidate);
     seed("jitter", "packets", [vec![0; 64], vec![90; 64], vec![200; 64], vec![255; 64]].concat());
+}
+
+/// A description of a connection for a file, and what is said on one: parts and a refusal, and questions for pieces.
+fn direct_files(fingerprint: &str, candidate: &str) {
+    let description = format!(
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+         a=fingerprint:sha-256 {fingerprint}\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n\
+         c=IN IP4 0.0.0.0\r\na=setup:active\r\na=mid:0\r\na=sendrecv\r\na=sctp-port:5000\r\n\
+         a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\na={candidate}\r\n"
+    );
+    let frame = |kind: u8, numbers: &[u32], rest: &[u8]| {
+        let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
+        let message: Vec<u8> = std::iter::once(kind).chain(numbers).chain(rest.iter().copied()).collect();
+        [&(message.len() as u16).to_be_bytes(), message.as_slice()].concat()
+    };
+    let part = |piece, offset, length| frame(2, &[piece, offset], &vec![7; length]);
+    // The first pieces that the target asks for have 40 bytes, 1 and 7.
+    let given = [part(0, 0, 30), part(0, 30, 10), part(1, 0, 1), frame(3, &[2], &[1])];
+    let asked = [0, 1, 70_000].map(|piece| frame(1, &[piece], &[]));
+    seed("direct", "description", [&[0], description.as_bytes()].concat());
+    seed("direct", "given", [&[1], given.concat().as_slice()].concat());
+    seed("direct", "asked", [&[2], asked.concat().as_slice()].concat());
+    seed("direct", "ready", [1, 0, 1, 4]);
 }
 
 /// A key frame of 320 x 180: its parameters together, a slice in two parts, then a slice by itself.
