@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<Report, Failed> {
     for loss in LOSSES {
         for jitter_ms in JITTERS {
             for mbit in RATES {
-                let quality = Quality { loss, jitter_ms, mbit };
+                let quality = Quality { loss, delay_ms: 0, jitter_ms, mbit };
                 let came = wait_for(call(quality, &voice, &heard))?;
                 eprintln!("  {quality:?}: {came:?}");
                 // The table lives as long as the program.

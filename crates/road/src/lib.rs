@@ -1,5 +1,9 @@
-//! A road between two peers on this machine that loses, delays and limits packets, each direction by itself: for benchmarks
-//! and for tests of the media.
+//! A road between two peers on this machine, or from peers to a server, that loses, delays and limits packets, each
+//! direction by itself: for benchmarks, for tests of the media and for stories.
+
+mod to_server;
+
+pub use to_server::RoadToServer;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,6 +16,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// What waits in front of a narrow road before more is dropped.
 const QUEUE: Duration = Duration::from_millis(300);
+/// The largest packet that passes.
+const PACKET: usize = 2_048;
 /// Headers under each datagram: IPv4 and UDP.
 const HEADERS: usize = 28;
 
@@ -20,6 +26,8 @@ const HEADERS: usize = 28;
 pub struct Quality {
     /// Percent of the packets that are lost, at random.
     pub loss: u32,
+    /// How long each packet takes at least.
+    pub delay_ms: u32,
     /// Packets take up to so many milliseconds longer, at random.
     pub jitter_ms: u32,
     /// What passes in a second.
@@ -155,13 +163,13 @@ impl Lane {
         let takes = Duration::from_secs_f64((packet.len() + HEADERS) as f64 * 8.0 / (self.quality.mbit * 1e6));
         let out = begins + takes;
         self.free = Some(out);
-        let jitter = Duration::from_secs_f64(self.chance() * f64::from(self.quality.jitter_ms) / 1_000.0);
-        Some(out + jitter)
+        let jitter = self.chance() * f64::from(self.quality.jitter_ms);
+        Some(out + Duration::from_secs_f64((f64::from(self.quality.delay_ms) + jitter) / 1_000.0))
     }
 }
 
 async fn carry(from: Arc<UdpSocket>, to: Arc<UdpSocket>, truly: Arc<AtomicU16>, lane: Arc<Mutex<Lane>>) {
-    let mut packet = vec![0; 2_048];
+    let mut packet = vec![0; PACKET];
     while let Ok(length) = from.recv(&mut packet).await {
         let port = truly.load(Ordering::Acquire);
         let Some(bytes) = packet.get(..length).map(<[u8]>::to_vec) else { continue };
@@ -182,11 +190,14 @@ mod tests {
     #[tokio::test]
     async fn a_road_loses_and_narrows_what_it_was_told_to() {
         let now = Instant::now();
-        let lane = Lane::new(Quality { loss: 20, jitter_ms: 0, mbit: 1.0 }, 5);
+        let lane = Lane::new(Quality { loss: 20, delay_ms: 0, jitter_ms: 0, mbit: 1.0 }, 5);
         let mut lane = lane.into_inner().unwrap();
         let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), &[0; 100]).is_some()).count();
         assert!((760..840).contains(&out), "{out}");
-        let lane = Lane::new(Quality { loss: 0, jitter_ms: 0, mbit: 0.3 }, 5);
+        let lane = Lane::new(Quality { loss: 0, delay_ms: 30, jitter_ms: 0, mbit: 1.0 }, 5);
+        let took = lane.into_inner().unwrap().passes(now, &[0; 100]).unwrap() - now;
+        assert!(took >= Duration::from_millis(30) && took < Duration::from_millis(32), "{took:?}");
+        let lane = Lane::new(Quality { loss: 0, delay_ms: 0, jitter_ms: 0, mbit: 0.3 }, 5);
         let mut lane = lane.into_inner().unwrap();
         // Twice as much as fits: half of it, after the queue is full.
         let out = (0..1_000).filter(|n| lane.passes(now + Duration::from_millis(10 * n), &[0; 722]).is_some()).count();

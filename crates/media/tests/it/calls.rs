@@ -112,7 +112,7 @@ fn nth_of_handshake(nth: usize) -> impl FnMut(&[u8]) -> bool + Send {
 fn a_call_is_secured_whichever_two_datagrams_of_the_handshake_are_lost() {
     async fn call(of_ana: usize, of_ben: usize) {
         let (mut ana, mut ben) = (Person::with(quiet()).await, Person::with(quiet()).await);
-        let quality = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
+        let quality = road::Quality { loss: 0, delay_ms: 0, jitter_ms: 0, mbit: 8.0 };
         let road = road::Road::build(quality, 1).await.unwrap();
         road.loses(nth_of_handshake(of_ana), nth_of_handshake(of_ben));
         crate::seeing::introduce_on(&road, &mut ana, &mut ben).await;

@@ -97,7 +97,7 @@ fn who_has_no_h264_still_speaks_with_somebody_who_offers_nothing_else() {
 #[test]
 fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
     runtime().block_on(async {
-        let quality = road::Quality { loss: 5, jitter_ms: 20, mbit: 8.0 };
+        let quality = road::Quality { loss: 5, delay_ms: 0, jitter_ms: 20, mbit: 8.0 };
         let ([ana, ben], _road) = over(quality, both(), COUNTER).await;
         let seen = numbers(&mut ben.media.pictures(), 90).await;
         assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
@@ -109,7 +109,7 @@ fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
 #[test]
 fn on_a_narrow_road_the_picture_becomes_small_and_comes_back() {
     runtime().block_on(async {
-        let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
+        let wide = road::Quality { loss: 0, delay_ms: 0, jitter_ms: 0, mbit: 8.0 };
         let ([ana, ben], road) = over(wide, both(), CameraChoice::Counter { width: 1_280, height: 720 }).await;
         until_sent(&ana, |sent| sent.sent_height >= 360).await;
         road.becomes(road::Quality { mbit: 0.3, ..wide });

@@ -237,7 +237,7 @@ fn on_a_narrow_road_the_voice_and_the_face_stay_and_the_screen_becomes_slow() {
             ..crate::common::files(&mouth, &folder.path().join("unused.wav"))
         };
         let (mut ana, mut ben) = (Person::with(speaking).await, Person::with(quiet()).await);
-        let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 6.0 };
+        let wide = road::Quality { loss: 0, delay_ms: 0, jitter_ms: 0, mbit: 6.0 };
         let road = road::Road::build(wide, 0x5EED).await.unwrap();
         crate::seeing::introduce_on(&road, &mut ana, &mut ben).await;
         ana.media.set_camera(Some(CAMERA));

@@ -85,7 +85,7 @@ fn an_offer_without_a_picture_is_a_call_without_one() {
 #[test]
 fn what_is_lost_on_the_way_is_repeated_or_a_key_frame_heals_it() {
     runtime().block_on(async {
-        let quality = road::Quality { loss: 5, jitter_ms: 20, mbit: 8.0 };
+        let quality = road::Quality { loss: 5, delay_ms: 0, jitter_ms: 20, mbit: 8.0 };
         let ([ana, ben], _road) = over(quality, [quiet(), quiet()], COUNTER).await;
         let mut pictures = ben.media.pictures();
         let seen = numbers(&mut pictures, 90).await;
@@ -101,7 +101,7 @@ fn on_a_narrow_road_the_picture_becomes_small_the_voice_goes_through_and_the_pic
         let mouth = long_tone(folder.path(), 440.0, 30);
         let speaking =
             AudioConfig { speaker: Speaker::Null, ..crate::common::files(&mouth, &folder.path().join("unused.wav")) };
-        let wide = road::Quality { loss: 0, jitter_ms: 0, mbit: 8.0 };
+        let wide = road::Quality { loss: 0, delay_ms: 0, jitter_ms: 0, mbit: 8.0 };
         let narrow = road::Quality { mbit: 0.3, ..wide };
         let camera = CameraChoice::Counter { width: 1_280, height: 720 };
         let ([ana, ben], road) = over(wide, [speaking, quiet()], camera).await;
