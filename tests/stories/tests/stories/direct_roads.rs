@@ -18,6 +18,14 @@ fn relays(port: u16) -> Relays {
     Relays::new(vec![format!("turn:127.0.0.1:{port}?transport=udp")], SECRET.as_bytes()).unwrap()
 }
 
+/// They become contacts, and should the road be lost for a while, Ana's domain has nothing to give instead.
+async fn only_this_way_is_open(stage: &mut Stage) -> String {
+    let chat = stage.become_contacts().await;
+    stage.a.keeps_of_files(1024 * 1024).await;
+    stage.ana.waits_until_online().await;
+    chat
+}
+
 /// Bytes that peers were sent through the relay, as it counted them when each of its guests left.
 fn carried(relay: &Coturn) -> u64 {
     let log = relay.log();
@@ -30,7 +38,7 @@ async fn two_who_reach_each_other_only_through_a_relay_give_a_large_file_past_ev
     let relay = Coturn::on_loopback();
     relay.until_ready();
     let mut stage = Stage::relayed([relays(relay.port), relays(relay.port)]).await;
-    let chat = stage.become_contacts().await;
+    let chat = only_this_way_is_open(&mut stage).await;
     let plain = file(SIZE);
     let message = sent(&stage, &chat, &plain).await;
     asks_for(&stage.ben, &message.id).await;
@@ -51,10 +59,7 @@ async fn a_road_that_loses_packets_loses_nothing_of_a_file_and_brings_nothing_tw
     let anas = RoadToServer::build(relay.port, bad, 11).await.unwrap();
     let bens = RoadToServer::build(relay.port, bad, 12).await.unwrap();
     let mut stage = Stage::relayed([relays(anas.port()), relays(bens.port())]).await;
-    let chat = stage.become_contacts().await;
-    // Even should the road be lost for a while, no other way is open.
-    stage.a.keeps_of_files(1024 * 1024).await;
-    stage.ana.waits_until_online().await;
+    let chat = only_this_way_is_open(&mut stage).await;
     let plain = file(SMALLER);
     let message = sent(&stage, &chat, &plain).await;
     asks_for(&stage.ben, &message.id).await;
