@@ -7,7 +7,9 @@
 
 mod bus;
 mod call;
+mod conversation;
 mod duo;
+mod files;
 mod first_contact;
 mod guests;
 mod history;
@@ -50,6 +52,11 @@ struct Benchmark {
 const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "bus", about: "messages through the bus and between guests", run: bus::run },
     Benchmark { name: "call", about: "a call: set-up, mouth to ear, glass to glass, beside Chromium", run: call::run },
+    Benchmark {
+        name: "files",
+        about: "a large file: from device to device, through the Node, and beside other programs",
+        run: files::run,
+    },
     Benchmark {
         name: "first-contact",
         about: "from an unknown domain to the first message delivered there",

@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use api::Api;
 use contract::{ChatMessage, ChatView, Content, DeliveryState, News, Question};
-use lab::person::Setup;
-use lab::{Domain, Person};
+use lab::Domain;
 use node::Wire;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use crate::conversation::{Conversation, Programs};
 use crate::process::cpu_seconds;
 use crate::report::{Figure, Goal, Report};
-use crate::{Failed, THREADS, wait_for};
+use crate::{Failed, wait_for};
 
 /// Words of one run at full speed.
 const WORDS: usize = 2_000;
@@ -57,13 +56,6 @@ told that the message is delivered.
   alone_*_ms          one text at a time, nothing else under way, until it is delivered
   cpu_us_per_message  time of all cores of this process, which is everything named above, for one text at full speed";
 
-/// What the two do it with.
-struct Conversation {
-    ana: Person,
-    ben: Person,
-    chat: String,
-}
-
 /// Measures.
 pub(crate) fn run() -> Result<Report, Failed> {
     let mut figures = Vec::new();
@@ -80,22 +72,6 @@ pub(crate) fn run() -> Result<Report, Failed> {
         Ok(())
     })?;
     Ok(Report::new(NOTE, figures))
-}
-
-/// The threads of each program: who waits for a lock in one of them holds up no other, as between processes.
-struct Programs {
-    a: Runtime,
-    b: Runtime,
-    ana: Runtime,
-    ben: Runtime,
-}
-
-impl Programs {
-    fn new() -> std::io::Result<Self> {
-        let threads =
-            |name: &str| Builder::new_multi_thread().worker_threads(THREADS).thread_name(name).enable_all().build();
-        Ok(Self { a: threads("node a")?, b: threads("node b")?, ana: threads("ana")?, ben: threads("ben")? })
-    }
 }
 
 async fn measure(talk: &mut Conversation, figures: &mut Vec<Figure>) -> Result<(), Failed> {
@@ -135,18 +111,6 @@ fn ends(times: &mut [f64]) -> [f64; 2] {
 }
 
 impl Conversation {
-    async fn begin(programs: &Programs, a: &Domain, b: &Domain) -> Result<Self, Failed> {
-        let setup = Setup::with(&[a, b]);
-        let mut ana = programs.ana.spawn(Person::new("ana", setup.clone())).await?;
-        let mut ben = programs.ben.spawn(Person::new("ben", setup)).await?;
-        ana.signs_up(a, None).await;
-        ben.signs_up(b, None).await;
-        let chat = ana.asks_for_contact("ben@b.localhost").await;
-        ben.accepts("ana@a.localhost").await;
-        ana.sees_contact("ben@b.localhost", contract::ContactState::Accepted).await;
-        Ok(Self { ana, ben, chat })
-    }
-
     /// Writes as fast as it goes; how long until the last was delivered, and what it cost in seconds of a core.
     async fn at_full_speed(&mut self, run: &str, words: usize) -> Result<(Duration, f64), Failed> {
         let last = text(run, words - 1);

@@ -5,8 +5,20 @@ use crate::shell::{Failed, cargo, step};
 use crate::suite;
 
 /// The benchmarks there are.
-const NAMES: &[&str] =
-    &["bus", "call", "first-contact", "history", "impaired", "kills", "messages", "node", "soak", "sync", "trust"];
+const NAMES: &[&str] = &[
+    "bus",
+    "call",
+    "files",
+    "first-contact",
+    "history",
+    "impaired",
+    "kills",
+    "messages",
+    "node",
+    "soak",
+    "sync",
+    "trust",
+];
 
 /// Kills of one run, unless another number is wanted.
 const KILLS: u32 = 1_000;
@@ -19,7 +31,7 @@ pub fn run(names: &[String], minutes: Option<f64>, count: Option<u32>, install: 
     let any_of = |some: &[&str]| names.iter().any(|name| some.contains(&name.as_str()));
     let with_node = any_of(&["node", "sync"]);
     // Other servers, a sound server and a browser are only needed by tests and by measurements beside them.
-    let beside_others = with_node || any_of(&["call", "soak"]);
+    let beside_others = with_node || any_of(&["call", "files", "soak"]);
     ensure(if beside_others { Purpose::Test } else { Purpose::Build }, install)?;
     suite::prepare()?;
     if with_node {

@@ -39,7 +39,7 @@ enum Command {
     },
     /// Measures, prints a table and writes target/figures/NAME.json.
     Bench {
-        /// Which benchmarks: bus, call, first-contact, history, impaired, kills, messages, node, soak, sync, trust.
+        /// Which benchmarks: bus, call, files, first-contact, history, impaired, kills, messages, node, soak, sync, trust.
         #[arg(required = true)]
         names: Vec<String>,
         /// How long `soak` lasts.
