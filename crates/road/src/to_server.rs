@@ -1,6 +1,7 @@
 //! A road from whoever comes to one server on this machine, such as a relay.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -76,12 +77,15 @@ async fn carry_all(near: Arc<UdpSocket>, server: u16, lanes: [Arc<Mutex<Lane>>; 
     });
     let mut packet = vec![0; PACKET];
     while let Ok((length, guest)) = near.recv_from(&mut packet).await {
-        if !guests.contains_key(&guest) {
-            let Ok(far) = bind().await.map(Arc::new) else { return };
-            tasks.spawn(carry_back(Arc::clone(&far), Arc::clone(&near), guest.port(), back.clone()));
-            guests.insert(guest, far);
-        }
-        let (Some(far), Some(bytes)) = (guests.get(&guest), packet.get(..length)) else { continue };
+        let far = match guests.entry(guest) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Ok(far) = bind().await.map(Arc::new) else { return };
+                tasks.spawn(carry_back(Arc::clone(&far), Arc::clone(&near), guest.port(), back.clone()));
+                place.insert(far)
+            }
+        };
+        let Some(bytes) = packet.get(..length) else { continue };
         there.pass(bytes, far, server);
     }
 }

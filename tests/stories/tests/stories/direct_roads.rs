@@ -65,7 +65,7 @@ async fn a_road_that_loses_packets_loses_nothing_of_a_file_and_brings_nothing_tw
     asks_for(&stage.ben, &message.id).await;
     // Little passes on such a road; when enough of it came so, the tunnel is at its end.
     let here = hears_direct_progress(&mut stage.ben, BAD_FOR).await;
-    [&anas, &bens].map(|road| road.becomes(Quality { loss: 0, delay_ms: 2, ..bad }));
+    [&anas, &bens].iter().for_each(|road| road.becomes(Quality { loss: 0, delay_ms: 2, ..bad }));
     hears_all_come_directly(&mut stage.ben, here, SMALLER).await;
     assert!(reads(&stage.ben, &message.id).await == plain, "what came is what went");
     assert_eq!((given_out(&stage.a).await, given_out(&stage.b).await), (0, 0));
