@@ -157,11 +157,11 @@ impl Home {
     fn may_gather(&self, state: &mut State) -> bool {
         let together = &mut state.together;
         let few = (1..BUNDLE_LIMIT).contains(&together.children.len());
-        if !few || !together.is_gathering && self.rooms.under_way.load(Ordering::Relaxed) == 0 {
-            return false;
+        if !few || together.is_gathering {
+            return few;
         }
-        if !together.is_gathering {
-            together.is_gathering = true;
+        together.is_gathering = self.rooms.under_way.load(Ordering::Relaxed) > 0;
+        if together.is_gathering {
             let home = self.clone();
             self.rooms.tasks.start("gathering", async move {
                 tokio::time::sleep(GATHER).await;
@@ -170,7 +170,7 @@ impl Home {
                 home.write_what_gathered(&mut state);
             });
         }
-        true
+        together.is_gathering
     }
 
     /// Does what gathered, unless a moment is being heard that will do so.
