@@ -2,13 +2,17 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use notices::{Answer, Button, Key, Notice, Urgency};
+use notices::{Answer, Button, Key, Notice};
 use tokio::sync::mpsc;
 
 use crate::action::REPLY_LIMIT;
 use crate::center::{Answers, Center, Desktop};
 use crate::toast::toast;
 use crate::{ANSWERS_LIMIT, NotifierError};
+use from_ben::from_ben;
+
+#[path = "../tests/common/from_ben.rs"]
+mod from_ben;
 
 /// What a centre was asked, and how it answers.
 #[derive(Default)]
@@ -67,18 +71,6 @@ impl Fake {
 
     fn puts_away(&self, id: &str) {
         self.0.answers.get().unwrap().closed(id);
-    }
-}
-
-fn from_ben(text: &str) -> Notice {
-    Notice {
-        key: Key::Chat("comm://b.localhost/ben".into()),
-        title: "Ben".into(),
-        body: text.into(),
-        open: "Open Parlance".into(),
-        buttons: vec![(Button::Reply, "Reply".into()), (Button::Read, "Mark as read".into())],
-        urgency: Urgency::Normal,
-        sounds: true,
     }
 }
 

@@ -8,10 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use notices::{Answer, Button, Key, Notice, Urgency};
+use from_ben::from_ben;
+use notices::{Answer, Button, Key, Notice};
 use notifier::Desktop;
 use tokio::sync::mpsc;
 use zbus::zvariant::OwnedValue;
+
+#[path = "common/from_ben.rs"]
+mod from_ben;
 
 const APP: &str = "app.parlance.desktop";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -139,18 +143,6 @@ impl Served {
 
     fn closed(&self) -> Vec<u32> {
         self.records.lock().unwrap().closed.clone()
-    }
-}
-
-fn from_ben(text: &str) -> Notice {
-    Notice {
-        key: Key::Chat("comm://b.localhost/ben".into()),
-        title: "Ben".into(),
-        body: text.into(),
-        open: "Open Parlance".into(),
-        buttons: vec![(Button::Reply, "Reply".into()), (Button::Read, "Mark as read".into())],
-        urgency: Urgency::Normal,
-        sounds: true,
     }
 }
 

@@ -76,9 +76,7 @@ impl Road {
         };
         // Ana sends to `at_ana` what is for Ben, who sees it come from `at_ben`.
         let (for_ana, for_ben) = (port(&at_ana)?, port(&at_ben)?);
-        let to_ben = Lane::new(quality, seed);
-        let to_ana = Lane::new(quality, seed ^ 0xA5A5_A5A5);
-        let lanes = [Arc::new(to_ben), Arc::new(to_ana)];
+        let lanes = lanes(quality, seed);
         let [to_ben, to_ana] = lanes.clone();
         let tasks = [
             tokio::spawn(carry(Arc::clone(&at_ana), Arc::clone(&at_ben), Arc::clone(&for_ana.truly), to_ben)),
@@ -89,9 +87,7 @@ impl Road {
 
     /// Becomes better or worse, from the next packet on.
     pub fn becomes(&self, quality: Quality) {
-        for lane in &self.lanes {
-            lane.lock().expect("no holder of this lock can panic").quality = quality;
-        }
+        become_all(&self.lanes, quality);
     }
 
     /// Loses, whatever its quality, what these pick: of what Ana sends, and of what Ben sends.
@@ -115,6 +111,17 @@ impl Road {
 impl Drop for Road {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// Both directions, each with a chance of its own.
+fn lanes(quality: Quality, seed: u64) -> [Arc<Mutex<Lane>>; 2] {
+    [seed, seed ^ 0xA5A5_A5A5].map(|seed| Arc::new(Lane::new(quality, seed)))
+}
+
+fn become_all(lanes: &[Arc<Mutex<Lane>>; 2], quality: Quality) {
+    for lane in lanes {
+        lane.lock().expect("no holder of this lock can panic").quality = quality;
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{Lane, PACKET, Quality, bind};
+use crate::{Lane, PACKET, Quality, become_all, bind, lanes};
 
 /// A port that stands for the server's; it is gone with its owner.
 pub struct RoadToServer {
@@ -24,7 +24,7 @@ impl RoadToServer {
     pub async fn build(server: u16, quality: Quality, seed: u64) -> std::io::Result<Self> {
         let near = Arc::new(bind().await?);
         let port = near.local_addr()?.port();
-        let lanes = [seed, seed ^ 0xA5A5_A5A5].map(|seed| Arc::new(Lane::new(quality, seed)));
+        let lanes = lanes(quality, seed);
         let task = tokio::spawn(carry_all(near, server, lanes.clone()));
         Ok(Self { port, lanes, task })
     }
@@ -36,9 +36,7 @@ impl RoadToServer {
 
     /// Becomes better or worse, from the next packet on.
     pub fn becomes(&self, quality: Quality) {
-        for lane in &self.lanes {
-            lane.lock().expect("no holder of this lock can panic").quality = quality;
-        }
+        become_all(&self.lanes, quality);
     }
 }
 

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { cpu } from './usage.mjs';
 
 const calls = Number(process.argv[2] ?? 11);
 const page = `<!doctype html><title>call</title><script>
@@ -121,31 +122,6 @@ function memory(profile) {
     } catch { /* it ended meanwhile */ }
   }
   return kilobytes / 1024;
-}
-
-/** Seconds of a core that all processes of a browser used so far. */
-function cpu(profile) {
-  let ticks = 0;
-  for (const pid of family(profile)) {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).trim().split(/\s+/);
-      ticks += Number(fields[11]) + Number(fields[12]);
-    } catch { /* it ended meanwhile */ }
-  }
-  return ticks / 100;
-}
-
-/** A renderer's command line does not name the profile; its ancestors' do. */
-function family(profile) {
-  const parents = new Map(), named = new Set();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      parents.set(pid, readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).trim().split(/\s+/)[1]);
-      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)) named.add(pid);
-    } catch { /* it ended meanwhile */ }
-  }
-  const descends = (pid) => named.has(pid) || (parents.has(pid) && pid !== '1' && descends(parents.get(pid)));
-  return new Set([...parents.keys()].filter(descends));
 }
 
 /** What a picture takes: from the fake camera for the cost, painted for the time. */

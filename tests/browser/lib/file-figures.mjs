@@ -1,10 +1,11 @@
 // A data channel between two peer connections of one Chromium page, for `./dev bench files` to compare with: as many bytes as a
 // file has, in messages as long as ours. Prints one line of JSON: how long each run took, and what the browser used for it.
 import { createServer } from 'node:http';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { cpu } from './usage.mjs';
 
 const [bytes, runs] = [Number(process.argv[2]), Number(process.argv[3] ?? 3)];
 const page = `<!doctype html><title>file</title><script>
@@ -39,24 +40,6 @@ async function give(bytes) {
   return took;
 }
 </script>`;
-
-/** Seconds of a core that a browser used so far; a renderer's command line does not name the profile, its ancestors' do. */
-function cpu(profile) {
-  const parents = new Map(), named = new Set();
-  let ticks = 0;
-  const stats = new Map();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).trim().split(/\s+/);
-      parents.set(pid, fields[1]);
-      stats.set(pid, Number(fields[11]) + Number(fields[12]));
-      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)) named.add(pid);
-    } catch { /* it ended meanwhile */ }
-  }
-  const descends = (pid) => named.has(pid) || (parents.has(pid) && pid !== '1' && descends(parents.get(pid)));
-  for (const [pid, used] of stats) if (descends(pid)) ticks += used;
-  return ticks / 100;
-}
 
 const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end(page));
 await new Promise((done) => server.listen(0, '127.0.0.1', done));

@@ -9,6 +9,14 @@ use lab::Person;
 /// Enough pieces for a cut to fall between them.
 pub const SIZE: usize = 12 * 1024 * 1024;
 
+/// They become contacts, and Ana's domain keeps no large file: it has nothing to give where her device gives none.
+pub async fn only_the_device_gives(stage: &mut Stage) -> String {
+    let chat = stage.become_contacts().await;
+    stage.a.keeps_of_files(1024 * 1024).await;
+    stage.ana.waits_until_online().await;
+    chat
+}
+
 /// Sends a file and gives the message in which the other side finds it.
 pub async fn sent(stage: &Stage, chat: &str, plain: &[u8]) -> ChatMessage {
     sends(&stage.ana, chat, "film.bin", plain, "").await.unwrap();

@@ -1,7 +1,9 @@
 //! Whoever gives a file from device to device may end it in the middle, and then no more of it comes.
 
 use crate::common::Stage;
-use crate::direct_files::{SIZE, asks_for, hears, hears_direct_progress, hears_it_is_here, sent};
+use crate::direct_files::{
+    SIZE, asks_for, hears, hears_direct_progress, hears_it_is_here, only_the_device_gives, sent,
+};
 use crate::files::{file, look, reads, sealed_files};
 use contract::{ApiError, ChatMessage, ContactState, Content, FileNews, FileState, News, Question};
 use lab::Person;
@@ -11,15 +13,6 @@ use serde_json::Value;
 const LONG: usize = 2 * SIZE;
 
 const BEN: &str = "ben@b.localhost";
-
-/// They become contacts, and Ana's domain keeps no large file: else it would give the rest of what was sent, for it does
-/// not know who is blocked.
-async fn only_the_device_has_files(stage: &mut Stage) -> String {
-    let chat = stage.become_contacts().await;
-    stage.a.keeps_of_files(1024 * 1024).await;
-    stage.ana.waits_until_online().await;
-    chat
-}
 
 async fn asks_in_vain(person: &Person, message: &str) -> Option<ApiError> {
     person.ask::<FileState>(Question::FileGet { message: message.to_owned() }).await.err()
@@ -37,7 +30,7 @@ async fn waits_for_the_author(person: &mut Person) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_the_message_back_in_the_middle_gives_no_more_of_its_file_and_nothing_of_it_stays() {
     let mut stage = Stage::strangers().await;
-    let chat = only_the_device_has_files(&mut stage).await;
+    let chat = only_the_device_gives(&mut stage).await;
     let message = sent(&stage, &chat, &file(LONG)).await;
     asks_for(&stage.ben, &message.id).await;
     hears_direct_progress(&mut stage.ben, LONG as u64 / 8).await;
@@ -60,7 +53,8 @@ async fn who_takes_the_message_back_in_the_middle_gives_no_more_of_its_file_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_blocked_in_the_middle_gets_no_more_of_the_file_until_the_block_is_taken_back() {
     let mut stage = Stage::strangers().await;
-    let chat = only_the_device_has_files(&mut stage).await;
+    // Else the domain would give the rest of what was sent, for it does not know who is blocked.
+    let chat = only_the_device_gives(&mut stage).await;
     let plain = file(LONG);
     let message = sent(&stage, &chat, &plain).await;
     asks_for(&stage.ben, &message.id).await;

@@ -2,7 +2,9 @@
 
 use crate::common::Stage;
 use crate::coturn::{Coturn, SECRET};
-use crate::direct_files::{SIZE, asks_for, given_out, hears_all_come_directly, hears_direct_progress, sent};
+use crate::direct_files::{
+    SIZE, asks_for, given_out, hears_all_come_directly, hears_direct_progress, only_the_device_gives, sent,
+};
 use crate::files::{file, reads};
 use node::Relays;
 use road::{Quality, RoadToServer};
@@ -18,12 +20,12 @@ fn relays(port: u16) -> Relays {
     Relays::new(vec![format!("turn:127.0.0.1:{port}?transport=udp")], SECRET.as_bytes()).unwrap()
 }
 
-/// They become contacts, and should the road be lost for a while, Ana's domain has nothing to give instead.
-async fn only_this_way_is_open(stage: &mut Stage) -> String {
-    let chat = stage.become_contacts().await;
-    stage.a.keeps_of_files(1024 * 1024).await;
-    stage.ana.waits_until_online().await;
-    chat
+/// Both reach each other through the relay alone, and the relay over a road of this quality each.
+async fn over(relay: &Coturn, quality: Quality) -> (Stage, [RoadToServer; 2]) {
+    let anas = RoadToServer::build(relay.port, quality, 11).await.unwrap();
+    let bens = RoadToServer::build(relay.port, quality, 12).await.unwrap();
+    let stage = Stage::relayed([relays(anas.port()), relays(bens.port())]).await;
+    (stage, [anas, bens])
 }
 
 /// Bytes that peers were sent through the relay, as it counted them when each of its guests left.
@@ -39,10 +41,8 @@ async fn two_who_reach_each_other_only_through_a_relay_give_a_large_file_past_ev
     relay.until_ready();
     // The relay throws away what two of its own sockets hand each other faster than it reads; no road is that fast.
     let good = Quality { loss: 0, delay_ms: 2, jitter_ms: 0, mbit: 50.0 };
-    let anas = RoadToServer::build(relay.port, good, 11).await.unwrap();
-    let bens = RoadToServer::build(relay.port, good, 12).await.unwrap();
-    let mut stage = Stage::relayed([relays(anas.port()), relays(bens.port())]).await;
-    let chat = only_this_way_is_open(&mut stage).await;
+    let (mut stage, _roads) = over(&relay, good).await;
+    let chat = only_the_device_gives(&mut stage).await;
     let plain = file(SIZE);
     let message = sent(&stage, &chat, &plain).await;
     asks_for(&stage.ben, &message.id).await;
@@ -60,16 +60,14 @@ async fn a_road_that_loses_packets_loses_nothing_of_a_file_and_brings_nothing_tw
     relay.until_ready();
     // On the way from one to the other there are two of these: 30 ms, and of a hundred packets two are lost.
     let bad = Quality { loss: 1, delay_ms: 15, jitter_ms: 0, mbit: 50.0 };
-    let anas = RoadToServer::build(relay.port, bad, 11).await.unwrap();
-    let bens = RoadToServer::build(relay.port, bad, 12).await.unwrap();
-    let mut stage = Stage::relayed([relays(anas.port()), relays(bens.port())]).await;
-    let chat = only_this_way_is_open(&mut stage).await;
+    let (mut stage, roads) = over(&relay, bad).await;
+    let chat = only_the_device_gives(&mut stage).await;
     let plain = file(SMALLER);
     let message = sent(&stage, &chat, &plain).await;
     asks_for(&stage.ben, &message.id).await;
     // Little passes on such a road; when enough of it came so, the tunnel is at its end.
     let here = hears_direct_progress(&mut stage.ben, BAD_FOR).await;
-    [&anas, &bens].iter().for_each(|road| road.becomes(Quality { loss: 0, delay_ms: 2, ..bad }));
+    roads.iter().for_each(|road| road.becomes(Quality { loss: 0, delay_ms: 2, ..bad }));
     hears_all_come_directly(&mut stage.ben, here, SMALLER).await;
     assert!(reads(&stage.ben, &message.id).await == plain, "what came is what went");
     assert_eq!((given_out(&stage.a).await, given_out(&stage.b).await), (0, 0));
